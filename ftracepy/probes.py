@@ -1,0 +1,56 @@
+"""What to trace, as plain values: a tool states wishes, live/plan.py decides how this kernel grants them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tracepoint:
+    """One event of the kernel's own, `filter` in the kernel's filter language ("" = every hit)."""
+
+    system: str
+    name: str
+    filter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Syscalls:
+    """Entry and exit of system calls by name; no names means every system call.
+
+    Names that this kernel does not have (`open` on arm64) are left out; `strings` are the
+    arguments whose text is wanted, each by every system call of `names` that has it.
+    """
+
+    names: tuple[str, ...] = ()
+    strings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Execs:
+    """Program starts: sched_process_exec, the execve family's entry and exit, and the new argv."""
+
+    argv: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """Life of tasks (fork, new thread, exec, rename, exit) and a snapshot of those already there."""
+
+
+Wish = Tracepoint | Syscalls | Execs | Tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How one wish is granted here: shown in the header of a run and by `doctor`.
+
+    `what` is the thing wanted ("path of opens"), `how` the way chosen ("fanotify"),
+    `provenance` one of kernel-copy, user@enter, proc-after, none; `misses` says in one clause what
+    this way cannot see ("" = nothing).
+    """
+
+    what: str
+    how: str
+    provenance: str
+    misses: str = ""

@@ -1,0 +1,68 @@
+"""Facts learned outside the ring buffer, written into it: one small typed record per trace_marker_raw write.
+
+The kernel wraps each in a `raw_data` event (ftrace/raw_data: u32 id, then the bytes), so that facts lie
+in the same pages, in order, and in every recording. A raw_data event does not store its exact length
+(it is rounded up to 4), hence the length in our header. All numbers are in the machine's byte order.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+MAGIC = 0x59505446  # "FTPY" in memory on a little-endian machine: the raw_data event's `id`
+MAX_BODY_BYTES = 2000  # 5.10 takes 3 KiB a write, but a record must fit a 4 KiB sub-buffer with room to spare
+_HEADER = "BBHiQ"
+
+
+class Kind(IntEnum):
+    """What a fact is about; `tid` and `when_ns` (trace clock) of the record say of which thread and time."""
+
+    HEADER = 1  # body: JSON object about the run: tool, ways, kernel, command line
+    TASKS = 2  # body: task lines, see system/processes.py: threads that were there at start
+    PATH = 3  # body: bytes of the absolute path of a file that thread `tid` opened
+    ARGV = 4  # body: NUL-terminated arguments of the program that `tid` started
+    CAUGHT_UP = 5  # body: name of the aide; it has reported everything that happened before `when_ns`
+    NOTICE = 6  # body: UTF-8 text that every reader of this recording must be shown
+
+
+@dataclass(frozen=True, slots=True)
+class SideFact:
+    kind: Kind
+    tid: int
+    when_ns: int
+    body: bytes
+
+
+def pack(fact: SideFact) -> list[bytes]:
+    """The trace_marker_raw writes for one fact: several where the body is long (all but the last flagged `more`)."""
+    starts = range(0, max(len(fact.body), 1), MAX_BODY_BYTES)
+    pieces = [fact.body[at : at + MAX_BODY_BYTES] for at in starts]
+    return [
+        struct.pack("=I" + _HEADER, MAGIC, fact.kind, left > 0, len(piece), fact.tid, fact.when_ns) + piece
+        for left, piece in zip(range(len(pieces) - 1, -1, -1), pieces, strict=True)
+    ]
+
+
+class Unpacker:
+    """Turns raw_data payloads back into facts, joining long ones. One per stream."""
+
+    def __init__(self, big_endian: bool = sys.byteorder == "big") -> None:
+        self._header = struct.Struct((">" if big_endian else "<") + _HEADER)
+        self._parts: dict[tuple[int, int, int], bytes] = {}
+
+    def unpack(self, identity: int, payload: bytes) -> Iterator[SideFact]:
+        """Yield the fact that `payload` (what follows the event's `id`) completes, if it is one of ours."""
+        if identity != MAGIC or len(payload) < self._header.size:
+            return
+        kind, more, length, tid, when_ns = self._header.unpack_from(payload)
+        body = payload[self._header.size : self._header.size + length]
+        key = (kind, tid, when_ns)
+        body = self._parts.pop(key, b"") + body
+        if more:
+            self._parts[key] = body
+        elif kind in Kind._value2member_map_:
+            yield SideFact(Kind(kind), tid, when_ns, body)
