@@ -1,0 +1,92 @@
+"""What a front end asks for, as plain values, and how it asks a run to end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What every tool understands, beside its own options.
+
+    `duration_s` counts wall time when live and trace time on a recording; `limit` is a number of rows;
+    `command` runs while the tool watches, and its end ends the run.
+    """
+
+    replay: str | None = None
+    duration_s: float | None = None
+    limit: int | None = None
+    strict: bool = False
+    tracefs_root: str | None = None
+    buffer_kb: int | None = None
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRequest:
+    """`events` are SYSTEM:EVENT or SYSTEM:EVENT/FILTER/ (globs allowed); `only_command` leaves other processes out."""
+
+    output: str
+    events: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    buffer_kb: int | None = None
+    clock: str = "mono"
+    pid: int | None = None
+    command: tuple[str, ...] = ()
+    only_command: bool = False
+    duration_s: float | None = None
+    compression: Literal["none", "zstd", "zlib"] = "none"
+    tracefs_root: str | None = None
+    progress: bool = False
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """Which events of a recording to show, and how. Times are seconds on the recording's own clock."""
+
+    path: str
+    cpus: frozenset[int] = frozenset()
+    events: tuple[str, ...] = ()
+    pids: frozenset[int] = frozenset()
+    since_s: float | None = None
+    until_s: float | None = None
+    format: Literal["text", "json", "csv"] = "text"
+    style: Literal["kernel", "trace-cmd"] = "kernel"
+    instance: str | None = None
+    strict: bool = False
+
+
+@dataclass(slots=True)
+class Stop:
+    """Asks a run to end: set by signals, by --duration and by the end of a command. Safe in a signal handler.
+
+    `signum` is the first signal that asked (0: none did).
+    """
+
+    signum: int = 0
+    asked: bool = False
+    _actions: list[Callable[[], None]] = field(default_factory=list)
+
+    def ask(self, signum: int = 0) -> None:
+        if signum and not self.signum:
+            self.signum = signum
+        self.asked = True
+        for action in self._actions:
+            action()
+
+    def on_ask(self, action: Callable[[], None]) -> None:
+        """Do `action` when asked, at once where that has happened already."""
+        self._actions.append(action)
+        if self.asked:
+            action()
+
+    def after(self, seconds: float) -> threading.Timer:
+        """Ask in `seconds`; the caller cancels the timer it is given."""
+        timer = threading.Timer(seconds, self.ask)
+        timer.daemon = True
+        timer.start()
+        return timer
