@@ -1,0 +1,123 @@
+"""The texts a kernel describes its events with, kept as it wrote them: filled from tracefs or a recording, stored as they are.
+
+Only what was asked for is held and parsed: a format costs about 45 µs, all 2300 of a distribution kernel 0.1 s.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from ftracepy.schema import (
+    EventFormat,
+    FormatFault,
+    PageLayout,
+    Schema,
+    TimeScale,
+    parse_cmdlines,
+    parse_event_format,
+    parse_header_page,
+)
+
+FTRACE = "ftrace"  # the system of function, print, raw_data …: its formats are needed whatever else is traced
+
+# These count something else than nanoseconds (kernel: trace.c, trace_clocks[].in_ns is 0).
+_CLOCKS_WITHOUT_NS = frozenset({"counter", "uptime", "x86-tsc", "ppc-tb"})
+
+_SYMBOL_EVENTS = frozenset({"function", "funcgraph_entry", "funcgraph_exit", "kernel_stack", "bprint", "bputs"})
+_POINTER_SYMBOL = re.compile(rb"%p[SsBFf]|__probe_(?:ip|func|ret_ip)")
+_CHOSEN_CLOCK = re.compile(r"\[(\S+)\]")
+
+
+@dataclass(slots=True)
+class SchemaTexts:
+    """What must be known to read one instance's pages, in the kernel's own words (all of it bytes as read).
+
+    `formats` maps a system to the texts of events/SYSTEM/*/format. `clock` is the instance's trace
+    clock by name; `time` how its stamps become nanoseconds, None where the clock itself says so.
+    `page_bytes` is the instance's sub-buffer size: header_page tells that of the top instance only.
+    """
+
+    header_page: bytes = b""
+    header_event: bytes = b""
+    formats: dict[str, list[bytes]] = field(default_factory=dict)
+    kallsyms: bytes = b""
+    printk_formats: bytes = b""
+    cmdlines: bytes = b""
+    clock: str = "local"
+    time: TimeScale | None = None
+    uname: str = ""
+    big_endian: bool = False
+    page_bytes: int | None = None
+
+    def layout(self, page_bytes: int | None = None) -> PageLayout:
+        """The sub-buffer's layout; raises FormatFault where header_page does not say it."""
+        text = self.header_page.decode("ascii", "replace")
+        return parse_header_page(text, big_endian=self.big_endian, page_bytes=page_bytes or self.page_bytes)
+
+    def schema(self, page_bytes: int | None = None) -> Schema:
+        """All held texts, parsed. Raises FormatFault where header_page or a format does not say what it must."""
+        layout = self.layout(page_bytes)
+        schema = Schema(
+            page=layout,
+            cmdlines=parse_cmdlines(self.cmdlines.decode("utf-8", "backslashreplace")),
+            kallsyms=self.kallsyms.decode("utf-8", "backslashreplace"),
+            printk_formats=self.printk_formats.decode("utf-8", "backslashreplace"),
+            clock=self.clock,
+            time=self.time or TimeScale(is_ns=clock_is_ns(self.clock)),
+            uname=self.uname,
+            arch=self.uname.rpartition(" ")[2],
+        )
+        schema.add(self.events(layout.long_bytes))
+        return schema
+
+    def events(self, long_bytes: int = 8) -> Iterable[EventFormat]:
+        """Every held format, parsed."""
+        for system, texts in self.formats.items():
+            for text in texts:
+                yield parse_event_format(text.decode("utf-8", "backslashreplace"), system, long_bytes)
+
+    def add(self, system: str, text: bytes) -> None:
+        self.formats.setdefault(system, []).append(text)
+
+    def only(self, events: Mapping[str, Collection[str]]) -> SchemaTexts:
+        """The same texts with the formats of {system: event names} and of the ftrace system alone."""
+        kept = {
+            system: [text for text in texts if system == FTRACE or event_name(text) in events.get(system, ())]
+            for system, texts in self.formats.items()
+        }
+        return replace(self, formats={system: texts for system, texts in kept.items() if texts})
+
+    def needs_symbols(self, enabled: Collection[str] = ()) -> bool:
+        """Whether a held event prints kernel addresses as names (`%pS`, a probe's place), so that kallsyms is worth its 5 MB.
+
+        Events of the ftrace system are held always: they count only where `enabled` names them.
+        """
+        return bool(_SYMBOL_EVENTS & set(enabled)) or any(
+            _POINTER_SYMBOL.search(text) for system, texts in self.formats.items() if system != FTRACE for text in texts
+        )
+
+
+def event_name(text: bytes) -> str:
+    """The name a format text gives; raises FormatFault where it gives none."""
+    if not (match := re.search(rb"^name:\s*(.+)$", text, re.MULTILINE)):
+        raise FormatFault("an event format has no name")
+    return match[1].strip().decode("utf-8", "backslashreplace")
+
+
+def clock_is_ns(clock: str) -> bool:
+    """Whether stamps of this trace clock are nanoseconds."""
+    return clock not in _CLOCKS_WITHOUT_NS
+
+
+def chosen_clock(trace_clock: str) -> str:
+    """The clock in brackets in a trace_clock text ("[local] global …"); a text without brackets is the name itself."""
+    match = _CHOSEN_CLOCK.search(trace_clock)
+    return match[1] if match else trace_clock.strip()
+
+
+def useful_kallsyms(text: bytes) -> bytes:
+    """kallsyms, or nothing where kptr_restrict or missing rights made every address zero: such a table names nothing."""
+    addresses = (line.partition(b" ")[0] for line in text[:4096].splitlines())
+    return text if any(address.strip(b"0") for address in addresses) else b""
