@@ -1,0 +1,1 @@
+"""Helper threads that learn facts outside the ring buffer."""

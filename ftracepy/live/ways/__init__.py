@@ -1,0 +1,1 @@
+"""Ways of granting a wish, one module each; grant.py chooses among them."""
