@@ -1,0 +1,1 @@
+"""Ratios against peers, run side by side on this machine: see scripts/bench."""
