@@ -1,0 +1,55 @@
+"""Rows as comma-separated values: a line of column names, then values as JSON has them, one row a line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import Any, BinaryIO, TextIO
+
+from ftracepy.sinks.base import Messages, Output
+from ftracepy.sinks.escape import escape
+from ftracepy.tools.rows import Row
+
+
+class CsvSink(Messages):
+    """None is an empty field; text is escaped as in a table, so that a row is always one line."""
+
+    def __init__(self, row_type: type[Row], out: BinaryIO, *, timestamps: bool = False, messages: TextIO | None = None) -> None:
+        self._lines = Output(out)
+        super().__init__(self._lines, messages)
+        self._names = [*(["ts_ns"] if timestamps else []), *(column.name for column in row_type.columns())]
+        self._writer = csv.writer(_Writes(self._lines), lineterminator="\n")
+        self._headed = False
+
+    def row(self, row: Row) -> None:
+        self._head(row.block is not None)
+        self._writer.writerow([_field(getattr(row, name)) for name in self._names])
+
+    def flush(self) -> None:
+        self._lines.flush()
+
+    def close(self) -> None:
+        self._head(False)
+        self._lines.flush()
+
+    def _head(self, blocks: bool) -> None:
+        """The names, once; whether rows come in blocks (intervals) is known from the first row."""
+        if not self._headed:
+            self._headed = True
+            self._names = [*(["block"] if blocks else []), *self._names]
+            self._writer.writerow(self._names)
+
+
+class _Writes:
+    """What csv.writer wants of a file."""
+
+    def __init__(self, output: Output) -> None:
+        self.write = output.put
+
+
+def _field(value: Any) -> Any:
+    if isinstance(value, str):
+        return escape(value)
+    if isinstance(value, list | tuple | dict):
+        return escape(json.dumps(value))
+    return value
