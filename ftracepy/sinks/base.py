@@ -6,6 +6,7 @@ import os
 import select
 import stat
 import sys
+from collections.abc import Callable
 from typing import BinaryIO, Protocol, TextIO
 
 from ftracepy.errors import FtracepyError
@@ -38,6 +39,15 @@ class Sink(Protocol):
         """Flush for good; the output itself stays open."""
 
 
+class Writable(Protocol):
+    def write(self, text: str, /) -> object: ...
+
+
+class _Writes:
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self.write = write
+
+
 class Output:
     """Text held back and written in large pieces, as UTF-8."""
 
@@ -50,6 +60,10 @@ class Output:
         self._held.append(text)
         if len(self._held) >= _FLUSH_ROWS:
             self._write()
+
+    def as_file(self) -> Writable:
+        """The face that csv.writer wants."""
+        return _Writes(self.put)
 
     def flush(self) -> None:
         if self._held:

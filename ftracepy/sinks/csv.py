@@ -18,7 +18,7 @@ class CsvSink(Messages):
         self._lines = Output(out)
         super().__init__(self._lines, messages)
         self._names = [*(["ts_ns"] if timestamps else []), *(column.name for column in row_type.columns())]
-        self._writer = csv.writer(_Writes(self._lines), lineterminator="\n")
+        self._writer = csv.writer(self._lines.as_file(), lineterminator="\n")
         self._headed = False
 
     def row(self, row: Row) -> None:
@@ -38,13 +38,6 @@ class CsvSink(Messages):
             self._headed = True
             self._names = [*(["block"] if blocks else []), *self._names]
             self._writer.writerow(self._names)
-
-
-class _Writes:
-    """What csv.writer wants of a file."""
-
-    def __init__(self, output: Output) -> None:
-        self.write = output.put
 
 
 def _field(value: Any) -> Any:

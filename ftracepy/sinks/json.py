@@ -43,9 +43,9 @@ class JsonSink:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has no word for: bytes as text with escapes, sets in order."""
+    """What JSON has no word for: bytes as hexadecimal digits, sets in order."""
     if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value).decode("utf-8", "backslashreplace")
+        return bytes(value).hex()
     if isinstance(value, set | frozenset):
         return sorted(value)
     return str(value)
