@@ -6,7 +6,7 @@ Only what was asked for is held and parsed: a format costs about 45 µs, all 230
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ftracepy.schema import (
@@ -56,8 +56,11 @@ class SchemaTexts:
         text = self.header_page.decode("ascii", "replace")
         return parse_header_page(text, big_endian=self.big_endian, page_bytes=page_bytes or self.page_bytes)
 
-    def schema(self, page_bytes: int | None = None) -> Schema:
-        """All held texts, parsed. Raises FormatFault where header_page or a format does not say what it must."""
+    def schema(self, page_bytes: int | None = None, *, skipped: list[str] | None = None) -> Schema:
+        """All held texts, parsed. Raises FormatFault where header_page or a format does not say what it must.
+
+        With `skipped`, a bad format is left out instead, and why is noted there.
+        """
         layout = self.layout(page_bytes)
         schema = Schema(
             page=layout,
@@ -69,14 +72,19 @@ class SchemaTexts:
             uname=self.uname,
             arch=self.uname.rpartition(" ")[2],
         )
-        schema.add(self.events(layout.long_bytes))
+        schema.add(self.events(layout.long_bytes, skipped))
         return schema
 
-    def events(self, long_bytes: int = 8) -> Iterable[EventFormat]:
-        """Every held format, parsed."""
+    def events(self, long_bytes: int = 8, skipped: list[str] | None = None) -> Iterator[EventFormat]:
+        """Every held format, parsed; a bad one is raised or noted as for `schema`."""
         for system, texts in self.formats.items():
             for text in texts:
-                yield parse_event_format(text.decode("utf-8", "backslashreplace"), system, long_bytes)
+                try:
+                    yield parse_event_format(text.decode("utf-8", "backslashreplace"), system, long_bytes)
+                except ValueError as fault:  # FormatFault, and numbers too long to be any
+                    if skipped is None:
+                        raise
+                    skipped.append(f"an event of {system} cannot be read: {fault}")
 
     def add(self, system: str, text: bytes) -> None:
         self.formats.setdefault(system, []).append(text)

@@ -1,0 +1,8 @@
+"""Source 2: trace.dat files, read as if a kernel were speaking, and written from the pages a kernel gave."""
+
+from __future__ import annotations
+
+from ftracepy.recording.reader import Recording
+from ftracepy.recording.reader import open_recording as open
+
+__all__ = ["Recording", "open"]

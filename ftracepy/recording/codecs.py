@@ -1,0 +1,93 @@
+"""Compression of sections and page data by the name in the file's head; a codec is imported when first used."""
+
+from __future__ import annotations
+
+import importlib
+import zlib
+from typing import Any, Protocol
+
+from ftracepy.errors import FtracepyError
+
+NONE = "none"
+# A mutated length must not make us allocate: what is larger than this decompressed is not a section of a recording.
+LARGEST_BYTES = 256 << 20
+
+
+class CodecFault(ValueError):
+    """Bytes that the codec cannot decompress."""
+
+
+class Codec(Protocol):
+    """One compression: `version` is what the file's head says beside the name."""
+
+    name: str
+    version: str
+
+    def compress(self, data: bytes | bytearray | memoryview) -> bytes: ...
+
+    def decompress(self, data: bytes | memoryview, limit_bytes: int = LARGEST_BYTES) -> bytes:
+        """The whole text; raises CodecFault where the bytes are damaged or say more than `limit_bytes`."""
+        ...
+
+
+class Zlib:
+    name = "zlib"
+    version = zlib.ZLIB_VERSION
+
+    def compress(self, data: bytes | bytearray | memoryview) -> bytes:
+        return zlib.compress(data)
+
+    def decompress(self, data: bytes | memoryview, limit_bytes: int = LARGEST_BYTES) -> bytes:
+        inflate = zlib.decompressobj()
+        try:
+            text = inflate.decompress(data, limit_bytes + 1)
+        except zlib.error as error:
+            raise CodecFault(f"zlib: {error}") from None
+        return _whole(text, inflate.eof, limit_bytes)
+
+
+class Zstd:
+    name = "zstd"
+
+    def __init__(self, module: Any) -> None:
+        self._zstd = module
+        self.version = str(module.zstd_version)
+
+    def compress(self, data: bytes | bytearray | memoryview) -> bytes:
+        return bytes(self._zstd.compress(data))
+
+    def decompress(self, data: bytes | memoryview, limit_bytes: int = LARGEST_BYTES) -> bytes:
+        frame = self._zstd.ZstdDecompressor()
+        try:
+            text = frame.decompress(data, max_length=limit_bytes + 1)
+        except (self._zstd.ZstdError, EOFError) as error:
+            raise CodecFault(f"zstd: {error}") from None
+        return _whole(text, frame.eof, limit_bytes)
+
+
+def _whole(text: bytes, ended: bool, limit_bytes: int) -> bytes:
+    if len(text) > limit_bytes:
+        raise CodecFault(f"more than the {limit_bytes} bytes that belong here")
+    if not ended:
+        raise CodecFault("the compressed bytes end too early")
+    return text
+
+
+def codec(name: str) -> Codec | None:
+    """The codec called `name`, None for no compression; raises FtracepyError where it is unknown or not installed."""
+    if name == NONE:
+        return None
+    if name == Zlib.name:
+        return Zlib()
+    if name == Zstd.name:
+        return Zstd(_zstd_module())
+    raise FtracepyError(f"cannot use the compression '{name}'", why="only none, zlib and zstd are known")
+
+
+def _zstd_module() -> Any:
+    for name in ("compression.zstd", "backports.zstd"):  # the first is in Python from 3.14 on
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    raise FtracepyError("cannot use the compression 'zstd'", why="this Python has no zstd", hint="pip install backports.zstd")

@@ -1,0 +1,122 @@
+"""What a recording holds, whichever version wrote it: texts, instances with their page data, options, notices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ftracepy.recording.codecs import NONE
+from ftracepy.recording.cursor import Cursor
+from ftracepy.recording.options import Option, OptionId
+from ftracepy.recording.stats import StatsTexts
+from ftracepy.schema import TimeScale
+from ftracepy.schematexts import FTRACE, SchemaTexts, chosen_clock, clock_is_ns
+from ftracepy.source import CpuStats
+
+_NS_PER_US = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class CpuData:
+    """Where one CPU's pages lie in the file (compressed chunks where the file is compressed)."""
+
+    cpu: int
+    offset: int
+    size: int
+
+
+@dataclass(slots=True)
+class BufferData:
+    """One instance's ring buffer; the top-level one is called ""."""
+
+    name: str
+    clock: str = ""
+    page_bytes: int = 0
+    cpus: list[CpuData] = field(default_factory=list)
+    stats: list[CpuStats] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(cpu.size for cpu in self.cpus)
+
+
+@dataclass(slots=True)
+class Contents:
+    """A whole recording, its page data still where it lies."""
+
+    version: int
+    texts: SchemaTexts
+    page_bytes: int
+    compression: str = NONE
+    buffers: list[BufferData] = field(default_factory=list)
+    options: list[Option] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    stats: StatsTexts = field(default_factory=StatsTexts)
+
+    def buffer(self, name: str) -> BufferData:
+        """The buffer called `name`, made where it is not there yet."""
+        for one in self.buffers:
+            if one.name == name:
+                return one
+        self.buffers.append(BufferData(name))
+        return self.buffers[-1]
+
+
+def take_common_option(contents: Contents, option: Option) -> None:
+    """Note what versions 6 and 7 say alike; an option that is not known is kept and otherwise left alone."""
+    contents.options.append(option)
+    texts = contents.texts
+    if option.id == OptionId.TRACECLOCK and option.text:
+        texts.clock = chosen_clock(option.text)
+    elif option.id == OptionId.UNAME:
+        texts.uname = option.text
+    elif option.id == OptionId.CPUSTAT:
+        contents.stats.add(option.text)
+
+
+def time_scale(found: list[Option], clock: str) -> TimeScale:
+    """How stamps become nanoseconds; DATE counts microseconds, OFFSET nanoseconds (as trace-cmd's reader has it).
+
+    TSC2NSEC's own offset is stored by trace-cmd and not applied by its reader; nor is it here, so that both show one time.
+    """
+    mult, shift, offset_ns, scaled = 1, 0, 0, False
+    for option in found:
+        if option.id == OptionId.DATE:
+            offset_ns += _number(option.text) * _NS_PER_US
+        elif option.id == OptionId.OFFSET:
+            offset_ns += _number(option.text)
+        elif option.id == OptionId.TSC2NSEC and option.data.left >= 16:
+            data = Cursor(option.data.data, option.data.path, option.data.at, option.data.end, option.data.order)
+            mult, shift, scaled = data.u32("multiplier"), data.u32("shift"), True
+    shift = min(shift, 63)
+    return TimeScale(mult, shift, offset_ns, is_ns=scaled or clock_is_ns(clock))
+
+
+def _number(text: str) -> int:
+    try:
+        return max(min(int(text.strip(), 0), 2**63 - 1), -(2**63))
+    except ValueError:
+        return 0
+
+
+def take_headers(cursor: Cursor, texts: SchemaTexts) -> None:
+    """header_page and header_event."""
+    cursor.expect(b"header_page\0")
+    texts.header_page = bytes(cursor.take(cursor.u64("length of header_page"), "header_page"))
+    cursor.expect(b"header_event\0")
+    texts.header_event = bytes(cursor.take(cursor.u64("length of header_event"), "header_event"))
+
+
+def take_ftrace_formats(cursor: Cursor, texts: SchemaTexts) -> None:
+    """The formats of the ftrace system."""
+    _take_formats(cursor, texts, FTRACE)
+
+
+def take_systems(cursor: Cursor, texts: SchemaTexts) -> None:
+    """The formats of all other systems."""
+    for _ in range(cursor.u32("number of systems")):
+        _take_formats(cursor, texts, cursor.name("name of a system"))
+
+
+def _take_formats(cursor: Cursor, texts: SchemaTexts, system: str) -> None:
+    for _ in range(cursor.u32(f"number of formats of {system}")):
+        texts.add(system, bytes(cursor.take(cursor.u64("length of a format"), "event format")))

@@ -1,0 +1,60 @@
+"""The options of a trace.dat file, by number (trace-cmd.dat.v6(5), trace-cmd.dat.v7(5))."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from ftracepy.recording.cursor import Cursor
+
+
+class OptionId(IntEnum):
+    DONE = 0
+    DATE = 1
+    CPUSTAT = 2
+    BUFFER = 3
+    TRACECLOCK = 4
+    UNAME = 5
+    HOOK = 6
+    OFFSET = 7
+    CPUCOUNT = 8
+    VERSION = 9
+    PROCMAPS = 10
+    TRACEID = 11
+    TIME_SHIFT = 12
+    GUEST = 13
+    TSC2NSEC = 14
+    STRINGS = 15
+    HEADER_INFO = 16
+    FTRACE_EVENTS = 17
+    EVENT_FORMATS = 18
+    KALLSYMS = 19
+    PRINTK = 20
+    CMDLINES = 21
+    BUFFER_TEXT = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option; `id` may be one that OptionId does not name: newer writers know more."""
+
+    id: int
+    data: Cursor
+
+    @property
+    def text(self) -> str:
+        """The data as text, up to its NUL."""
+        raw = bytes(self.data.data[self.data.at : self.data.end])
+        return raw.partition(b"\0")[0].decode("utf-8", "backslashreplace")
+
+
+def options(cursor: Cursor, *, done_has_data: bool) -> Iterator[Option]:
+    """Yield the options from `cursor` on, which then stands behind them; DONE is the last (a bare number in version 6)."""
+    while True:
+        number = cursor.u16("option number")
+        if number == OptionId.DONE and not done_has_data:
+            return
+        yield Option(number, cursor.part(cursor.u32("option size"), f"option {number}"))
+        if number == OptionId.DONE:
+            return

@@ -1,0 +1,84 @@
+"""One CPU's page data, a piece at a time: mapped where it lies, or decompressed when its turn comes."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ftracepy.errors import RecordingFault
+from ftracepy.recording.codecs import Codec
+from ftracepy.recording.contents import CpuData
+from ftracepy.recording.cursor import Cursor
+from ftracepy.recording.v7 import decompress
+from ftracepy.schema import PageLayout
+from ftracepy.source import Pages
+
+_PIECE_BYTES = 256 << 10
+_LARGEST_CHUNK_BYTES = 64 << 20
+_CHUNK_COUNT_BYTES = 4  # trace-cmd 3.1 leaves the number of chunks out of the size it writes; 3.3 counts it
+_COMMIT_MASK = (1 << 27) - 1  # the low bits of commit count bytes, the high ones flag losses
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Whole pages and the time stamp of the first that holds anything (0: none does)."""
+
+    pages: Pages
+    first_ns: int
+
+
+class CpuReader:
+    """Reads one CPU's data; what cannot be read ends it with a notice."""
+
+    def __init__(
+        self, cursor: Cursor, data: CpuData, layout: PageLayout, codec: Codec | None, notice: Callable[[str], None]
+    ) -> None:
+        self._cursor = cursor
+        self._data = data
+        self._layout = layout
+        self._codec = codec
+        self._notice = notice
+        order = ">" if layout.big_endian else "<"
+        self._stamp = struct.Struct(order + "Q")
+        self._commit = struct.Struct(order + ("Q" if layout.commit_bytes == 8 else "I"))
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the data in the order it was recorded."""
+        if not self._data.size:
+            return
+        try:
+            yield from self._mapped() if self._codec is None else self._unpacked(self._codec)
+        except RecordingFault as fault:
+            self._notice(f"the data of CPU {self._data.cpu} is incomplete: {fault.why}")
+
+    def _mapped(self) -> Iterator[Piece]:
+        place = self._cursor.seek(self._data.offset, f"data of CPU {self._data.cpu}")
+        there = min(self._data.size, place.left)
+        step = max(_PIECE_BYTES // self._layout.size_bytes, 1) * self._layout.size_bytes
+        for start in range(0, there, step):
+            offset = place.at
+            yield from self._piece(place.take(min(step, there - start)), offset)
+        if there < self._data.size:
+            raise place.fault(f"it ends here, {self._data.size - there} bytes early: cut short?")
+
+    def _unpacked(self, codec: Codec) -> Iterator[Piece]:
+        place = self._cursor.seek(self._data.offset, f"data of CPU {self._data.cpu}")
+        place.end = min(place.at + self._data.size + _CHUNK_COUNT_BYTES, place.end)
+        for _ in range(place.u32("number of chunks")):
+            offset = place.at
+            yield from self._piece(memoryview(decompress(place, codec, _LARGEST_CHUNK_BYTES)), offset)
+
+    def _piece(self, data: memoryview, offset: int) -> Iterator[Piece]:
+        size = self._layout.size_bytes
+        whole = len(data) // size * size
+        if rest := len(data) - whole:
+            self._notice(f"CPU {self._data.cpu} ends with {rest} of a page's {size} bytes at byte {offset + whole}")
+        if whole:
+            yield Piece(Pages(self._data.cpu, data[:whole], offset), self._first_ns(data, whole))
+
+    def _first_ns(self, data: memoryview, whole: int) -> int:
+        for start in range(0, whole, self._layout.size_bytes):
+            if self._commit.unpack_from(data, start + self._layout.commit_offset)[0] & _COMMIT_MASK:
+                return int(self._stamp.unpack_from(data, start)[0])
+        return 0

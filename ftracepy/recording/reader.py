@@ -1,0 +1,164 @@
+"""A recording as a Source: opened, its instances named, its pages handed over as a live kernel would."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ftracepy.errors import FtracepyError, RecordingFault
+from ftracepy.recording.codecs import Codec, codec
+from ftracepy.recording.contents import BufferData, Contents, CpuData, time_scale
+from ftracepy.recording.cursor import Cursor
+from ftracepy.recording.head import Head, read_head
+from ftracepy.recording.pieces import CpuReader
+from ftracepy.recording.rounds import rounds
+from ftracepy.recording.v6 import read_v6
+from ftracepy.recording.v7 import read_v7
+from ftracepy.schema import FormatFault, PageLayout, Schema
+from ftracepy.schematexts import SchemaTexts
+from ftracepy.source import Health, Round
+
+
+class Recording:
+    """One instance of a recording, as a Source.
+
+    `instance` is its name ("" for the top-level buffer), `instances` are the names of all; `texts`
+    are the schema's texts as they were recorded, `notices` (in `health()`) say what could not be read.
+    """
+
+    def __init__(self, cursor: Cursor, contents: Contents, codec: Codec | None, buffer: BufferData) -> None:
+        self._cursor = cursor
+        self._contents = contents
+        self._codec = codec
+        self._buffer = buffer
+        self._stopped = False
+        self._notices = list(contents.notices)
+        self.texts = _texts(contents, buffer)
+        self.schema = _schema(cursor, self.texts, self._notices)
+        self.cpus: Sequence[int] = [data.cpu for data in buffer.cpus]
+
+    @property
+    def path(self) -> str:
+        return self._cursor.path
+
+    @property
+    def version(self) -> int:
+        return self._contents.version
+
+    @property
+    def compression(self) -> str:
+        return self._contents.compression
+
+    @property
+    def instance(self) -> str:
+        return self._buffer.name
+
+    @property
+    def buffers(self) -> list[BufferData]:
+        """All instances in the file, the top-level buffer ("") among them where the file has it."""
+        return self._contents.buffers
+
+    @property
+    def options(self) -> list[tuple[int, bytes]]:
+        """Every option's number and bytes in the order of the file, unknown ones too."""
+        return [(one.id, bytes(one.data.data[one.data.at : one.data.end])) for one in self._contents.options]
+
+    def of_instance(self, name: str) -> Recording:
+        """Another instance of the same file; raises FtracepyError where there is none of that name."""
+        return Recording(self._cursor, self._contents, self._codec, _named(self._contents, self.path, name))
+
+    def rounds(self) -> Iterator[Round]:
+        """Yield all pages, the CPU whose next piece begins earliest first; memory stays at about two pieces per CPU."""
+        pieces = (self._reader(data).pieces() for data in self._buffer.cpus)
+        yield from rounds(pieces, lambda: self._stopped)
+
+    def _reader(self, data: CpuData) -> CpuReader:
+        return CpuReader(self._cursor, data, self.schema.page, self._codec, self._notices.append)
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def health(self) -> Health:
+        """The kernel's counts as they stood when the recording ended, and what of the file could not be read (so far)."""
+        return Health(list(self._contents.stats.of(self._buffer.name)), list(self._notices))
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Nothing to undo: the mapping ends with the last piece that refers to it."""
+
+
+def open_recording(path: str | os.PathLike[str], instance: str | None = None) -> Recording:
+    """Open a trace.dat of version 6 or 7.
+
+    `instance` None means the top-level buffer, or, where that is empty and one instance alone has
+    data, that one. Raises RecordingFault where the file cannot be read.
+    """
+    cursor = Cursor(_map(os.fspath(path)), os.fspath(path))
+    head = read_head(cursor)
+    packer = _codec(cursor, head)
+    contents = read_v6(cursor, head) if head.version == 6 else read_v7(cursor, head, packer)
+    buffer = _default(contents) if instance is None else _named(contents, cursor.path, instance)
+    return Recording(cursor, contents, packer, buffer)
+
+
+def _map(path: str) -> memoryview:
+    what = f"cannot read the recording '{path}'"
+    try:
+        with open(path, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise RecordingFault(what, why="it is not a regular file")
+            if not os.fstat(file.fileno()).st_size:
+                raise RecordingFault(what, why="it is empty")
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except OSError as error:
+        raise RecordingFault(what, why=os.strerror(error.errno or 0)) from None
+
+
+def _codec(cursor: Cursor, head: Head) -> Codec | None:
+    try:
+        return codec(head.compression)
+    except FtracepyError as fault:
+        raise RecordingFault(f"cannot read the recording '{cursor.path}': {fault.what}", why=fault.why, hint=fault.hint) from None
+
+
+def _default(contents: Contents) -> BufferData:
+    filled = [buffer for buffer in contents.buffers if not buffer.is_empty]
+    top = next((buffer for buffer in contents.buffers if not buffer.name), BufferData(""))
+    return filled[0] if top.is_empty and len(filled) == 1 else top
+
+
+def _named(contents: Contents, path: str, name: str) -> BufferData:
+    for buffer in contents.buffers:
+        if buffer.name == name:
+            return buffer
+    names = ", ".join(f"'{buffer.name}'" for buffer in contents.buffers)
+    raise FtracepyError(f"the recording '{path}' has no instance '{name}'", why=f"it has {names or 'none'}")
+
+
+def _texts(contents: Contents, buffer: BufferData) -> SchemaTexts:
+    clock = buffer.clock or contents.texts.clock
+    page_bytes = buffer.page_bytes or contents.page_bytes
+    return replace(contents.texts, clock=clock, page_bytes=page_bytes, time=time_scale(contents.options, clock))
+
+
+def _schema(cursor: Cursor, texts: SchemaTexts, notices: list[str]) -> Schema:
+    try:
+        schema = texts.schema(skipped=notices)
+    except FormatFault as fault:
+        raise RecordingFault(f"cannot read the recording '{cursor.path}'", why=str(fault)) from None
+    if why := _unfit(schema.page):
+        raise RecordingFault(f"cannot read the recording '{cursor.path}'", why=f"its header_page {why}")
+    return schema
+
+
+def _unfit(page: PageLayout) -> str:
+    if page.commit_bytes not in (4, 8):
+        return f"gives commit {page.commit_bytes} bytes"
+    if not 8 <= page.commit_offset <= page.data_offset - page.commit_bytes:
+        return "lays the fields of a page over each other"
+    return "leaves no room for events" if page.data_offset + 8 > page.size_bytes else ""

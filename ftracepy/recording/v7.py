@@ -1,0 +1,137 @@
+"""trace.dat version 7: a chain of OPTIONS sections that name all other sections (trace-cmd.dat.v7(5))."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ftracepy.errors import RecordingFault
+from ftracepy.recording.codecs import LARGEST_BYTES, Codec, CodecFault
+from ftracepy.recording.contents import (
+    Contents,
+    CpuData,
+    take_common_option,
+    take_ftrace_formats,
+    take_headers,
+    take_systems,
+)
+from ftracepy.recording.cursor import Cursor
+from ftracepy.recording.head import Head, check_cpu_count, check_page_bytes
+from ftracepy.recording.options import Option, OptionId, options
+from ftracepy.schematexts import SchemaTexts
+
+OPTIONS_SECTION = 0
+COMPRESSED = 1  # the flag in a section's header
+
+
+def _take_kallsyms(cursor: Cursor, texts: SchemaTexts) -> None:
+    texts.kallsyms = bytes(cursor.take(cursor.u32("length of kallsyms"), "kallsyms"))
+
+
+def _take_printk(cursor: Cursor, texts: SchemaTexts) -> None:
+    texts.printk_formats = bytes(cursor.take(cursor.u32("length of printk_formats"), "printk_formats"))
+
+
+def _take_cmdlines(cursor: Cursor, texts: SchemaTexts) -> None:
+    texts.cmdlines = bytes(cursor.take(cursor.u64("length of saved_cmdlines"), "saved_cmdlines"))
+
+
+_TEXT_SECTIONS: dict[int, Callable[[Cursor, SchemaTexts], None]] = {
+    OptionId.HEADER_INFO: take_headers,
+    OptionId.FTRACE_EVENTS: take_ftrace_formats,
+    OptionId.EVENT_FORMATS: take_systems,
+    OptionId.KALLSYMS: _take_kallsyms,
+    OptionId.PRINTK: _take_printk,
+    OptionId.CMDLINES: _take_cmdlines,
+}
+# Without these no event can be read; the others only make its text poorer.
+_NEEDED_SECTIONS = (OptionId.HEADER_INFO, OptionId.FTRACE_EVENTS, OptionId.EVENT_FORMATS)
+
+
+def read_v7(cursor: Cursor, head: Head, codec: Codec | None) -> Contents:
+    """Everything behind the head."""
+    contents = Contents(head.version, SchemaTexts(big_endian=head.big_endian), head.page_bytes, head.compression)
+    for option in _chain(cursor, head.options_offset, codec, contents.notices):
+        take_common_option(contents, option)
+        if option.id in _TEXT_SECTIONS:
+            _take_section(cursor, option, codec, contents)
+        elif option.id == OptionId.BUFFER:
+            _take_buffer(option.data, contents)
+        elif option.id == OptionId.BUFFER_TEXT:
+            contents.notices.append("this recording holds a latency tracer's text, not events")
+    if not contents.buffers and contents.notices:
+        raise cursor.fault(contents.notices[-1], 0)
+    return contents
+
+
+def _chain(cursor: Cursor, offset: int, codec: Codec | None, notices: list[str]) -> Iterator[Option]:
+    """Yield the options of all OPTIONS sections; what comes behind a break in the chain is given up with a notice."""
+    seen: set[int] = set()
+    while offset:
+        if offset in seen:
+            notices.append(f"the chain of options returns to byte {offset}; what follows is not read")
+            return
+        seen.add(offset)
+        try:
+            *found, done = options(open_section(cursor, offset, OPTIONS_SECTION, codec), done_has_data=True)
+            offset = done.data.u64("offset of the next options")
+        except RecordingFault as fault:
+            if len(seen) == 1:
+                raise
+            notices.append(f"the recording is incomplete: {fault.why}")
+            return
+        yield from found
+
+
+def open_section(cursor: Cursor, offset: int, number: int, codec: Codec | None) -> Cursor:
+    """A cursor over one section's text, decompressed where it is compressed."""
+    place = cursor.seek(offset, f"section {number}")
+    found, flags = place.u16("section number"), place.u16("section flags")
+    place.u32("section name")
+    size = place.u64("section size")
+    if found != number:
+        raise place.fault(f"section {number} should stand here, not {found}", offset)
+    if not flags & COMPRESSED:
+        return place.part(size, f"section {number}")
+    if codec is None:
+        raise place.fault("a compressed section in a file that says it is not compressed", offset)
+    text = decompress(place, codec)
+    return Cursor(memoryview(text), place.path, order=place.order, within=f" of the decompressed section at byte {offset}")
+
+
+def decompress(cursor: Cursor, codec: Codec, limit_bytes: int = LARGEST_BYTES) -> bytes:
+    """The compressed bytes that follow, decompressed.
+
+    The decompressed size stands before them, but big-endian trace-cmd 3.3 writes 0 there: then the frame itself is trusted.
+    """
+    at = cursor.at
+    packed, size = cursor.u32("compressed size"), cursor.u32("decompressed size")
+    data = cursor.take(packed, "compressed bytes")
+    try:
+        text = codec.decompress(data, min(size or limit_bytes, limit_bytes))
+    except CodecFault as fault:
+        raise cursor.fault(str(fault), at) from None
+    if size and len(text) != size:
+        raise cursor.fault(f"{len(text)} decompressed bytes where {size} belong", at)
+    return text
+
+
+def _take_section(cursor: Cursor, option: Option, codec: Codec | None, contents: Contents) -> None:
+    try:
+        section = open_section(cursor, option.data.u64("offset of a section"), option.id, codec)
+        _TEXT_SECTIONS[option.id](section, contents.texts)
+    except RecordingFault as fault:
+        if option.id in _NEEDED_SECTIONS:
+            raise
+        contents.notices.append(f"{OptionId(option.id).name.lower()} cannot be read: {fault.why}")
+
+
+def _take_buffer(data: Cursor, contents: Contents) -> None:
+    data.u64("offset of the section")
+    buffer = contents.buffer(data.name("name of an instance"))
+    buffer.clock = data.name("clock of an instance")
+    buffer.page_bytes = check_page_bytes(data, data.u32("page size"))
+    for _ in range(check_cpu_count(data, data.u32("number of CPUs"))):
+        cpu, offset, size = data.u32("CPU number"), data.u64("offset of a CPU's data"), data.u64("size of a CPU's data")
+        buffer.cpus.append(CpuData(cpu, offset, size))
+    if len({one.cpu for one in buffer.cpus}) < len(buffer.cpus):
+        raise data.fault(f"the instance '{buffer.name}' names a CPU twice")
