@@ -17,7 +17,8 @@ from ftracepy.system import errnos, openflags, proc, signals, syscalls
 from ftracepy.system.tasklines import TaskLine, pack_tasks, unpack_tasks
 
 COMMS = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), max_size=15)
-TASKS = st.builds(TaskLine, st.integers(0, 4194304), st.integers(0, 4194304), st.integers(-1, 4194304), st.integers(-1, 2**32 - 1), COMMS)
+PIDS = st.integers(0, 4194304)
+TASKS = st.builds(TaskLine, PIDS, PIDS, st.integers(-1, 4194304), st.integers(-1, 2**32 - 1), COMMS)
 
 
 @given(st.lists(TASKS, max_size=200))
