@@ -1,0 +1,248 @@
+/* Batch: merged records, their columns and lazy events. */
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "bind_types.h"
+
+#include <structmember.h>
+
+#define SPARE_WORTH 4096 /* records: smaller arrays come from malloc's own free lists */
+
+typedef struct {
+    PyObject_HEAD
+    BatchObject *batch;
+    fp_state *state; /* lives as long as our type */
+    size_t at;
+} IteratorObject;
+
+int
+fp_batch_records(PyObject *batch, const fp_record **records, size_t *n)
+{
+    fp_state *state = fp_state_of(Py_TYPE(batch));
+    if (state == NULL || Py_TYPE(batch) != state->batch_type) {
+        PyErr_SetString(PyExc_TypeError, "a Batch of this module is needed");
+        return -1;
+    }
+    *records = ((BatchObject *)batch)->out.records;
+    *n = ((BatchObject *)batch)->out.n;
+    return 0;
+}
+
+static void
+give_back_records(BatchObject *self)
+{
+    FormatsObject *formats = self->formats;
+    if (self->out.room < SPARE_WORTH || self->out.room <= formats->spare_room)
+        return;
+    free(formats->spare);
+    formats->spare = self->out.records;
+    formats->spare_room = self->out.room;
+    self->out.records = NULL;
+}
+
+static void
+batch_dealloc(BatchObject *self)
+{
+    PyTypeObject *type = Py_TYPE((PyObject *)self);
+    for (size_t i = 0; i < self->buffers_total; i++)
+        fp_buffer_release(self->buffers[i]);
+    free(self->buffers);
+    if (self->formats != NULL)
+        give_back_records(self);
+    fp_output_deinit(&self->out);
+    Py_XDECREF((PyObject *)self->formats);
+    Py_XDECREF(self->losses);
+    Py_XDECREF(self->faults);
+    PyObject_Free(self);
+    Py_DECREF((PyObject *)type);
+}
+
+static Py_ssize_t
+batch_length(BatchObject *self)
+{
+    return (Py_ssize_t)self->out.n;
+}
+
+static PyObject *
+batch_item(BatchObject *self, Py_ssize_t at)
+{
+    if (at < 0 || (size_t)at >= self->out.n) {
+        PyErr_SetString(PyExc_IndexError, "no such event in this batch");
+        return NULL;
+    }
+    return fp_event_new(fp_state_of(Py_TYPE((PyObject *)self)), (PyObject *)self, self->formats, &self->out.records[at]);
+}
+
+static PyObject *
+batch_iter(BatchObject *self)
+{
+    fp_state *state = fp_state_of(Py_TYPE((PyObject *)self));
+    IteratorObject *iterator = PyObject_New(IteratorObject, state->iterator_type);
+    if (iterator == NULL)
+        return NULL;
+    Py_INCREF((PyObject *)self);
+    iterator->batch = self;
+    iterator->state = state;
+    iterator->at = 0;
+    return (PyObject *)iterator;
+}
+
+static PyObject *
+iterator_next(IteratorObject *self)
+{
+    BatchObject *batch = self->batch;
+    if (self->at >= batch->out.n)
+        return NULL;
+    return fp_event_new(self->state, (PyObject *)batch, batch->formats, &batch->out.records[self->at++]);
+}
+
+static void
+iterator_dealloc(IteratorObject *self)
+{
+    PyTypeObject *type = Py_TYPE((PyObject *)self);
+    Py_DECREF((PyObject *)self->batch);
+    PyObject_Free(self);
+    Py_DECREF((PyObject *)type);
+}
+
+static PyObject *
+header_column(BatchObject *self, size_t offset, char format)
+{
+    Py_INCREF((PyObject *)self);
+    const char *start = (const char *)self->out.records + (self->out.n ? offset : 0);
+    return fp_column_view(fp_state_of(Py_TYPE((PyObject *)self)), (PyObject *)self, NULL, start, self->out.n, sizeof(fp_record), format);
+}
+
+static PyObject *
+batch_ts(BatchObject *self, void *Py_UNUSED(closure))
+{
+    return header_column(self, offsetof(fp_record, ts), 'Q');
+}
+
+static PyObject *
+batch_cpu(BatchObject *self, void *Py_UNUSED(closure))
+{
+    return header_column(self, offsetof(fp_record, cpu), 'H');
+}
+
+static PyObject *
+batch_id(BatchObject *self, void *Py_UNUSED(closure))
+{
+    return header_column(self, offsetof(fp_record, id), 'H');
+}
+
+static PyObject *
+batch_pid(BatchObject *self, void *Py_UNUSED(closure))
+{
+    return header_column(self, offsetof(fp_record, pid), 'i');
+}
+
+static const fp_field *
+scalar_field(BatchObject *self, unsigned int id, PyObject *name)
+{
+    const fp_event_type *type = id <= UINT16_MAX ? fp_event_type_of(self->formats, (uint16_t)id) : NULL;
+    const fp_field *field = type != NULL ? fp_find_field(type, name) : NULL;
+    if (field == NULL) {
+        PyErr_SetObject(PyExc_KeyError, name);
+        return NULL;
+    }
+    if (field->shape != FP_SCALAR) {
+        PyErr_Format(PyExc_TypeError, "field %R is not a single number", name);
+        return NULL;
+    }
+    return field;
+}
+
+static PyObject *
+column_pair(fp_state *state, uint32_t *indices, uint64_t *values, size_t n, char format)
+{
+    PyObject *left = fp_column_view(state, NULL, indices, indices, n, sizeof *indices, 'I');
+    PyObject *right = fp_column_view(state, NULL, values, values, n, sizeof *values, format);
+    PyObject *pair = left != NULL && right != NULL ? PyTuple_Pack(2, left, right) : NULL;
+    Py_XDECREF(left);
+    Py_XDECREF(right);
+    return pair;
+}
+
+static PyObject *
+batch_column(BatchObject *self, PyObject *args)
+{
+    unsigned int id;
+    PyObject *name;
+    if (!PyArg_ParseTuple(args, "IU:column", &id, &name))
+        return NULL;
+    const fp_field *field = scalar_field(self, id, name);
+    if (field == NULL)
+        return NULL;
+    const fp_record *records = self->out.records;
+    size_t n;
+    uint32_t *indices;
+    uint64_t *values;
+    Py_BEGIN_ALLOW_THREADS
+    n = fp_count_id(records, self->out.n, (uint16_t)id);
+    indices = malloc((n + 1) * sizeof *indices);
+    values = malloc((n + 1) * sizeof *values);
+    if (indices != NULL && values != NULL)
+        fp_field_column(field, (uint16_t)id, records, self->out.n, self->formats->layout.big_endian, indices, values);
+    Py_END_ALLOW_THREADS
+    if (indices == NULL || values == NULL) {
+        free(indices);
+        free(values);
+        return PyErr_NoMemory();
+    }
+    return column_pair(fp_state_of(Py_TYPE((PyObject *)self)), indices, values, n, field->is_signed ? 'q' : 'Q');
+}
+
+static PyMemberDef batch_members[] = {
+    {"losses", T_OBJECT_EX, offsetof(BatchObject, losses), READONLY, "(index, cpu, count): lost on that CPU before batch[index]; -1 = unknown"},
+    {"faults", T_OBJECT_EX, offsetof(BatchObject, faults), READONLY, "(cpu, offset_bytes, reason): the rest of that sub-buffer was skipped"},
+    {"until_ns", T_ULONGLONG, offsetof(BatchObject, until_ns), READONLY, "all fed events older than this have been handed out"},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef batch_getset[] = {
+    {"ts", (getter)batch_ts, NULL, "raw time stamps ('Q')", NULL},
+    {"cpu", (getter)batch_cpu, NULL, "CPUs ('H')", NULL},
+    {"id", (getter)batch_id, NULL, "common_type of each event ('H')", NULL},
+    {"pid", (getter)batch_pid, NULL, "common_pid of each event ('i')", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMethodDef batch_methods[] = {
+    {"column", (PyCFunction)batch_column, METH_VARARGS,
+     "column(id, field): (indices 'I', values 'q' or 'Q') of a number field, for the events of that id."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot batch_slots[] = {
+    {Py_tp_dealloc, batch_dealloc},
+    {Py_tp_doc, "Events of all CPUs in time order, with what was lost and what could not be read."},
+    {Py_tp_iter, batch_iter},
+    {Py_tp_members, batch_members},
+    {Py_tp_getset, batch_getset},
+    {Py_tp_methods, batch_methods},
+    {Py_sq_length, batch_length},
+    {Py_sq_item, batch_item},
+    {0, NULL},
+};
+
+PyType_Spec fp_batch_spec = {
+    .name = "ftracepy._fastparse._core.Batch",
+    .basicsize = sizeof(BatchObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = batch_slots,
+};
+
+static PyType_Slot iterator_slots[] = {
+    {Py_tp_dealloc, iterator_dealloc},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, iterator_next},
+    {0, NULL},
+};
+
+PyType_Spec fp_iterator_spec = {
+    .name = "ftracepy._fastparse._core._BatchIterator",
+    .basicsize = sizeof(IteratorObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = iterator_slots,
+};

@@ -1,0 +1,75 @@
+/* The module's state and its objects, as bind_*.c share them. */
+#ifndef FP_BIND_TYPES_H
+#define FP_BIND_TYPES_H
+
+#include "bind.h"
+#include "core/field.h"
+#include "core/merge.h"
+
+typedef struct {
+    PyTypeObject *formats_type, *decoder_type, *batch_type, *iterator_type, *event_type, *column_type;
+} fp_state;
+
+/* The state of the module that made `type`; NULL, without an exception, for a type that is not ours. */
+fp_state *fp_state_of(PyTypeObject *type);
+
+/* One fed buffer. Its chunk comes first, so that a chunk of the core is a buffer of ours. `refs` counts
+ * the decoder's queue and every batch with records in it, and is touched with the GIL only. */
+typedef struct {
+    fp_chunk chunk;
+    Py_buffer view;
+    Py_ssize_t refs;
+} fp_buffer;
+
+void fp_buffer_release(fp_buffer *buffer);
+
+/* What one event type is called; `names` are interned, the event's own fields before the common ones. */
+typedef struct {
+    PyObject *system, *name, *keys;
+    PyObject **names;
+    fp_field *fields;
+    size_t own, total;
+} fp_event_type;
+
+/* Layout and event types: shared by a decoder, its batches and their events. */
+typedef struct {
+    PyObject_HEAD
+    fp_layout layout;
+    fp_event_type *types;
+    fp_event_type **by_id;
+    size_t types_total, ids;
+    fp_record *spare; /* one big records array that a batch gave back: saves its page faults */
+    size_t spare_room;
+} FormatsObject;
+
+FormatsObject *fp_formats_new(fp_state *state, PyObject *layout, PyObject *events);
+const fp_event_type *fp_event_type_of(const FormatsObject *formats, uint16_t id);
+/* The field called `name`, or NULL (no exception unless one is already set by the comparison). */
+const fp_field *fp_find_field(const fp_event_type *type, PyObject *name);
+
+typedef struct {
+    PyObject_HEAD
+    FormatsObject *formats;
+    fp_output out;
+    fp_buffer **buffers;
+    size_t buffers_total;
+    unsigned long long until_ns;
+    PyObject *losses, *faults;
+} BatchObject;
+
+/* `formats` and, where the event was kept on its own, the copied record's bytes stand behind `owner`. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *owner;
+    FormatsObject *formats;
+    fp_record record;
+} EventObject;
+
+PyObject *fp_event_new(fp_state *state, PyObject *owner, FormatsObject *formats, const fp_record *record);
+
+/* A memoryview of `n` items, `stride` bytes apart; takes over `memory` (may be NULL) and a reference to `owner` (may be NULL). */
+PyObject *fp_column_view(fp_state *state, PyObject *owner, void *memory, const void *start, size_t n, size_t stride, char format);
+
+extern PyType_Spec fp_formats_spec, fp_decoder_spec, fp_batch_spec, fp_iterator_spec, fp_event_spec, fp_column_spec;
+
+#endif
