@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from ftracepy.recording.reader import Recording
 from ftracepy.recording.reader import open_recording as open
+from ftracepy.recording.writer import Writer
 
-__all__ = ["Recording", "open"]
+__all__ = ["Recording", "Writer", "open"]

@@ -1,0 +1,100 @@
+"""One CPU's pages while a recording lasts: a file of its own beside the output, moved into it at the end.
+
+The format wants each CPU's pages in one run, and how long the runs get is known last. All that
+happens to a spool afterwards needs no more disk than it holds already: it is compressed in place,
+and moved from its end on, giving back what has been moved.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+
+from ftracepy.recording.sections import Encoder
+
+MOVE_BYTES = 4 << 20  # moved at once, so also what a full disk must still have room for
+_CANNOT_SHARE = {errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EBADF}
+
+
+class Spool:
+    """The file OUTPUT.cpuN; made by the first write, gone when moved or closed."""
+
+    def __init__(self, output: str, cpu: int, page_bytes: int) -> None:
+        self.path = f"{output}.cpu{cpu}"
+        self.cpu = cpu
+        self.size_bytes = 0
+        self._page_bytes = page_bytes
+        self._fd = -1
+
+    def write(self, data: memoryview) -> None:
+        """Append whole pages; raises OSError where the disk refuses, having kept the pages that are whole."""
+        if self._fd < 0:
+            self._open()
+        at = 0
+        try:
+            while at < len(data):
+                at += os.pwrite(self._fd, data[at:], self.size_bytes + at)
+        finally:
+            self.size_bytes += at // self._page_bytes * self._page_bytes
+            if at % self._page_bytes:
+                os.ftruncate(self._fd, self.size_bytes)
+
+    def _open(self) -> None:
+        # Never through a link, nor into a file somebody else made: the name is easy to guess.
+        with suppress(FileNotFoundError):
+            os.unlink(self.path)
+        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def pack(self, encoder: Encoder, chunk_bytes: int) -> None:
+        """Compress in place: a number of chunks, then each; `chunk_bytes` is a multiple of the page size."""
+        if not self.size_bytes:
+            return
+        count = -(-self.size_bytes // chunk_bytes)
+        packed, written = bytearray(encoder.pack("I", count)), 0
+        for start in range(0, self.size_bytes, chunk_bytes):
+            data = os.pread(self._fd, min(chunk_bytes, self.size_bytes - start), start)
+            packed += encoder.chunk(data)
+            # What has been read may be overwritten; chunks that did not shrink wait for room.
+            room = min(start + len(data) - written, len(packed))
+            written += os.pwrite(self._fd, packed[:room], written)
+            del packed[:room]
+        while packed:
+            size = os.pwrite(self._fd, packed, written)
+            written += size
+            del packed[:size]
+        os.ftruncate(self._fd, written)
+        self.size_bytes = written
+
+    def move(self, output: int, offset: int) -> None:
+        """Move everything to `offset` of the file descriptor `output`; raises OSError with the rest still here."""
+        while self.size_bytes:
+            start = (self.size_bytes - 1) // MOVE_BYTES * MOVE_BYTES
+            _copy(self._fd, output, start, offset + start, self.size_bytes - start)
+            os.ftruncate(self._fd, start)
+            self.size_bytes = start
+        self.close()
+
+    def close(self) -> None:
+        """Remove the file where nothing of it is needed any more; what could not be moved stays."""
+        if self._fd < 0:
+            return
+        os.close(self._fd)
+        self._fd = -1
+        if not self.size_bytes:
+            with suppress(OSError):
+                os.unlink(self.path)
+
+
+def _copy(source: int, target: int, source_at: int, target_at: int, count: int) -> None:
+    """Copy inside the kernel, sharing the blocks where the file system can; by hand where it cannot."""
+    while count:
+        try:
+            done = os.copy_file_range(source, target, count, source_at, target_at)
+        except OSError as error:
+            if error.errno not in _CANNOT_SHARE:
+                raise
+            done = os.pwrite(target, os.pread(source, min(count, 1 << 20), source_at), target_at)
+        if not done:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        source_at, target_at, count = source_at + done, target_at + done, count - done
