@@ -30,6 +30,7 @@ class Stream:
         self.faults: list[tuple[int, int, str]] = []
         self.losses_seen: Counter[int] = Counter()
         self._promised_ns = 0
+        self._losses = 0
 
     def __iter__(self) -> Iterator[Batch]:
         decoder = decoder_for(self.schema, self.source.cpus)
@@ -60,12 +61,17 @@ class Stream:
     def _account(self, batch: Batch, until_ns: int) -> None:
         self.events += len(batch)
         self.faults.extend(batch.faults)
+        self._losses += len(batch.losses)
         for _index, cpu, count in batch.losses:
             self.losses_seen[cpu] += max(count, 0)
         if len(batch) and batch.ts[0] < self._promised_ns:
             self.late += sum(1 for ts in batch.ts if ts < self._promised_ns)
         if len(batch) < _BATCH_EVENTS and until_ns != ALL_NS:
             self._promised_ns = max(self._promised_ns, until_ns)
+
+    def lost(self) -> int:
+        """Events known to be lost: by the kernel's counters, or by the pages where those say more (at least one a loss)."""
+        return max(self.source.health().lost, sum(self.losses_seen.values()), self._losses)
 
     def unseen_losses(self) -> dict[int, int]:
         """Losses by CPU that the kernel counted and no page mentioned: exact once the source has ended."""
