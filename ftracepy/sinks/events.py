@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from ftracepy.sinks.base import Messages, Output
+from ftracepy.sinks.escape import escape
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Batch, Event
@@ -54,8 +55,8 @@ def _csv(schema: Schema, lines: Output, messages: Messages) -> Callable[[Batch],
             if isinstance(one, tuple):
                 messages.loss(*one)
             else:
-                *values, fields = _values(one, schema)
-                table.writerow([*values, json.dumps(fields)])
+                *values, comm, name, fields = _values(one, schema)
+                table.writerow([*values, None if comm is None else escape(comm), escape(name), json.dumps(fields)])
         lines.flush()
 
     return write

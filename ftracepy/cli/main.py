@@ -1,0 +1,86 @@
+"""The entry point, and the one place where an error becomes text on stderr and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import click
+
+from ftracepy.errors import ExitCode, FtracepyError, UsageFault
+from ftracepy.sinks.escape import visible
+
+_PIPE_CLOSED = 128 + signal.SIGPIPE
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code (docs/exit-codes.md)."""
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+    except FtracepyError as fault:
+        return _failed(fault)
+    except (KeyboardInterrupt, click.Abort):
+        return _INTERRUPTED
+    except BrokenPipeError:
+        _forget_output()
+        return _PIPE_CLOSED
+    except click.ClickException as fault:
+        return _failed(_usage(fault))
+    except OSError as fault:
+        return _failed(_from_system(fault))
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    if "_FTRACEPY_COMPLETE" in os.environ:
+        from ftracepy.cli import shells
+
+        shells.register()
+    from ftracepy.cli.group import ftracepy
+
+    code = ftracepy.main(args=argv, prog_name="ftracepy", standalone_mode=False)
+    return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _failed(fault: FtracepyError) -> int:
+    """Lay the error out. Its text may quote file names and recordings, so nothing of it reaches the terminal raw."""
+    first, *rest = fault.lines()
+    try:
+        sys.stderr.write("".join(f"{visible(line)}\n" for line in (f"ftracepy: {first}", *rest)))
+        sys.stderr.flush()
+    except OSError:
+        _forget_output()
+    return fault.exit_code
+
+
+def _usage(fault: click.ClickException) -> FtracepyError:
+    """Click's message in our layout."""
+    context = fault.ctx if isinstance(fault, click.UsageError) else None
+    what = fault.format_message().strip().removesuffix(".")
+    first, *rest = what.splitlines() or [""]
+    if isinstance(fault, click.UsageError):
+        command = context.command_path if context else "ftracepy"
+        return UsageFault(first, why="\n".join(rest), hint=f"{command} --help")
+    return FtracepyError(first, why="\n".join(rest))
+
+
+def _from_system(fault: OSError) -> FtracepyError:
+    """A refusal that no lower layer had words for."""
+    if isinstance(fault.filename, str | bytes):
+        return FtracepyError(f"cannot use '{os.fsdecode(fault.filename)}'", why=fault.strerror or str(fault))
+    return FtracepyError(fault.strerror or str(fault))
+
+
+def _forget_output() -> None:
+    """Point the closed pipe at nothing, or the interpreter complains when it flushes at its end."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            os.dup2(nothing, stream.fileno())
+    os.close(nothing)

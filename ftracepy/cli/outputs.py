@@ -1,0 +1,61 @@
+"""Where a command writes: standard output or the file of -o, and messages beside it."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, cast
+
+from ftracepy.errors import FtracepyError
+from ftracepy.sinks.escape import visible
+
+
+@contextmanager
+def output(path: str | None) -> Iterator[BinaryIO]:
+    """The open output; raises FtracepyError at once where the file cannot be written."""
+    if path in {None, "-"}:
+        yield sys.stdout.buffer
+        return
+    assert path is not None
+    try:
+        raw = _LateTruncated(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
+    except OSError as fault:
+        raise FtracepyError(f"cannot write '{path}'", why=fault.strerror or str(fault)) from None
+    raw.name = path
+    with raw, io.BufferedWriter(raw) as file:
+        yield cast(BinaryIO, file)
+        file.flush()
+        raw.begin()
+
+
+class _LateTruncated(io.FileIO):
+    """A file whose old content goes when the new begins: a run that the kernel refuses leaves the last result alone."""
+
+    def __init__(self, fd: int) -> None:
+        super().__init__(fd, "wb")
+        self._begun = not stat.S_ISREG(os.fstat(fd).st_mode)
+
+    def begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self.truncate(0)
+
+    def write(self, data: io.ReadableBuffer, /) -> int:  # type: ignore[name-defined]
+        self.begin()
+        return super().write(data)
+
+
+def say(text: str) -> None:
+    """A message that is no row, on stderr, after what stands before it on stdout."""
+    sys.stdout.flush()
+    sys.stderr.write("".join(f"ftracepy: {visible(line)}\n" for line in text.splitlines()))
+    sys.stderr.flush()
+
+
+def show(text: str) -> None:
+    """One line of output that may quote the kernel or a file."""
+    sys.stdout.write(visible(text) + "\n")

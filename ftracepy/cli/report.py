@@ -1,0 +1,80 @@
+"""report: show a recording's events as text, JSON or CSV."""
+
+from __future__ import annotations
+
+import click
+
+from ftracepy.cli.outputs import output as open_output
+from ftracepy.cli.outputs import say
+from ftracepy.cli.signals import exit_code, stop_on_signals
+
+
+class CpuList(click.ParamType[frozenset[int]]):
+    """CPUs as the kernel writes them: 0,2-3."""
+
+    name = "cpus"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[int]:
+        try:
+            return frozenset(cpu for part in str(value).split(",") for cpu in _span(part))
+        except ValueError:
+            self.fail(f"{value!r} is no list of CPUs such as 0,2-3", param, ctx)
+
+
+def _span(part: str) -> range:
+    first, dash, last = part.partition("-")
+    span = range(int(first), int(last if dash else first) + 1)
+    if not span or len(span) > 1 << 16:
+        raise ValueError(part)
+    return span
+
+
+@click.command("report")
+@click.argument("file", type=click.Path())
+@click.option("--cpu", "cpus", multiple=True, type=CpuList(), metavar="LIST", help="only these CPUs (0,2-3)")
+@click.option(
+    "--event", "-e", "events", multiple=True, metavar="SYSTEM:EVENT", help="only this event (* and ? match); repeatable"
+)
+@click.option("--pid", "-p", "pids", multiple=True, type=int, help="only this thread, as the events name it; repeatable")
+@click.option("--since", type=float, metavar="SECONDS", help="only events from this time on, as shown")
+@click.option("--until", type=float, metavar="SECONDS", help="only events before this time, as shown")
+@click.option(
+    "--format",
+    type=click.Choice(["text", "json", "csv"]),
+    default="text",
+    show_default=True,
+    help="text by each event's own print fmt, or every field",
+)
+@click.option(
+    "--style",
+    type=click.Choice(["kernel", "trace-cmd"]),
+    default="kernel",
+    show_default=True,
+    help="text as the kernel's `trace` file has it, or as `trace-cmd report -N`",
+)
+@click.option("--instance", metavar="NAME", help="the buffer of this instance, where the recording holds several")
+@click.option("--strict", is_flag=True, help="end with exit code 5 if any event was lost")
+@click.option("-o", "--output", metavar="FILE", type=click.Path(), help="write to FILE")
+def command(
+    file: str, cpus: tuple[frozenset[int], ...], events: tuple[str, ...], pids: tuple[int, ...], since: float | None,
+    until: float | None, format: str, style: str, instance: str | None, strict: bool, output: str | None,
+) -> int:  # fmt: skip
+    """Show the events of the recording FILE (trace.dat 6 or 7), losses in their place."""
+    from ftracepy.pipeline.report import report
+    from ftracepy.pipeline.requests import ReportRequest
+
+    request = ReportRequest(
+        path=file,
+        cpus=frozenset().union(*cpus),
+        events=events,
+        pids=frozenset(pids),
+        since_s=since,
+        until_s=until,
+        format=format,  # type: ignore[arg-type]
+        style=style,  # type: ignore[arg-type]
+        instance=instance,
+        strict=strict,
+    )
+    with stop_on_signals() as stop, open_output(output) as out:
+        code = report(request, out, say, stop)
+    return exit_code(code, stop, live=False)

@@ -1,0 +1,42 @@
+"""How a run is asked to end from outside, and the exit code that tells by what."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from ftracepy.pipeline.requests import Stop
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Stop]:
+    """A Stop that the first Ctrl-C, SIGTERM or SIGHUP asks; one more breaks off with KeyboardInterrupt, undoing as it goes.
+
+    A signal that was ignored when we started stays ignored: nohup and background jobs rely on it.
+    """
+    stop = Stop()
+
+    def asked(signum: int, _frame: FrameType | None) -> None:
+        if stop.signum:
+            raise KeyboardInterrupt
+        stop.ask(signum)
+
+    before = {one: signal.getsignal(one) for one in _SIGNALS if signal.getsignal(one) != signal.SIG_IGN}
+    for one in before:
+        signal.signal(one, asked)
+    try:
+        yield stop
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def exit_code(code: int, stop: Stop, *, live: bool) -> int:
+    """Ctrl-C is how a live run is meant to end; whatever else a signal cut short says so."""
+    if stop.signum and not (live and stop.signum == signal.SIGINT):
+        return 128 + stop.signum
+    return code
