@@ -70,10 +70,20 @@ class Spool:
         """Move everything to `offset` of the file descriptor `output`; raises OSError with the rest still here."""
         while self.size_bytes:
             start = (self.size_bytes - 1) // MOVE_BYTES * MOVE_BYTES
-            _copy(self._fd, output, start, offset + start, self.size_bytes - start)
+            self._copy(output, start, offset + start)
             os.ftruncate(self._fd, start)
             self.size_bytes = start
         self.close()
+
+    def _copy(self, output: int, start: int, offset: int) -> None:
+        try:
+            _copy(self._fd, output, start, offset, self.size_bytes - start)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            os.fsync(output)  # a journaling file system gives freed blocks back at its next commit only
+            os.fsync(self._fd)
+            _copy(self._fd, output, start, offset, self.size_bytes - start)
 
     def close(self) -> None:
         """Remove the file where nothing of it is needed any more; what could not be moved stays."""

@@ -145,6 +145,7 @@ class Writer:
             for spool in spools:
                 spool.pack(self._encoder, _CHUNK_PAGES * self._page_bytes)
         section, places = self._places(spools)
+        os.ftruncate(self._fd, self._end if not places else places[0][1])  # the room kept free is what moving needs
         for spool, offset in places:
             spool.move(self._fd, offset)
         return section
