@@ -224,7 +224,7 @@ take_room(DecoderObject *self, fp_output *out, size_t most)
 static int
 hold_buffers(DecoderObject *self, BatchObject *batch)
 {
-    for (int pass = 0; pass < 2; pass++) {
+    for (int pass = 0; pass < 2 && batch->out.n > 0; pass++) {
         size_t n = 0;
         for (size_t i = 0; i < self->streams_total; i++) {
             const fp_stream *stream = &self->streams[i];

@@ -1,0 +1,98 @@
+"""The C decoder's types; twin.py has the same ones in plain Python."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, final
+
+Buffer = bytes | bytearray | memoryview
+
+@final
+class Event:
+    """One event: attributes of its header, event[field] for what the format names (common_* too).
+
+    Values: numbers → int; text → str up to its NUL, bytes that are no UTF-8 as \\xNN; u8 arrays → bytes;
+    other arrays → tuple of ints. Text or data that points outside the record is empty.
+    """
+
+    @property
+    def ts(self) -> int:
+        """Raw time stamp, in the trace clock's unit."""
+    @property
+    def cpu(self) -> int: ...
+    @property
+    def pid(self) -> int:
+        """common_pid: the thread."""
+    @property
+    def id(self) -> int:
+        """common_type."""
+    @property
+    def flags(self) -> int:
+        """common_flags."""
+    @property
+    def preempt_count(self) -> int:
+        """common_preempt_count."""
+    @property
+    def system(self) -> str:
+        """The event's system; "" for an id without a format."""
+    @property
+    def name(self) -> str:
+        """The event's name; "" for an id without a format."""
+    @property
+    def raw(self) -> bytes:
+        """The whole record, from its common fields on; its length is rounded up to 4 by the kernel."""
+    def __getitem__(self, field: str) -> Any:
+        """The field's value; KeyError if the event has no such field."""
+    def __contains__(self, field: object) -> bool: ...
+    def get(self, field: str, default: Any = None, /) -> Any:
+        """The field's value, or the default."""
+    def keys(self) -> tuple[str, ...]:
+        """The names of the event's own fields."""
+    def keep(self) -> Event:
+        """The same event on a copy of its record: fit to be held for long; any other keeps its batch and pages in memory."""
+
+@final
+class Batch:
+    """Events of all CPUs in time order, equal stamps in CPU order, with what was lost and what could not be read."""
+
+    @property
+    def ts(self) -> memoryview:
+        """Raw time stamps ('Q'). The four header columns have gaps between items (`tolist`, indexing and iteration work)."""
+    @property
+    def cpu(self) -> memoryview:
+        """'H'."""
+    @property
+    def id(self) -> memoryview:
+        """common_type ('H')."""
+    @property
+    def pid(self) -> memoryview:
+        """common_pid ('i')."""
+    @property
+    def losses(self) -> list[tuple[int, int, int]]:
+        """(index, cpu, count): events lost on that CPU before batch[index]; count -1 is unknown."""
+    @property
+    def faults(self) -> list[tuple[int, int, str]]:
+        """(cpu, offset in bytes, reason): the rest of that sub-buffer was skipped, which is also a loss of unknown count."""
+    @property
+    def until_ns(self) -> int:
+        """All fed events older than this (raw clock) have been handed out: what was asked for, or where max_events ended it."""
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Event]: ...
+    def __getitem__(self, at: int, /) -> Event: ...
+    def column(self, id: int, field: str, /) -> tuple[memoryview, memoryview]:
+        """Indices into the batch ('I') and values ('q' or 'Q') of a number field, for the events of that id.
+
+        KeyError if there is no such event or field, TypeError if the field is no single number.
+        """
+
+@final
+class Decoder:
+    """Sub-buffers of one instance to batches of events; see ftracepy.batch.decoder_for. Threads may share it."""
+
+    def __new__(cls, layout: tuple[Any, ...], events: list[tuple[Any, ...]], cpus: Sequence[int]) -> Decoder:
+        """Raises ValueError where the layout contradicts itself, an id is above 65535 or a CPU is not 0 to 65535."""
+    def feed(self, cpu: int, data: Buffer, offset_bytes: int = 0) -> None:
+        """Queue whole sub-buffers of a CPU; the buffer is kept, not copied. ValueError for an unknown CPU."""
+    def batch(self, until_ns: int = ..., max_events: int = 65536) -> Batch:
+        """What is queued and older than `until_ns` (raw clock; by default all), merged by time.
+
+        A CPU's own order is kept even where its clock jumps back.
+        """
