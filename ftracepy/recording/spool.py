@@ -27,18 +27,20 @@ class Spool:
         self._page_bytes = page_bytes
         self._fd = -1
 
-    def write(self, data: memoryview) -> None:
-        """Append whole pages; raises OSError where the disk refuses, having kept the pages that are whole."""
-        if self._fd < 0:
-            self._open()
-        at = 0
+    def write(self, data: memoryview) -> OSError | None:
+        """Append whole pages; where the disk refuses, keep those that are whole and answer with what it said."""
+        at, refused = 0, None
         try:
+            if self._fd < 0:
+                self._open()
             while at < len(data):
                 at += os.pwrite(self._fd, data[at:], self.size_bytes + at)
-        finally:
-            self.size_bytes += at // self._page_bytes * self._page_bytes
-            if at % self._page_bytes:
-                os.ftruncate(self._fd, self.size_bytes)
+        except OSError as error:
+            refused = error
+        self.size_bytes += at // self._page_bytes * self._page_bytes
+        if at % self._page_bytes:
+            os.ftruncate(self._fd, self.size_bytes)
+        return refused
 
     def _open(self) -> None:
         # Never through a link, nor into a file somebody else made: the name is easy to guess.

@@ -68,13 +68,11 @@ class Writer:
         spool = self._spools.get(pages.cpu)
         if spool is None:  # a CPU that came online while recording
             spool = self._spools[pages.cpu] = Spool(self.path, pages.cpu, self._page_bytes)
-        before = spool.size_bytes
-        try:
-            spool.write(memoryview(pages.data).cast("B"))
-        except OSError as error:
-            raise self._fault(spool.path, error) from None
-        finally:
-            self.size_bytes += spool.size_bytes - before
+        self.size_bytes -= spool.size_bytes
+        refused = spool.write(memoryview(pages.data).cast("B"))
+        self.size_bytes += spool.size_bytes
+        if refused:
+            raise self._fault(spool.path, refused)
 
     def finish(self, stats: Sequence[CpuStats] = (), texts: SchemaTexts | None = None) -> None:
         """Make the file whole: once, later calls do nothing.
