@@ -1,23 +1,31 @@
-'''What to enable so that this kernel grants a tool's wishes: events, own probes, helper threads, and the ways chosen.
+"""What to enable so that this kernel grants a tool's wishes: events, own probes, helper threads, and the ways chosen.
 
 Own probe events, by which analysis/ recognises texts (system = "ftracepy_<run>"):
 
-| event         | hit                                                  | fields |
-|---------------|------------------------------------------------------|--------|
-| `path_kernel` | in the kernel, once per file name looked up for open | `path` string: the kernel's own copy, as passed |
-| `path_entry`  | with the syscall's entry event                       | `path` string: read from the caller's memory; `dfd` s32 |
-| `path_site`   | in the caller, a few instructions before the syscall | `nr` u32, `path` u64[32]: 256 bytes from the pointer passed |
-| `exec_site`   | as path_site, for execve and execveat                | `nr` u32, `path` u64[32], `argv` u64[24]: the pointers, `arg0`..`arg7` u64[16]: 128 bytes each |
-| `argv_loader` | first instruction of a dynamic loader after an exec  | `argc` s64, `block0`..`block3` u64[64]: 2048 bytes from argv[0] on |
-| `argv_kernel` | in the kernel, when the new program is set up        | `start` u64, `end` u64 (addresses of the block), `block0`..`block3` u64[64] |
+path_kernel   hit in the kernel, once per file name looked up for an open, between the call's entry and exit:
+              `path` string, the kernel's own copy, as passed
+path_entry    hit with openat's entry event; path_entry_NAME with that of another call (each needs a name of its own):
+              `path` string read from the caller's memory, `dfd` s32
+path_site     hit in the caller, some instructions before it makes the call:
+              `nr` u32, `dfd` s32 (-100: AT_FDCWD), `path` u64[32], 256 bytes from the pointer passed on
+exec_site     the same for execve and execveat:
+              `nr` u32, `path` u64[32], `argv` u64[24] the pointers, `arg0` … `arg7` u64[16], 128 bytes of each argument
+argv_loader   hit at the first instruction of a dynamic loader, after an exec that worked:
+              `argc` s64, `block0` … `block3` u64[64], 2048 bytes of memory from argv[0] on
+argv_kernel   hit in the kernel when the new program is set up, before it runs:
+              `start` u64, `end` u64 of the argument block, `block0` … `block3` u64[64], its first 2048 bytes
 
-Word arrays hold raw memory, not text: `symbols.words` cuts them into strings. They are used where the kernel
-has no bounded way to read a string: a uprobe's strings of more than a page in sum overrun a kernel buffer
-(kernel before 373b9338c972) or raise a WARN (since), and any user may pass such strings.
-Several probes may share one event name (one place each); the fields are then the same.
-`path_site` and `exec_site` hits precede their sys_enter on the same thread; a hit whose `nr` is not that of the
-next sys_enter of its thread is to be ignored.
-'''
+Word arrays are raw memory; `symbols.words` cuts them into strings. They are there because the kernel bounds no
+string: a uprobe's strings that sum to more than a page raise a kernel warning and the hit is lost (seen on 6.18),
+or overrun a kernel buffer (before commit 373b9338c972), and any user may pass such strings.
+Several places may share one event name; the fields are then the same. A site's hit precedes its sys_enter on the
+same thread, more than one may (the last counts), and one whose `nr` is not that of the thread's next sys_enter means nothing.
+
+PATH facts (fanotify) come in the order of the opens, after them. Opens of the same file by the same thread that
+follow each other before the queue is read are told once, at the place of the first; so of one thread's opens up to a
+CAUGHT_UP: as many facts as opens, they pair in order; one fact, it is the path of all; otherwise a fact is certain only for
+an open whose text ends like it. A body without a leading "/" is a last component: the folder was gone already.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +85,8 @@ class Plan:
     """All that a live source sets up. Order: probes defined, aides started, probes enabled, events enabled.
 
     `pids` are the threads to write to set_event_pid (() = everybody), with event-fork if `follow_forks`.
-    Own probe events are enabled once per distinct name. `notices` are for the user, at once.
+    `settings` are files of the instance and what to write to them. Own probe events are enabled once per distinct
+    name. `notices` are for the user, at once.
     """
 
     events: list[Tracepoint] = field(default_factory=list)
@@ -86,6 +95,7 @@ class Plan:
     aides: list[Aide] = field(default_factory=list)
     ways: list[Way] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
     pids: tuple[int, ...] = ()
     follow_forks: bool = False
 
@@ -98,7 +108,7 @@ class Plan:
 def plan(wishes: Sequence[Wish], tracefs: Tracefs, *, scope: Scope = Scope()) -> Plan:
     """Decide how this kernel grants `wishes`, best way first, each way tried once per boot before it is believed.
 
-    Raises KernelCannot where no event of a wish exists here.
+    Raises KernelCannot where no event of a wish exists here, UsageFault where the scope's process does not.
     """
     from ftracepy.live.ways import grant
 
