@@ -47,7 +47,7 @@ class Instance:
         self.path: Path = tracefs.instance(self.name)
         self.clock = clock
         self.notices: list[str] = []
-        self._buffer_kb = buffer_kb
+        self.buffer_kb = buffer_kb
         self._wakeup_percent = wakeup_percent
         self._stack = ExitStack()
         self._faults: list[FtracepyError] = []
@@ -55,6 +55,11 @@ class Instance:
         self._enabled: dict[tuple[str, str], None] = {}
         self._probes: set[tuple[str, str]] = set()
         self._left_out: set[int] = set()
+
+    @property
+    def can_mark(self) -> bool:
+        """Whether this kernel has trace_marker_raw."""
+        return self._marker >= 0
 
     @property
     def group(self) -> str:
@@ -83,8 +88,8 @@ class Instance:
             if options.get(self.path, name) is (not on):
                 options.set_option(self.path, name, on)
         buffer.set_wakeup_percent(self.path, self._wakeup_percent)
-        if self._buffer_kb is not None:
-            buffer.set_size_kb(self.path, self._buffer_kb)
+        if self.buffer_kb is not None:
+            buffer.set_size_kb(self.path, self.buffer_kb)
         if options.is_tracing(self.path) is False:
             options.set_tracing(self.path, True)
         self._open_marker()

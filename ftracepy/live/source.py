@@ -1,0 +1,261 @@
+"""The live source: carries out a plan on this kernel, reads what comes, and undoes it all.
+
+Order of a start: instance, probes, capture thread, aides, HEADER fact, task events, snapshot of tasks, own probes,
+all other events. Order of an end: aides catch up, recording off, buffers drained, counts read, all undone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+
+from ftracepy.errors import FtracepyError, KernelCannot
+from ftracepy.live.capture import Capture
+from ftracepy.live.instance import Instance
+from ftracepy.live.plan import Plan
+from ftracepy.probes import Tracepoint
+from ftracepy.schema import Schema
+from ftracepy.schematexts import SchemaTexts
+from ftracepy.sidefacts import Kind, SideFact, pack
+from ftracepy.source import CpuStats, Health, Round
+from ftracepy.tracefs import Tracefs, options
+
+DEFAULT_BUFFER_KB = 8192
+_MIN_BUFFER_KB = 512
+_MEMORY_SHARE = 16  # of what is available, all CPUs' buffers together take one part in this many at most
+_TASK_EVENTS = frozenset({"sched_process_fork", "sched_process_exec", "sched_process_exit", "task_newtask", "task_rename"})
+
+
+def open(
+    plan: Plan,
+    *,
+    tracefs: Tracefs,
+    clock: str = "mono",
+    buffer_kb: int | None = None,
+    header: Mapping[str, object] | None = None,
+    facts: bool = True,
+    symbols: bool | None = False,
+    say: Callable[[str], None] | None = None,
+) -> LiveSource:
+    """A live source for `plan`; nothing is done to the kernel before it is entered.
+
+    `buffer_kb` is for each CPU (default: 8 MB, less where memory is short); `header` is added to the HEADER
+    fact; `facts` False leaves HEADER and task snapshot out; `symbols` says whether the texts hold kallsyms
+    (None: where an event prints addresses by name); `say` hears notices as they come.
+    Entering raises FtracepyError kinds.
+    """
+    return LiveSource(plan, tracefs, clock, buffer_kb, dict(header or {}), facts, symbols, say)
+
+
+class LiveSource:
+    """Fulfils source.Source. `schema` and `cpus` are there once it is entered."""
+
+    schema: Schema
+    cpus: list[int]
+
+    def __init__(
+        self,
+        plan: Plan,
+        tracefs: Tracefs,
+        clock: str,
+        buffer_kb: int | None,
+        header: dict[str, object],
+        facts: bool,
+        symbols: bool | None,
+        say: Callable[[str], None] | None,
+    ) -> None:
+        self.plan = plan
+        self.instance = Instance(tracefs, clock=clock, buffer_kb=buffer_kb or default_buffer_kb())
+        self.marks_written = 0
+        self._header, self._facts, self._symbols, self._say = header, facts, symbols, say
+        self._notices: list[str] = []
+        self._stats: list[CpuStats] | None = None
+        self._early: list[SideFact] | None = []
+        self._mark_lock = threading.Lock()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> LiveSource:
+        with self._stack:
+            self._stack.enter_context(self.instance)
+            self._begin()
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.__exit__(*exc)  # type: ignore[arg-type]
+
+    def _begin(self) -> None:
+        for text in (*self.plan.notices, *self.instance.notices):
+            self._notice(text)
+        for probe in self.plan.probes:
+            self.instance.add_probe(probe)
+        for tracepoint in (*self.plan.events, *self._own_events()):
+            self.instance.expect(tracepoint)
+        self._texts = self.instance.texts(symbols=self._symbols)
+        self.schema = self._texts.schema()
+        self.cpus = self.instance.cpus()
+        self._start_threads()
+        self._restrict()
+        self._write_header()
+        self._enable()
+
+    def _own_events(self) -> list[Tracepoint]:
+        return [Tracepoint(self.instance.group, name) for name in dict.fromkeys(probe.event for probe in self.plan.probes)]
+
+    def _start_threads(self) -> None:
+        page_bytes, instance = self.schema.page.size_bytes, self.instance
+        self._capture = Capture(instance.path, self.cpus, page_bytes, instance.clock, instance.buffer_kb or DEFAULT_BUFFER_KB)
+        self._stack.callback(self._close_capture)
+        self._capture.start()
+        self._ask_read, self._ask_write = os.pipe2(os.O_CLOEXEC)
+        self._closer = threading.Thread(target=self._close_when_asked, name="closer", daemon=True)
+        self._stack.callback(self._end_closer)
+        self._closer.start()
+        for aide in self.plan.aides:
+            aide.start(self.mark)
+
+    def _restrict(self) -> None:
+        if self.plan.pids:
+            self.instance.only(self.plan.pids, follow_forks=self.plan.follow_forks)
+        else:
+            self.instance.leave_out_own()
+
+    def _write_header(self) -> None:
+        """HEADER goes in front of what the aides have said until now."""
+        if self._facts:
+            now = self.instance.now()
+            self._require_recording(self._write(SideFact(Kind.HEADER, 0, now, json.dumps(self._header_body(now)).encode())))
+        with self._mark_lock:
+            early, self._early = self._early or [], None
+        for fact in early:
+            self._write(fact)
+
+    def _header_body(self, now: int) -> dict[str, object]:
+        name = os.uname()
+        return {
+            "version": 1,
+            "tool": "",
+            "ways": [asdict(way) for way in self.plan.ways],
+            "uname": f"{name.sysname} {name.release} {name.machine}",
+            "argv": sys.argv,
+            "own": sorted(int(tid) for tid in os.listdir("/proc/self/task")),
+            "epoch_ns": time.time_ns() - now,
+            "clock": self.instance.clock,
+            **self._header,
+        }
+
+    def _require_recording(self, written: bool) -> None:
+        """The first record shows whether this buffer takes anything at all, whatever others have switched off."""
+        if not written and self.instance.can_mark:
+            on = options.is_tracing(self.instance.path)
+            why = "its tracing_on is 0" if on is False else "trace_marker_raw is refused although tracing_on is 1"
+            raise KernelCannot("the private trace buffer records nothing", why=why, hint="ftracepy doctor")
+
+    def _enable(self) -> None:
+        """Task events before the snapshot, so that no task falls between the two."""
+        first = [one for one in self.plan.events if one.name in _TASK_EVENTS]
+        for tracepoint in first:
+            self.instance.enable(tracepoint)
+        if self._facts:
+            self._write_snapshot()
+        for tracepoint in self._own_events() + [one for one in self.plan.events if one not in first]:
+            self.instance.enable(tracepoint)
+
+    def _write_snapshot(self) -> None:
+        from ftracepy.system.proc import snapshot
+        from ftracepy.system.tasklines import pack_tasks
+
+        for body in pack_tasks(snapshot()):
+            self._write(SideFact(Kind.TASKS, 0, self.instance.now(), body))
+
+    def mark(self, fact: SideFact) -> None:
+        """Write a side fact into the trace; any thread may."""
+        with self._mark_lock:
+            if self._early is not None:
+                self._early.append(fact)
+                return
+        self._write(fact)
+
+    def _write(self, fact: SideFact) -> bool:
+        done = [self.instance.mark_raw(piece) for piece in pack(fact)]
+        with self._mark_lock:
+            self.marks_written += sum(done)
+        return all(done)
+
+    def texts(self, *, fresh: bool = False) -> SchemaTexts:
+        """The texts its pages are read by; `fresh` reads the names of tasks again, for what came since the start."""
+        if fresh:
+            self._texts.cmdlines = self.instance.texts(symbols=False).cmdlines
+        return self._texts
+
+    def rounds(self) -> Iterator[Round]:
+        for round_ in self._capture.rounds():
+            if round_.last:
+                self._stats = self._read_stats()
+            while self._capture.faults:
+                self._notice(self._capture.faults.pop(0))
+            yield round_
+
+    def stop(self) -> None:
+        """End soon; what is buffered still comes. Only a write to a pipe, so any thread or signal handler may ask."""
+        os.write(self._ask_write, b"x")
+
+    def _close_when_asked(self) -> None:
+        os.read(self._ask_read, 1)
+        for aide in self.plan.aides:
+            self._try(aide.stop)
+        self._try(self.instance.stop_recording)
+        self._capture.finish()
+
+    def _try(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except FtracepyError as error:
+            self._notice("; ".join(error.lines()))
+
+    def _end_closer(self) -> None:
+        self.stop()
+        self._closer.join()
+        fds = (self._ask_read, self._ask_write)
+        self._ask_write = -1
+        for fd in fds:
+            os.close(fd)
+
+    def _close_capture(self) -> None:
+        self._capture.close()
+        if self._stats is None:
+            self._stats = self._read_stats()
+
+    def _read_stats(self) -> list[CpuStats]:
+        try:
+            return self.instance.stats()
+        except FtracepyError as error:
+            self._notice(f"the kernel's counts cannot be read, losses are not known: {error.kernel}")
+            return []
+
+    def health(self) -> Health:
+        """The kernel's counts now; after the end, as they were then: delivered + lost + still buffered = all there was."""
+        return Health(self._read_stats() if self._stats is None else self._stats, list(self._notices))
+
+    def _notice(self, text: str) -> None:
+        self._notices.append(text)
+        if self._say:
+            self._say(text)
+
+
+def default_buffer_kb() -> int:
+    """KB for each CPU: 8 MB, less where many CPUs or little memory make that too much."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        available = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        return DEFAULT_BUFFER_KB
+    fair = available // _MEMORY_SHARE // (os.cpu_count() or 1)
+    return max(_MIN_BUFFER_KB, min(DEFAULT_BUFFER_KB, fair))
