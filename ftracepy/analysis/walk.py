@@ -1,0 +1,152 @@
+"""Leads state machines through a feed: each event to those that want it, facts and losses in their place."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from ftracepy.schema import Schema, TimeScale
+from ftracepy.sidefacts import Kind, SideFact, Unpacker
+
+if TYPE_CHECKING:
+    from ftracepy._fastparse import Batch, Event
+    from ftracepy.analysis.feed import Feed
+
+Handler = Callable[["Event"], None]
+T = TypeVar("T")
+
+OWN_SYSTEM = "ftracepy_"
+
+
+class Machine:
+    """Something that follows a feed. All times are raw stamps of the trace clock."""
+
+    def handlers(self, schema: Schema) -> Mapping[int, Handler]:
+        """Which events it wants, by event id."""
+        return {}
+
+    def fact(self, fact: SideFact, ts: int) -> None:
+        """A side fact, written at `ts`."""
+
+    def lost(self) -> None:
+        """Events are missing here: whatever spans this point is not known any more."""
+
+    def advance(self, now: int) -> None:
+        """Every event before `now` has been seen."""
+
+
+def walk(feed: Feed, machines: Sequence[Machine], out: deque[T]) -> Iterator[T]:
+    """Run the feed through `machines` in their order, yielding what they put into `out`."""
+    route = Route(feed, machines)
+    for batch in feed.batches:
+        route.begin(batch)
+        handlers = route.handlers
+        for index, ident in enumerate(batch.id):
+            if index in route.losses:
+                yield from drain(out)
+                route.lose(index)
+            if ident in handlers:
+                event = batch[index]
+                for handler in handlers[ident]:
+                    handler(event)
+                if out:
+                    yield from drain(out)
+        route.end(batch)
+        yield from drain(out)
+
+
+def drain(out: deque[T]) -> Iterator[T]:
+    """Take out what has been put in, oldest first."""
+    while out:
+        yield out.popleft()
+
+
+class Route:
+    """The part of a walk that is not the loop over events, for analyses that loop over columns instead."""
+
+    def __init__(self, feed: Feed, machines: Sequence[Machine]) -> None:
+        self._feed = feed
+        self._machines = machines
+        self._unpacker = Unpacker(feed.schema.page.big_endian)
+        self.handlers: dict[int, tuple[Handler, ...]] = {}
+        self.losses: dict[int, list[tuple[int, int]]] = {}
+        for machine in machines:
+            for ident, handler in machine.handlers(feed.schema).items():
+                self.handlers[ident] = (*self.handlers.get(ident, ()), handler)
+        if marker := feed.schema.event("ftrace", "raw_data"):
+            self.handlers[marker.id] = (self._raw_data,)
+
+    def begin(self, batch: Batch) -> None:
+        """Note where the batch's losses are."""
+        self.losses = {}
+        for index, cpu, count in batch.losses:
+            self.losses.setdefault(index, []).append((cpu, count))
+
+    def lose(self, index: int) -> None:
+        """Tell everybody about the losses before event `index`."""
+        for cpu, count in self.losses.pop(index, ()):
+            self._feed.loss(cpu, count if count >= 0 else None)
+            for machine in self._machines:
+                machine.lost()
+
+    def end(self, batch: Batch) -> None:
+        """Tell of losses behind the last event, and how far time has come."""
+        for index in sorted(self.losses):
+            self.lose(index)
+        for machine in self._machines:
+            machine.advance(batch.until_ns)
+
+    def _raw_data(self, event: Event) -> None:
+        payload = event.get("buf")
+        for fact in self._unpacker.unpack(number(event, "id") & 0xFFFFFFFF, payload if isinstance(payload, bytes) else b""):
+            self._say(fact)
+            for machine in self._machines:
+                machine.fact(fact, event.ts)
+
+    def _say(self, fact: SideFact) -> None:
+        if fact.kind is Kind.NOTICE:
+            self._feed.notice(fact.body.decode("utf-8", "backslashreplace"))
+        elif fact.kind is Kind.HEADER and (header := header_of(fact)):
+            self._feed.header(header)
+
+
+def number(event: Event, field: str, default: int = 0) -> int:
+    """An event's whole-number field; `default` where this kernel's event has none of that name."""
+    value = event.get(field, default)
+    return value if isinstance(value, int) else default
+
+
+def text(event: Event, field: str) -> str:
+    """An event's text field, "" where this kernel's event has none of that name."""
+    value = event.get(field, "")
+    return value if isinstance(value, str) else ""
+
+
+def header_of(fact: SideFact) -> dict[str, object]:
+    """The object of a HEADER fact; {} where it is damaged."""
+    try:
+        header = json.loads(fact.body)
+    except ValueError:
+        return {}
+    return header if isinstance(header, dict) else {}
+
+
+def ways_of(header: SideFact) -> str:
+    """How the run's texts were got, in the words of its header's ways."""
+    ways = header_of(header).get("ways")
+    return "; ".join(str(way.get("how")) for way in (ways if isinstance(ways, list) else ()) if isinstance(way, dict))
+
+
+def to_ns(scale: TimeScale) -> Callable[[int], int]:
+    """From raw stamps to the nanoseconds that are shown."""
+    mult, shift, offset = scale.mult, scale.shift, scale.offset_ns
+    if (mult, shift, offset) == (1, 0, 0):
+        return int
+    return lambda raw: (raw * mult >> shift) + offset
+
+
+def own_probes(schema: Schema, name: str) -> list[int]:
+    """Ids of our own probe events called `name`, whichever run put them there."""
+    return [one.id for one in schema.formats.values() if one.name == name and one.system.startswith(OWN_SYSTEM)]
