@@ -1,0 +1,55 @@
+"""An event's format to the program that prints its text, in either style, with what to do where the kernel's own memory is needed."""
+
+from __future__ import annotations
+
+from ftracepy.printfmt.emit import Emitter
+from ftracepy.printfmt.fallback import kernel_fields, library_fields
+from ftracepy.printfmt.nodes import PrintFmtFault
+from ftracepy.printfmt.parser import parse
+from ftracepy.printfmt.program import MAX_STACK, Pool, Program
+from ftracepy.printfmt.special import special
+from ftracepy.printfmt.target import Style, Target, target_of
+from ftracepy.printfmt.texts import Code
+from ftracepy.schema import EventFormat, Schema
+
+
+def compile(format: EventFormat, schema: Schema, style: Style = "kernel") -> Program:
+    """The program for `format`; never raises: what cannot be evaluated becomes the style's text of plain fields."""
+    return compile_for(format, target_of(schema, style))
+
+
+def compile_for(format: EventFormat, target: Target) -> Program:
+    pool = Pool()
+    fields = {one.name: one for one in (*format.common, *format.fields)}
+    emitter = Emitter(fields, pool, target)
+    try:
+        code = special(format, target, emitter, pool)
+        if code is None:
+            code = emitter.compile(parse(format.print_fmt, target.long_bytes))
+        return pool.program(_checked(code))
+    except PrintFmtFault:
+        return _fallback(format, target)
+
+
+def _fallback(format: EventFormat, target: Target) -> Program:
+    pool = Pool()
+    fields = kernel_fields if target.exact else library_fields
+    return pool.program(fields(format, target, pool))
+
+
+def _checked(code: Code) -> Code:
+    """An expression deeper than the machines' stack is not worth a bigger stack."""
+    pushes = sum(one.op in range(1, 6) or one.op in range(32, 35) for one in code)
+    if pushes >= MAX_STACK and _deepest(code) >= MAX_STACK:
+        raise PrintFmtFault("an expression too deep")
+    return code
+
+
+def _deepest(code: Code) -> int:
+    from ftracepy._fastparse.twin_text import stack_effect
+
+    depth = most = 0
+    for one in code:
+        depth = max(0, depth + stack_effect(one.op))
+        most = max(most, depth)
+    return most

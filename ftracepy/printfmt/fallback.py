@@ -1,0 +1,66 @@
+"""Plain fields in place of a text that cannot be made: as the kernel's option `fields` shows them, or trace-cmd's library."""
+
+from __future__ import annotations
+
+from ftracepy.printfmt.program import REL, SIGNED, Instruction, Op, Pool
+from ftracepy.printfmt.target import Target
+from ftracepy.printfmt.texts import Code
+from ftracepy.schema import EventFormat, Field, FieldKind
+
+
+def reference(field: Field) -> list[Instruction]:
+    """Push a reference to the bytes of an array field."""
+    match field.kind:
+        case FieldKind.FIXED:
+            return [Instruction(Op.REF, a=field.offset, b=field.size)]
+        case FieldKind.REST:
+            return [Instruction(Op.REF_REST, a=field.offset)]
+    return [Instruction(Op.REF_LOC, flags=REL if field.kind == FieldKind.REL_LOC else 0, a=field.offset)]
+
+
+def _number(field: Field, conv: str, size: int, flags: int = 0) -> Instruction:
+    signed = SIGNED if field.signed or conv == "d" else 0
+    return Instruction(Op.FIELD_NUMBER, size, signed | flags, a=field.offset, b=ord(conv))
+
+
+def library_fields(format: EventFormat, target: Target, pool: Pool) -> Code:
+    """[FAILED TO PARSE] name=value …: longs and pointers in hex, arrays as bytes, text where it is printable."""
+    code: Code = pool.text(b"[FAILED TO PARSE]")
+    for field in format.fields:
+        code += pool.text(f" {field.name}=".encode())
+        code += _library_field(field, pool)
+    return code
+
+
+def _library_field(field: Field, pool: Pool) -> Code:
+    if field.kind != FieldKind.FIXED or field.count is not None:
+        return [*reference(field), Instruction(Op.RAW_FIELD, b=field.is_string)]
+    if field.size not in {1, 2, 4, 8}:
+        return [*reference(field), Instruction(Op.RAW_FIELD)]
+    if "*" in field.type or "long" in field.type.split():
+        plain = Instruction(Op.FIELD_NUMBER, field.size, 0, a=field.offset, b=ord("x"))
+        return [*pool.text(b"0x"), plain]
+    conv = "d" if field.signed else "u"
+    return [_number(field, conv, field.size)._replace(width={2: 2}.get(field.size, 0) if field.signed else 0)]
+
+
+def kernel_fields(format: EventFormat, target: Target, pool: Pool) -> Code:
+    """name=0xhex (decimal) …, in the order of the format, names of own fields only."""
+    code: Code = []
+    for field in format.fields:
+        code += pool.text(f"{' ' if code else ''}{field.name}=".encode())
+        code += _kernel_field(field, pool)
+    return code
+
+
+def _kernel_field(field: Field, pool: Pool) -> Code:
+    if field.is_string:
+        return [*reference(field), Instruction(Op.STRING_REF)]
+    if field.kind != FieldKind.FIXED or field.count is not None or field.size not in {1, 2, 4, 8}:
+        element = field.element_bytes if field.element_bytes in {1, 2, 4, 8} else 1
+        count = Instruction(Op.CONST, v=1 << 20)
+        return [*reference(field), count, Instruction(Op.ARRAY, element)]
+    if field.size == 1:
+        return [*pool.text(b"("), _number(field, "d" if field.signed else "u", 1), *pool.text(b")")]
+    hexa = Instruction(Op.FIELD_NUMBER, field.size, 0, a=field.offset, b=ord("x"))
+    return [*pool.text(b"0x"), hexa, *pool.text(b" ("), _number(field, "d", field.size), *pool.text(b")")]

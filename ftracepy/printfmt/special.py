@@ -1,0 +1,143 @@
+"""Events whose text the kernel does not make from their `print fmt`: syscalls, markers, stacks, functions, probes."""
+
+from __future__ import annotations
+
+import re
+
+from ftracepy.printfmt.conversions import Spec
+from ftracepy.printfmt.emit import Emitter
+from ftracepy.printfmt.fallback import reference
+from ftracepy.printfmt.numbers import load
+from ftracepy.printfmt.program import ALT, REL, Instruction, Op, Pool
+from ftracepy.printfmt.target import Target
+from ftracepy.printfmt.texts import Code
+from ftracepy.schema import EventFormat, Field, FieldKind
+
+_SMALL_DECIMAL = ord("A")
+_PROBE_ARG = re.compile(rb" (?P<name>\w+)=")
+
+
+def special(format: EventFormat, target: Target, emitter: Emitter, pool: Pool) -> Code | None:
+    """The event's instructions, or None where its print fmt is the answer."""
+    if format.system == "ftrace":
+        return _own_event(format, target, emitter, pool)
+    if not target.exact:
+        return None
+    if format.system == "syscalls" and format.name.startswith(("sys_enter_", "sys_exit_")):
+        return _syscall(format, target, pool)
+    if format.field("__probe_ip") or format.field("__probe_func"):
+        return _probe(format, target, emitter, pool)
+    return None
+
+
+def _address(field: Field, kernel: int, shape: int) -> Code:
+    return [*load(field).code, Instruction(Op.SYMBOL, flags=kernel, b=shape)]
+
+
+def _own_event(format: EventFormat, target: Target, emitter: Emitter, pool: Pool) -> Code | None:
+    """The tracers' events: kernel/trace/trace_output.c prints them with functions of their own."""
+    kernel = ALT if target.exact else 0
+    fields = {one.name: one for one in format.fields}
+    match format.name, fields:
+        case "bprint", {"ip": ip, "fmt": fmt, "buf": buf}:
+            body = Instruction(Op.BPRINT, fmt.size, kernel, a=fmt.offset, b=buf.offset)
+            return [*_address(ip, kernel, 0), *pool.text(b": "), body]
+        case "bputs", {"ip": ip, "str": text}:
+            return [*_address(ip, kernel, 0), *pool.text(b": "), *load(text).code, Instruction(Op.STRING_POINTER)]
+        case "print", {"ip": ip, "buf": buf} if target.exact:
+            return [*_address(ip, kernel, 0), *pool.text(b": "), Instruction(Op.STRING_REST, a=buf.offset)]
+        case "raw_data", {"id": number, "buf": buf} if target.exact:
+            identity = Instruction(Op.FIELD_NUMBER, 4, a=number.offset, b=ord("x"))
+            hexa = [*reference(buf), Instruction(Op.HEX, b=ord(" "))]
+            return [*pool.text(b"# "), identity, *pool.text(b" buf: "), *hexa]
+        case "function", {"ip": ip, "parent_ip": parent} if target.exact:
+            return [*_address(ip, kernel, 0), *pool.text(b" <-"), *_address(parent, kernel, 0)]
+        case "kernel_stack", {"caller": caller} if target.exact:
+            return [*pool.text(b"<stack trace>"), Instruction(Op.STACK, caller.element_bytes, a=caller.offset)]
+        case "user_stack", {"caller": caller} if target.exact:
+            return [*pool.text(b"<user stack trace>"), Instruction(Op.STACK, caller.element_bytes, a=caller.offset, b=1)]
+    return None
+
+
+def _syscall(format: EventFormat, target: Target, pool: Pool) -> Code:
+    """sys_NAME(arg: value, …) and sys_NAME -> 0xvalue (kernel/trace/trace_syscalls.c)."""
+    fields = [one for one in format.fields if not one.name.startswith("__")]
+    if format.name.startswith("sys_exit_"):
+        result = format.field("ret")
+        name = "sys_" + format.name.removeprefix("sys_exit_")
+        return [*pool.text(f"{name} -> 0x".encode()), *_argument(result, ord("x"))] if result else []
+    conv = _SMALL_DECIMAL if target.release >= (6, 16) else ord("x")
+    code = pool.text(f"sys_{format.name.removeprefix('sys_enter_')}(".encode())
+    for number, field in enumerate(fields):
+        code += pool.text(f"{', ' if number else ''}{field.name}: ".encode())
+        code += _argument(field, conv)
+        if value := format.field(f"__{field.name}_val"):
+            code += _user_value(value, pool)
+    return [*code, *pool.text(b")")]
+
+
+def _argument(field: Field, conv: int) -> Code:
+    return [Instruction(Op.FIELD_NUMBER, field.size, a=field.offset, b=conv)]
+
+
+def _user_value(value: Field, pool: Pool) -> Code:
+    if value.kind not in {FieldKind.DATA_LOC, FieldKind.REL_LOC}:
+        return []
+    return [*pool.text(b" "), Instruction(Op.QUOTED_LOC, flags=_rel(value), a=value.offset)]
+
+
+def _rel(field: Field) -> int:
+    return REL if field.kind == FieldKind.REL_LOC else 0
+
+
+def _probe(format: EventFormat, target: Target, emitter: Emitter, pool: Pool) -> Code:
+    """(place) name=value …; a return probe shows (return address <- function), the reverse of its print fmt's order."""
+    own = [one for one in format.fields if not one.name.startswith("__probe_")]
+    code = pool.text(b"(")
+    function, back, place = (format.field(f"__probe_{name}") for name in ("func", "ret_ip", "ip"))
+    if function and back:
+        code += [*_place(back, 2), *pool.text(b" <- "), *_place(function, 0)]
+    elif place:
+        code += _place(place, 2)
+    code += pool.text(b")")
+    specs = _probe_specs(format.print_fmt)
+    for field in own:
+        code += pool.text(f" {field.name}=".encode())
+        code += _probe_value(field, specs.get(field.name, b""), emitter, pool)
+    return code
+
+
+def _place(field: Field, shape: int) -> Code:
+    return [*load(field).code, Instruction(Op.SYMBOL, flags=ALT, b=shape)]
+
+
+def _probe_specs(print_fmt: str) -> dict[str, bytes]:
+    """The conversion text of each argument: what stands between its name and the next."""
+    template = print_fmt.partition('"')[2].rpartition('"')[0].encode()
+    parts = _PROBE_ARG.split(template)
+    return {parts[at].decode(): parts[at + 1] for at in range(1, len(parts) - 1, 2)}
+
+
+def _probe_value(field: Field, shown: bytes, emitter: Emitter, pool: Pool) -> Code:
+    if field.kind in {FieldKind.DATA_LOC, FieldKind.REL_LOC} and field.is_string:
+        return [Instruction(Op.QUOTED_LOC, flags=_rel(field), a=field.offset)]
+    if field.count is not None:
+        return _probe_array(field, shown, emitter, pool)
+    if b"%pS" in shown or b"%ps" in shown:
+        return _place(field, 2)
+    if b"%c" in shown:
+        return [*pool.text(b"'"), *_argument(field, ord("c")), *pool.text(b"'")]
+    if b"x" in shown.partition(b"%")[0] + shown.partition(b"%")[2][:4]:
+        return [*pool.text(b"0x"), Instruction(Op.FIELD_NUMBER, field.size, a=field.offset, b=ord("x"))]
+    spec = Spec("d" if field.signed else "u", size=field.size)
+    return emitter.number(load(field), spec)
+
+
+def _probe_array(field: Field, shown: bytes, emitter: Emitter, pool: Pool) -> Code:
+    size, count = field.element_bytes, field.count or 0
+    code = pool.text(b"{")
+    for index in range(min(count, 64)):
+        one = Field(field.name, field.type, field.offset + index * size, size, field.signed, FieldKind.FIXED, size, None)
+        code += pool.text(b"," if index else b"")
+        code += _probe_value(one, shown, emitter, pool)
+    return [*code, *pool.text(b"}")]

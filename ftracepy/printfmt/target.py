@@ -1,0 +1,33 @@
+"""Whose text is wanted, and what the recording kernel was: all that compiling an event needs beside its format."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from ftracepy.schema import Schema
+
+Style = Literal["kernel", "trace-cmd"]
+_RELEASE = re.compile(r"\b(\d+)\.(\d+)[.\w+-]*")
+_NEWEST = (99, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    style: Style = "kernel"
+    long_bytes: int = 8
+    release: tuple[int, int] = _NEWEST
+    big_endian: bool = False
+
+    @property
+    def exact(self) -> bool:
+        """Whether expressions are evaluated as the kernel's compiler did."""
+        return self.style == "kernel"
+
+
+def target_of(schema: Schema, style: Style) -> Target:
+    """What `schema` says of its kernel; a kernel that is not named is taken for a new one."""
+    match = _RELEASE.search(schema.uname)
+    release = (int(match[1]), int(match[2])) if match else _NEWEST
+    return Target(style, schema.page.long_bytes, release, schema.page.big_endian)

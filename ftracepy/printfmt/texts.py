@@ -1,0 +1,199 @@
+"""Text-valued arguments (%s) and pointers (%p…) to instructions."""
+
+from __future__ import annotations
+
+from ftracepy.printfmt.ctypes_ import CType
+from ftracepy.printfmt.known import KNOWN_VALUES, SOFTIRQS
+from ftracepy.printfmt.nodes import Binary, Braces, Call, Cast, Field, Index, Name, Node, Num, PrintFmtFault, Str, Ternary, Unary
+from ftracepy.printfmt.numbers import Expr, Numbers, load, locate
+from ftracepy.printfmt.program import ALT, Instruction, Op, Pool
+from ftracepy.schema import Field as RecordField
+from ftracepy.schema import FieldKind
+
+Code = list[Instruction]
+_SEPARATORS = {"": ord(" "), "C": ord(":"), "D": ord("-"), "N": 0}
+_UUID = {"": 0, "b": 0, "B": 2, "l": 1, "L": 3}
+UNKNOWN = -1
+
+
+class Texts:
+    """Compiles text-valued nodes of one event."""
+
+    def __init__(self, numbers: Numbers, pool: Pool, exact: bool) -> None:
+        self._numbers = numbers
+        self._pool = pool
+        self._exact = exact
+        self._alt = ALT if exact else 0
+
+    def compile(self, node: Node) -> Code:
+        """Instructions that print what %s prints for `node`."""
+        match node:
+            case Str(value):
+                return self._pool.text(value.split(b"\0")[0])
+            case Field(name):
+                return self._field(self._numbers.field(name))
+            case Ternary(condition, yes, no):
+                return self._choice(self._numbers.compile(condition), self.compile(yes), self.compile(no))
+            case Cast(type_, inner) if type_.endswith("*") or "char" in type_:
+                return self.compile(inner)
+            case Unary("&", Index(Field(name), Num(0))):
+                return self._field(self._numbers.field(name))
+            case Unary("&", inner):
+                return self.compile(inner)
+            case Call():
+                return self._call(node)
+            case Index() | Binary():
+                return [*self._numbers.compile(node).code, Instruction(Op.STRING_POINTER)]
+        raise PrintFmtFault(f"{type(node).__name__} is no text")
+
+    def _choice(self, condition: Expr, yes: Code, no: Code) -> Code:
+        if condition.constant is not None:
+            return yes if condition.constant else no
+        return [
+            *condition.code,
+            Instruction(Op.JUMP_ZERO, a=len(yes) + 1),
+            *yes,
+            Instruction(Op.JUMP, a=len(no)),
+            *no,
+        ]
+
+    def _field(self, field: RecordField) -> Code:
+        match field.kind:
+            case FieldKind.FIXED if field.count is not None:
+                return [Instruction(Op.STRING, a=field.offset, b=field.size)]
+            case FieldKind.FIXED:
+                return [*load(field).code, Instruction(Op.STRING_POINTER)]
+            case FieldKind.REST:
+                return [Instruction(Op.STRING_REST, a=field.offset)]
+        at, rel = locate(field)
+        return [Instruction(Op.STRING_LOC, flags=rel, a=at)]
+
+    def _call(self, node: Call) -> Code:
+        match node:
+            case Call(("__get_str" | "__get_rel_str"), (Name(name),)):
+                at, rel = locate(self._numbers.field(name))
+                return [Instruction(Op.STRING_LOC, flags=rel, a=at)]
+            case Call(("__get_dynamic_array" | "__get_rel_dynamic_array"), (Name(name),)):
+                at, rel = locate(self._numbers.field(name))
+                return [Instruction(Op.STRING_LOC, flags=rel, a=at)]
+            case Call(("__print_flags" | "__print_flags_u64"), (value, delimiter, *rows)):
+                return self._flags(value, delimiter, rows)
+            case Call(("__print_symbolic" | "__print_symbolic_u64"), (value, *rows)):
+                first, count = self._pool.table(self._rows(rows))
+                return [*self._numbers.compile(value).code, Instruction(Op.SYMBOLIC, a=first, b=count)]
+            case Call(("__print_hex" | "__print_hex_str") as name, (buffer, count_node)):
+                count = self._numbers.compile(count_node)
+                separator = 0 if name.endswith("str") else ord(" ")
+                limit = Instruction(Op.LIMIT)
+                return [*self.memory(buffer), *count.code, limit, Instruction(Op.HEX, b=separator)]
+            case Call("__print_array", (buffer, count_node, size_node)):
+                return self._array(buffer, self._numbers.compile(count_node), size_node)
+            case Call("__print_dynamic_array", (Name(name), size_node)):
+                return self._dynamic_array(name, size_node)
+            case Call(("__get_bitmask" | "__get_rel_bitmask" | "__get_cpumask" | "__get_rel_cpumask"), (Name(name),)):
+                at, rel = locate(self._numbers.field(name))
+                return [Instruction(Op.REF_LOC, flags=rel, a=at), Instruction(Op.BITMASK)]
+            case Call("__builtin_expect", (inner, _)):
+                return self.compile(inner)
+        raise PrintFmtFault(f"{node.name}() is the kernel's own")
+
+    def _flags(self, value: Node, delimiter: Node, rows: list[Node] | tuple[Node, ...]) -> Code:
+        match delimiter:
+            case Str(text):
+                between = text
+            case Num(0) | Name("NULL") | Cast(_, Num(0)):
+                between = b""
+            case _:
+                raise PrintFmtFault("the delimiter is no literal")
+        first, count = self._pool.table(self._rows(rows))
+        packed = self._pool.literal(between) << 32 | len(between)
+        return [*self._numbers.compile(value).code, Instruction(Op.FLAGS, flags=self._alt, a=first, b=count, v=packed)]
+
+    def _rows(self, rows: list[Node] | tuple[Node, ...]) -> list[tuple[int, bytes]]:
+        table: list[tuple[int, bytes]] = []
+        for row in rows:
+            match row:
+                case Braces((value, Str(text))):
+                    number = self._row_value(value)
+                    if number is not None:
+                        table.append((number, text))
+                case Braces((value, Name("NULL") | Num(0))) | Braces((value, Cast(_, Num(0)))) if value:
+                    break
+                case Braces(()):
+                    continue
+                case _:
+                    raise PrintFmtFault("a table row is not { value, text }")
+        return table
+
+    def _row_value(self, node: Node) -> int | None:
+        """A row's constant. A name that is not resolved matches nothing in C, and counts as -1 in trace-cmd's library."""
+        names = KNOWN_VALUES if self._exact else SOFTIRQS
+        if isinstance(node, Name):
+            return names.get(node.name, None if self._exact else UNKNOWN)
+        try:
+            value = self._numbers.compile(node).constant
+        except PrintFmtFault:
+            return None if self._exact else UNKNOWN
+        if value is None:
+            raise PrintFmtFault("a table row's value is not constant")
+        return value
+
+    def _constant(self, node: Node) -> int:
+        value = self._numbers.compile(node).constant
+        if value is None:
+            raise PrintFmtFault("not a constant")
+        return value
+
+    def _array(self, buffer: Node, count: Expr, size_node: Node) -> Code:
+        size = self._constant(size_node)
+        if size not in {1, 2, 4, 8}:
+            raise PrintFmtFault(f"array elements of {size} bytes")
+        return [*self.memory(buffer), *count.code, Instruction(Op.ARRAY, size)]
+
+    def _dynamic_array(self, name: str, size_node: Node) -> Code:
+        at, rel = locate(self._numbers.field(name))
+        size = self._constant(size_node)
+        if size not in {1, 2, 4, 8}:
+            raise PrintFmtFault(f"array elements of {size} bytes")
+        count = Expr((Instruction(Op.DYN_LEN, flags=rel, a=at), Instruction(Op.CONST, v=size), Instruction(Op.DIV, 8)), CType(8, False))
+        return [Instruction(Op.REF_LOC, flags=rel, a=at), *count.code, Instruction(Op.ARRAY, size)]
+
+    def memory(self, node: Node) -> Code:
+        """Instructions that push a reference to the bytes `node` points at."""
+        field, _ = self._numbers.array(node)
+        match field.kind:
+            case FieldKind.FIXED:
+                return [Instruction(Op.REF, a=field.offset, b=field.size)]
+            case FieldKind.REST:
+                return [Instruction(Op.REF_REST, a=field.offset)]
+        at, rel = locate(field)
+        return [Instruction(Op.REF_LOC, flags=rel, a=at)]
+
+    def pointer(self, suffix: str, node: Node, width: int, star: Code) -> Code:
+        """Instructions that print %p<suffix> of `node`; `star` pushes the argument of %*ph and %*pb."""
+        match suffix[:1], suffix[1:]:
+            case ("" | "K" | "x" | "X"), _:
+                return [*self._numbers.compile(node).code, Instruction(Op.POINTER, self._numbers.long_bytes, self._alt)]
+            case ("S" | "F" | "B"), _:
+                return [*self._numbers.compile(node).code, Instruction(Op.SYMBOL, flags=self._alt, b=2 if self._exact else 1)]
+            case ("s" | "f"), _:
+                return [*self._numbers.compile(node).code, Instruction(Op.SYMBOL, flags=self._alt, b=0)]
+            case ("M" | "m"), kind:
+                separator = {"F": ord("-")}.get(kind, ord(":")) if suffix[0] == "M" else 0
+                return [*self.memory(node), Instruction(Op.MAC, b=separator)]
+            case ("I" | "i"), kind if kind[:1] == "4":
+                return [*self.memory(node), Instruction(Op.IP4, b=(suffix[0] == "i") | 2 * (kind[1:] in {"h", "l"}))]
+            case ("I" | "i"), kind if kind[:1] == "6":
+                return [*self.memory(node), Instruction(Op.IP6, b=2 if kind == "6c" else suffix[0] == "i")]
+            case ("I" | "i"), kind if kind[:1] == "S":
+                bits = sum(bit for letter, bit in (("p", 1), ("c", 2), ("f", 4), ("s", 8)) if letter in kind)
+                return [*self.memory(node), Instruction(Op.SOCKADDR, b=bits)]
+            case "U", kind if kind in _UUID:
+                return [*self.memory(node), Instruction(Op.UUID, b=_UUID[kind])]
+            case "h", kind if kind in _SEPARATORS:
+                count = star or [Instruction(Op.CONST, v=width or 1)]
+                return [*self.memory(node), *count, Instruction(Op.LIMIT), Instruction(Op.HEX, b=_SEPARATORS[kind])]
+            case "b", kind:
+                bits_code = star or [Instruction(Op.CONST, v=width)]
+                return [*self.memory(node), *bits_code, Instruction(Op.BITMASK, flags=ALT, b=kind == "l")]
+        raise PrintFmtFault(f"%p{suffix} needs the kernel's own memory")

@@ -1,0 +1,102 @@
+"""Kernel addresses to names from kallsyms text: parsed when first asked, which most runs never do.
+
+Two ways to answer, because two programs are followed. The kernel takes the first of several names for one
+address, shows how long the symbol is, and knows no name outside its own text. trace-cmd's library takes the
+nearest lower symbol of the file, and among several for one address the one its binary search meets.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import NamedTuple
+
+
+class Symbol(NamedTuple):
+    """What lies at an address; `size` is 0 where the file does not tell, `module` empty for the kernel itself."""
+
+    name: str
+    offset: int
+    size: int
+    module: str
+
+
+class Kallsyms:
+    """One kallsyms text. `exact` answers as the kernel does, otherwise as trace-cmd does."""
+
+    def __init__(self, text: bytes | str, exact: bool = True) -> None:
+        self._text: bytes | None = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+        self._exact = exact
+        self._addresses: list[int] = []
+        self._lines: list[bytes] = []
+
+    def _parse(self) -> None:
+        text, self._text = self._text or b"", None
+        rows: list[tuple[int, bytes]] = []
+        for line in text.split(b"\n"):
+            address, _, rest = line.partition(b" ")
+            if len(rest) < 3 or rest[:1] in b"aA" or rest[2:3] == b"$":
+                continue
+            try:
+                rows.append((int(address, 16), rest[2:]))
+            except ValueError:
+                continue
+        rows.sort(key=lambda row: row[0])
+        self._addresses = [address for address, _ in rows]
+        self._lines = [line for _, line in rows]
+
+    def find(self, address: int) -> Symbol | None:
+        """The symbol that `address` lies in, or None."""
+        if self._text is not None:
+            self._parse()
+        index = self._containing(address) if self._exact else self._searched(address)
+        if index is None:
+            return None
+        at = self._addresses[index]
+        after = bisect_right(self._addresses, at)
+        size = self._addresses[after] - at if after < len(self._addresses) else 0
+        name, module = _name(self._lines[index])
+        return Symbol(name, address - at, size, module)
+
+    def _containing(self, address: int) -> int | None:
+        """First of the names at the nearest lower address; the last symbol of the kernel itself marks its end."""
+        after = bisect_right(self._addresses, address)
+        if not after:
+            return None
+        at = self._addresses[after - 1]
+        first = bisect_left(self._addresses, at)
+        ends = after == len(self._addresses) or b"\t[" in self._lines[after]
+        return None if ends and b"\t[" not in self._lines[first] and address != at else first
+
+    def _searched(self, address: int) -> int | None:
+        low, high = 0, len(self._addresses)
+        while low < high:
+            middle = (low + high) // 2
+            at = self._addresses[middle]
+            if address == at:
+                return middle
+            if address < at:
+                high = middle
+            elif middle + 1 < len(self._addresses) and address < self._addresses[middle + 1]:
+                return middle
+            else:
+                low = middle + 1
+        return None
+
+    def show(self, address: int, shape: int) -> bytes:
+        """`address` as text: shape 0 the name, 1 with the offset, 2 with offset and size; hex where it has no name."""
+        symbol = self.find(address)
+        if symbol is None:
+            return b"0x%x" % address
+        text = symbol.name
+        if shape:
+            text += f"+0x{symbol.offset:x}"
+        if shape == 2:
+            text += f"/0x{symbol.size:x}"
+        if self._exact and symbol.module:
+            text += f" [{symbol.module}]"
+        return text.encode("utf-8", "surrogateescape")
+
+
+def _name(line: bytes) -> tuple[str, str]:
+    name, _, module = line.decode("utf-8", "surrogateescape").partition("\t")
+    return name.strip(), module.strip(" []\r")

@@ -1,0 +1,119 @@
+"""Events as lines of text: what the kernel's `trace` file shows, or the layout and text of `trace-cmd report -N`."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from ftracepy.printfmt import Style, Target, compile_for, target_of
+from ftracepy.schema import Schema
+
+if TYPE_CHECKING:
+    from ftracepy._fastparse import Batch, Event
+
+_PRINTK = re.compile(r'^\s*0x([0-9a-fA-F]+)\s*:\s*"(.*)"\s*$')
+_NO_NAME = frozenset({"raw_data", "kernel_stack", "user_stack", "function", "print", "bprint", "bputs"})
+
+
+class Formatter:
+    """Turns batches into lines and single events into text, by each event's own `print fmt`.
+
+    `style` "kernel": what an instance's `trace` file shows, with the trace options' defaults and pointers as they
+    are. "trace-cmd": the layout and text of `trace-cmd report -N` (3.1); `flags` adds the column of irq and preempt
+    state that later versions show. `ns` shows nanoseconds instead of microseconds.
+    One Formatter serves one stream; call it from one thread at a time.
+    """
+
+    def __init__(self, schema: Schema, style: Style = "kernel", ns: bool = False, *, flags: bool = False) -> None:
+        self._schema = schema
+        self._target: Target = target_of(schema, style)
+        self._machine = _machine_type()(self._settings(ns, flags))
+        self._machine.set_symbols(schema.kallsyms.encode("utf-8", "surrogateescape"))
+        self._machine.set_strings(printk_strings(schema.printk_formats))
+        self._comms_known = -1
+
+    def _settings(self, ns: bool, flags: bool) -> dict[str, int]:
+        schema, target = self._schema, self._target
+        columns = 4 if target.release < (5, 13) else 5
+        common = {one.name: one.offset for one in next(iter(schema.formats.values())).common} if schema.formats else {}
+        return {
+            "kernel": target.exact,
+            "big_endian": target.big_endian,
+            "long_bytes": target.long_bytes,
+            "flag_columns": columns if target.exact or flags else 0,
+            "lazy_bit": target.release >= (6, 13),
+            "digits": 9 if ns else 6,
+            "mult": schema.time.mult,
+            "shift": schema.time.shift,
+            "offset": schema.time.offset_ns,
+            "is_ns": schema.time.is_ns,
+            "flags_at": common.get("common_flags", 2),
+            "preempt_at": common.get("common_preempt_count", 3),
+        }
+
+    def lines(self, batch: Batch, start: int = 0, stop: int | None = None) -> bytes:
+        """Whole lines for batch[start:stop], lost events in their place."""
+        stop = len(batch) if stop is None else min(stop, len(batch))
+        self._learn_comms()
+        losses = [loss for loss in batch.losses if start <= loss[0] < stop or (loss[0] == stop == len(batch))]
+        parts: list[bytes] = []
+        while True:
+            text, start, missing = self._machine.lines(batch, start, stop, losses)
+            parts.append(text)
+            if missing < 0:
+                return b"".join(parts)
+            losses = [loss for loss in losses if loss[0] >= start]
+            self._add(missing)
+
+    def text(self, event: Event) -> str:
+        """The event's own text, what a line shows after the event's name."""
+        text = self._machine.text(event.id, event.raw)
+        if text is None:
+            self._add(event.id)
+            text = self._machine.text(event.id, event.raw) or b""
+        return str(text, "utf-8", "backslashreplace")
+
+    def _learn_comms(self) -> None:
+        comms = self._schema.cmdlines
+        if len(comms) != self._comms_known:
+            self._comms_known = len(comms)
+            self._machine.set_comms({pid: comm.encode("utf-8", "surrogateescape") for pid, comm in comms.items()})
+
+    def _add(self, id: int) -> None:
+        format = self._schema.formats.get(id)
+        if format is None:
+            self._machine.add(id, b"%d" % id if self._target.exact else b"[UNKNOWN EVENT]", b"", b"", b"")
+            return
+        shown = "" if self._nameless(format.system, format.name) else format.name
+        self._machine.add(id, shown.encode(), *compile_for(format, self._target))
+
+    def _nameless(self, system: str, name: str) -> bool:
+        """Whether the kernel's own printing function leaves the event's name out."""
+        if not self._target.exact:
+            return False
+        return (system == "ftrace" and name in _NO_NAME) or (system == "syscalls" and name.startswith(("sys_enter_", "sys_exit_")))
+
+
+def _machine_type() -> Any:
+    """The C machine, or its Python twin where there is none or FTRACEPY_TWIN=1 asks for it."""
+    if os.environ.get("FTRACEPY_TWIN") != "1":
+        try:
+            from ftracepy._fastparse import _core
+
+            return _core.TextMachine
+        except (ImportError, AttributeError):
+            pass
+    from ftracepy._fastparse.twin_text import TextMachine
+
+    return TextMachine
+
+
+def printk_strings(text: str) -> dict[int, bytes]:
+    """printk_formats: `0xADDRESS : "text"` a line, with C's escapes."""
+    from ftracepy.printfmt.lexer import unescape
+
+    found = (_PRINTK.match(line) for line in text.splitlines())
+    return {int(one[1], 16): unescape(one[2].encode("utf-8", "surrogateescape")) for one in found if one}
+
+
