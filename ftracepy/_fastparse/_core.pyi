@@ -96,3 +96,36 @@ class Decoder:
 
         A CPU's own order is kept even where its clock jumps back.
         """
+
+class Capture:
+    """A thread that reads sub-buffers from each of `pipes` without the interpreter; see core/capture.h.
+
+    `stats_fds` (per_cpu/cpuN/stats, one per CPU) tell the trace clock where it is not `clock_id`.
+    """
+
+    def __new__(
+        cls,
+        pipes: Sequence[int],
+        page_bytes: int,
+        clock_id: int,
+        stats_fds: Sequence[int],
+        margin_ns: int,
+        budget_bytes: int,
+        queue_bytes: int,
+        pace_min_ns: int,
+        pace_max_ns: int,
+    ) -> Capture: ...
+    @property
+    def ready_fd(self) -> int:
+        """Readable while rounds wait to be taken."""
+    def start(self) -> None:
+        """Start the thread. Raises OSError."""
+    def take(self) -> tuple[list[tuple[int, memoryview]], int, bool, list[tuple[int, int]]] | None:
+        """What was captured: (pieces, until, last, faults), or None where nothing waits.
+
+        A piece is (index of its pipe, pages as a read-only view); a fault is (index of a pipe that can no longer be read, errno).
+        """
+    def finish(self) -> None:
+        """Drain what is there, then end. Any thread or signal handler may ask."""
+    def close(self) -> None:
+        """End the thread at once; pages handed out stay valid."""

@@ -23,6 +23,7 @@ MARGIN_NS = 5_000_000
 BUDGET_BYTES = 4 << 20  # of one CPU in one round: then the others get their turn
 QUEUE_BYTES = 256 << 20  # read and not yet consumed; beyond it the kernel keeps the rest, and counts what it must drop
 _TICK_MS = 200
+PACE_MIN_NS = 1_000_000
 _PACE_MAX_NS = 10_000_000
 _PACE_NS_PER_KB = 1000  # 8 MB of a flood last 20 ms: at most half of that is slept away
 
@@ -30,7 +31,8 @@ _PACE_NS_PER_KB = 1000  # 8 MB of a flood last 20 ms: at most half of that is sl
 class Reader(Protocol):
     """A capture thread: core/capture.c, or its plain twin."""
 
-    ready_fd: int
+    @property
+    def ready_fd(self) -> int: ...
 
     def start(self) -> None: ...
 
@@ -65,10 +67,40 @@ class Capture:
         self._stack.callback(os.close, fd)
         return fd
 
-    def _make_reader(self, pipes: list[int], page_bytes: int, clock_name: str, pace: int) -> Reader:
-        if clock.now_ns(clock_name) is None:
-            pace = max(pace, MARGIN_NS)
-        return _plain(self.root, self.cpus, pipes, page_bytes, clock_name, pace)
+    def _make_reader(self, pipes: list[int], page_bytes: int, clock_name: str, pace_max_ns: int) -> Reader:
+        from ftracepy import _fastparse
+
+        if _fastparse.IMPLEMENTATION != "c":
+            return self._plain_reader(pipes, page_bytes, clock_name, pace_max_ns)
+        from ftracepy._fastparse import _core
+
+        user_clock = clock.user_clock(clock_name)
+        kernel_only = user_clock is None
+        pace_min_ns = MARGIN_NS if kernel_only else PACE_MIN_NS
+        return _core.Capture(
+            pipes,
+            page_bytes,
+            clock_id=0 if user_clock is None else user_clock,
+            stats_fds=[self._open(f"per_cpu/cpu{cpu}/stats") for cpu in self.cpus] if kernel_only else [],
+            margin_ns=MARGIN_NS,
+            budget_bytes=max(BUDGET_BYTES, page_bytes),
+            queue_bytes=max(QUEUE_BYTES, page_bytes),
+            pace_min_ns=pace_min_ns,
+            pace_max_ns=max(pace_min_ns, pace_max_ns),
+        )
+
+    def _plain_reader(self, pipes: list[int], page_bytes: int, clock_name: str, pace_max_ns: int) -> Reader:
+        from ftracepy.live.capture_plain import PlainReader
+
+        return PlainReader(
+            pipes,
+            page_bytes,
+            clock_reader(self.root, self.cpus, clock_name),
+            margin=MARGIN_NS if clock.now_ns(clock_name) is not None else 0,
+            budget_bytes=max(BUDGET_BYTES, page_bytes),
+            queue_bytes=QUEUE_BYTES,
+            pace_max_ns=pace_max_ns,
+        )
 
     def start(self) -> None:
         self._reader.start()
@@ -99,20 +131,6 @@ class Capture:
             yield Round([Pages(self.cpus[index], data) for index, data in pieces], until, last)
             if last:
                 return
-
-
-def _plain(root: Path, cpus: Sequence[int], pipes: list[int], page_bytes: int, clock_name: str, pace: int) -> Reader:
-    from ftracepy.live.capture_plain import PlainReader
-
-    return PlainReader(
-        pipes,
-        page_bytes,
-        clock_reader(root, cpus, clock_name),
-        margin=MARGIN_NS if clock.now_ns(clock_name) is not None else 0,
-        budget_bytes=BUDGET_BYTES,
-        queue_bytes=QUEUE_BYTES,
-        pace_max_ns=pace,
-    )
 
 
 def clock_reader(root: Path, cpus: Sequence[int], clock_name: str) -> Callable[[], int]:

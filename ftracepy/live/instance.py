@@ -170,6 +170,10 @@ class Instance:
             pids.follow_forks(self.path)
         pids.add_only(self.path, tids)
 
+    def set_setting(self, name: str, text: str) -> None:
+        """Write one control file of this instance (an option, a trigger, a cpumask)."""
+        files.write(self.path / name, text)
+
     def leave_out_own(self) -> None:
         """Keep this process's threads, as they are now, out of the trace; its children stay in. Call again after new threads."""
         if pid_namespace() != FIRST_PID_NS:

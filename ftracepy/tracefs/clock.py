@@ -32,6 +32,11 @@ def choose(root: Path, name: str) -> None:
     files.write(root / "trace_clock", name, f"cannot trace by the clock {name!r} (this kernel has: {known})")
 
 
+def user_clock(name: str) -> int | None:
+    """The number of the same clock for clock_gettime(2); None where only the kernel can read it."""
+    return _USER_CLOCKS.get(name)
+
+
 def now_ns(name: str) -> int | None:
     """The clock as user space reads it, ns; None where only the kernel can read it."""
     number = _USER_CLOCKS.get(name)

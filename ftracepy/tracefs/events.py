@@ -118,5 +118,3 @@ _MISSING = {
 def first_existing(root: Path, candidates: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
     """The first of several names that this kernel has: events are renamed between versions."""
     return next((pair for pair in candidates if exists(root, *pair)), None)
-
-

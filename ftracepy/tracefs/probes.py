@@ -84,5 +84,3 @@ def in_group(root: Path, group: str) -> list[Probe]:
 def supported(root: Path, file: ProbeFile) -> bool:
     """Whether the file is there at all; whether it takes a given probe only trying tells."""
     return (root / file).exists()
-
-
