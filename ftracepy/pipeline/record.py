@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from ftracepy.errors import DataLost, ExitCode, UsageFault
-from ftracepy.probes import Tracepoint, Wish
+from ftracepy.pipeline.live import Scope, Setting, find, open_live
+from ftracepy.probes import Tasks, Tracepoint
 from ftracepy.recording import Writer
 
 if TYPE_CHECKING:
-    from ftracepy.live.source import LiveSource
+    from ftracepy.live import LiveSource
     from ftracepy.pipeline.requests import RecordRequest, Stop
+    from ftracepy.probes import Wish
     from ftracepy.tracefs import Tracefs
 
 _PROGRESS_S = 0.5
@@ -26,16 +27,86 @@ def record(request: RecordRequest, stop: Stop, say: Callable[[str], None]) -> Ex
     Raises FtracepyError where the kernel or the disk refuses (what was recorded until then is kept),
     DataLost where `request.strict` forbids losses.
     """
-    if not request.events and not request.tools:
-        raise UsageFault("nothing to record", hint="-e SYSTEM:EVENT (see ftracepy list events) or --tool TOOL")
     with ExitStack() as undo:
-        source = undo.enter_context(_open(request, stop, say, undo))
-        stop.on_ask(source.stop)
-        writer = undo.enter_context(Writer(request.output, source.texts(), source.cpus, compression=request.compression))
-        progress = _Progress(say if request.progress else None, source)
+        where = find(request.tracefs_root, say)
+        wishes = list(_wishes(request, where))
+        source = open_live(where, wishes, _setting(request), stop, say, undo)
+        if request.duration_s is not None:
+            undo.callback(stop.after(request.duration_s).cancel)
+        writer = Writer(request.output, source.texts(), source.cpus, compression=request.compression)
+        undo.enter_context(writer)
+        progress = _Progress(source, writer, say if request.progress else None)
         for round_ in source.rounds():
             for pages in round_.pages:
                 writer.write(pages)
-            progress.tell(writer.size_bytes)
-        writer.finish(source.health().stats)
+            progress.tell()
+        writer.finish(source.health().stats, source.texts(fresh=True))
     return _end(request, source, writer, say)
+
+
+def _setting(request: RecordRequest) -> Setting:
+    return Setting(
+        header={"tool": request.tools[0] if len(request.tools) == 1 else "", "tools": list(request.tools)},
+        scope=Scope(pid=request.pid),
+        clock=request.clock,
+        buffer_kb=request.buffer_kb,
+        symbols=None,
+        command=request.command,
+        only_command=request.only_command,
+        facts=bool(request.tools),
+    )
+
+
+def _wishes(request: RecordRequest, where: Tracefs) -> Iterator[Wish]:
+    for text in request.events:
+        yield from _tracepoints(text, where)
+    for name in request.tools:
+        from ftracepy.tools import kit
+
+        tool = kit.load(name)
+        yield from tool.wishes(tool.options())
+    if request.tools:
+        yield Tasks()
+
+
+def _tracepoints(text: str, where: Tracefs) -> Iterator[Tracepoint]:
+    """SYSTEM:EVENT, EVENT or SYSTEM, with globs, and /FILTER/ at the end."""
+    from ftracepy.tracefs import events
+
+    name, _, filter_ = text.partition("/")
+    if filter_ and not filter_.endswith("/"):
+        raise UsageFault(f"the filter of '{text}' has no closing slash", hint=f"-e '{name}/{filter_}/'")
+    found = events.matching(where.root, name)
+    if not found:
+        system, _, event = name.rpartition(":")
+        raise events.no_such_event(system, event)
+    for system, event in found:
+        yield Tracepoint(system, event, filter_.removesuffix("/"))
+
+
+class _Progress:
+    """Events, MB and losses so far, twice a second, on one line of a terminal."""
+
+    def __init__(self, source: LiveSource, writer: Writer, say: Callable[[str], None] | None) -> None:
+        self._source, self._writer, self._say = source, writer, say
+        self._next = time.monotonic() + _PROGRESS_S
+
+    def tell(self) -> None:
+        if self._say and time.monotonic() >= self._next:
+            self._next = time.monotonic() + _PROGRESS_S
+            self._say(f"\r{_summary(self._source, self._writer)}")
+
+
+def _summary(source: LiveSource, writer: Writer) -> str:
+    stats = source.health().stats
+    events = sum(one.read for one in stats)
+    lost = ", ".join(f"{one.lost} lost on CPU {one.cpu}" for one in stats if one.lost) or "0 lost"
+    return f"{events} events, {writer.size_bytes / 1e6:.1f} MB, {lost}"
+
+
+def _end(request: RecordRequest, source: LiveSource, writer: Writer, say: Callable[[str], None]) -> ExitCode:
+    lost = source.health().lost
+    say(f"{request.output}: {_summary(source, writer)}")
+    if lost and request.strict:
+        raise DataLost(f"{lost} events were lost", hint="a larger buffer (-b KB), fewer events, or a filter")
+    return ExitCode.DONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from ftracepy.pipeline.endings import Ending, until_duration
 from ftracepy.stream import Stream
 
 if TYPE_CHECKING:
+    from ftracepy._fastparse import Batch
     from ftracepy.pipeline.requests import Common, Stop
     from ftracepy.sinks import Sink
     from ftracepy.source import Source
@@ -24,42 +26,62 @@ def run_tool(tool: AnyTool, options: Filters, common: Common, sink: Sink, stop: 
     at the end where `common.strict` forbids losses.
     """
     with ExitStack() as undo:
-        source = undo.enter_context(_source(tool, options, common, sink, stop, undo))
-        stop.on_ask(source.stop)
+        source = _source(tool, options, common, sink, stop, undo)
         stream = Stream(source, on_idle=sink.flush)
-        batches = until_duration(stream, options.duration) if common.replay else iter(stream)
-        header = _Header(sink, tool.name, bool(common.replay))
-        feed = Feed(batches, stream.schema, notice=sink.notice, loss=sink.loss, header=header.show)
+        feed = Feed(
+            _batches(stream, options, common, stop),
+            stream.schema,
+            notice=sink.notice,
+            loss=sink.loss,
+            header=_Header(sink, tool.name).show,
+        )
         for count, row in enumerate(tool.run(feed, options), 1):
             sink.row(row)
             if count == options.limit:
                 break
-        source.stop()
         sink.flush()
     return Ending(stream, sink, strict=common.strict).tell()
+
+
+def _batches(stream: Stream, options: Filters, common: Common, stop: Stop) -> Iterator[Batch]:
+    """A live source is asked to end and hands over the rest; a recording just ends where it is asked to."""
+    if not common.replay:
+        yield from stream
+        return
+    for batch in until_duration(iter(stream), options.duration):
+        if stop.asked:
+            return
+        yield batch
 
 
 def _source(tool: AnyTool, options: Filters, common: Common, sink: Sink, stop: Stop, undo: ExitStack) -> Source:
     if common.replay:
         from ftracepy import recording
 
-        return recording.open(common.replay)
-    from ftracepy.pipeline.live import open_tool
+        return undo.enter_context(recording.open(common.replay))
+    from ftracepy.pipeline.live import Scope, Setting, find, open_live
 
-    return open_tool(tool, options, common, sink.notice, stop, undo)
+    where = find(common.tracefs_root, sink.notice)
+    setting = Setting(
+        header={"tool": tool.name},
+        scope=Scope(options.pid, options.tid),
+        buffer_kb=common.buffer_kb,
+        command=common.command,
+    )
+    source = open_live(where, tool.wishes(options), setting, stop, sink.notice, undo)
+    if options.duration is not None:
+        undo.callback(stop.after(options.duration).cancel)
+    return source
 
 
 class _Header:
     """The ways chosen, said once: by which way texts come, and what that way misses."""
 
-    def __init__(self, sink: Sink, tool: str, replay: bool) -> None:
+    def __init__(self, sink: Sink, tool: str) -> None:
         self._sink = sink
         self._tool = tool
-        self._replay = replay
 
     def show(self, header: dict[str, Any]) -> None:
-        if self._replay and header.get("tool") not in {None, self._tool, ""}:
-            return
         for way in header.get("ways", ()):
             misses = f"; misses {way['misses']}" if way.get("misses") else ""
             self._sink.notice(f"{way['what']}: {way['how']} ({way['provenance']}){misses}")
