@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 from ftracepy.schema import Schema
 
@@ -70,8 +70,11 @@ class Health:
 class Source(Protocol):
     """What live/ and recording/ both fulfil. A context manager: leaving it undoes and closes everything."""
 
-    schema: Schema
-    cpus: Sequence[int]
+    @property
+    def schema(self) -> Schema: ...
+
+    @property
+    def cpus(self) -> Sequence[int]: ...
 
     def rounds(self) -> Iterator[Round]:
         """Yield rounds until the source ends; a live source yields (perhaps empty) rounds at least every 200 ms."""
@@ -81,6 +84,6 @@ class Source(Protocol):
 
     def health(self) -> Health: ...
 
-    def __enter__(self) -> Source: ...
+    def __enter__(self) -> Self: ...
 
     def __exit__(self, *exc: object) -> None: ...
