@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from ftracepy.errors import DataLost, ExitCode, UsageFault
-from ftracepy.pipeline.live import Scope, Setting, find, open_live
+from ftracepy.live.plan import Scope
+from ftracepy.pipeline.live import Setting, find, open_live
 from ftracepy.probes import Tasks, Tracepoint
 from ftracepy.recording import Writer
 

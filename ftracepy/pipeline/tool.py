@@ -59,7 +59,8 @@ def _source(tool: AnyTool, options: Filters, common: Common, sink: Sink, stop: S
         from ftracepy import recording
 
         return undo.enter_context(recording.open(common.replay))
-    from ftracepy.pipeline.live import Scope, Setting, find, open_live
+    from ftracepy.live.plan import Scope
+    from ftracepy.pipeline.live import Setting, find, open_live
 
     where = find(common.tracefs_root, sink.notice)
     setting = Setting(
