@@ -21,6 +21,7 @@ from ftracepy.schema import (
 )
 
 FTRACE = "ftrace"  # the system of function, print, raw_data …: its formats are needed whatever else is traced
+OWN_GROUP = "ftracepy_"  # the systems of our own probe events begin so
 
 # These count something else than nanoseconds (kernel: trace.c, trace_clocks[].in_ns is 0).
 _CLOCKS_WITHOUT_NS = frozenset({"counter", "uptime", "x86-tsc", "ppc-tb"})
@@ -100,11 +101,11 @@ class SchemaTexts:
     def needs_symbols(self, enabled: Collection[str] = ()) -> bool:
         """Whether a held event prints kernel addresses as names (`%pS`, a probe's place), so that kallsyms is worth its 5 MB.
 
-        Events of the ftrace system are held always: they count only where `enabled` names them.
+        Events of the ftrace system are held always: they count only where `enabled` names them. Our own
+        probes do not count: tools read their fields, and a uprobe's place, which looks the same, is in no kallsyms.
         """
-        return bool(_SYMBOL_EVENTS & set(enabled)) or any(
-            _POINTER_SYMBOL.search(text) for system, texts in self.formats.items() if system != FTRACE for text in texts
-        )
+        shown = (texts for system, texts in self.formats.items() if system != FTRACE and not system.startswith(OWN_GROUP))
+        return bool(_SYMBOL_EVENTS & set(enabled)) or any(_POINTER_SYMBOL.search(text) for texts in shown for text in texts)
 
 
 def event_name(text: bytes) -> str:

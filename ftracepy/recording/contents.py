@@ -71,6 +71,8 @@ def take_common_option(contents: Contents, option: Option) -> None:
         texts.uname = option.text
     elif option.id == OptionId.CPUSTAT:
         contents.stats.add(option.text)
+    elif option.id == OptionId.TIME_SHIFT:
+        contents.notices.append("this is a guest's recording: its times are the guest's own, not its host's")
 
 
 def time_scale(found: list[Option], clock: str) -> TimeScale:

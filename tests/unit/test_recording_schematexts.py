@@ -69,6 +69,7 @@ def test_the_chosen_clock(text: str, clock: str) -> None:
 def test_when_symbols_are_needed(fmt: bytes, needed: bool) -> None:
     made = SchemaTexts()
     made.add("sample", format_text("one", 1).partition(b"print fmt:")[0] + b"print fmt: " + fmt)
+    made.add("ftracepy_1", b'name: path_site\nID: 7\nprint fmt: "(%lx)", REC->__probe_ip')
     made.add("ftrace", b'name: bprint\nID: 6\nprint fmt: "%ps: %s"')
     assert made.needs_symbols() is needed
     assert made.needs_symbols(["bprint"])
