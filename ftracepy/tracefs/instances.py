@@ -10,7 +10,7 @@ from pathlib import Path
 from ftracepy.errors import FtracepyError, KernelCannot
 from ftracepy.tracefs import events, files
 
-_RETRIES, _RETRY_S = 20, 0.05
+_RETRIES, _RETRY_S = 10, 0.05
 
 
 def names(root: Path) -> list[str]:
@@ -35,7 +35,7 @@ def make(root: Path, name: str) -> Path:
 
 
 def remove(root: Path, name: str) -> bool:
-    """Remove an instance; False if it was gone. Raises FtracepyError naming who keeps it busy, after a second of trying."""
+    """Remove an instance; False if it was gone. Raises FtracepyError naming who keeps it busy, after half a second of trying."""
     path = root / "instances" / name
     for attempt in range(_RETRIES):
         try:
@@ -69,7 +69,7 @@ def holding(path: Path, proc: Path = Path("/proc")) -> list[str]:
     prefix, found = str(path) + "/", []
     for pid in (name for name in os.listdir(proc) if name.isdigit()):
         try:
-            targets = [os.readlink(entry.path) for entry in os.scandir(proc / pid / "fd")]
+            targets = [os.readlink(proc / pid / "fd" / fd) for fd in os.listdir(proc / pid / "fd")]
         except OSError:
             continue
         if any(target.startswith(prefix) for target in targets):

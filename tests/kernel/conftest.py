@@ -1,0 +1,69 @@
+"""Tests on this machine's own kernel: FTRACEPY_KERNEL_TESTS=auto (default: skip where it cannot be traced) | off | require.
+
+`require` turns a machine that cannot be traced into a failure, so that a skipped suite is never taken for a passed one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ftracepy import tracefs as tracefs_files
+from ftracepy.errors import FtracepyError
+from ftracepy.live.owner import PREFIX
+from ftracepy.tracefs import Tracefs, instances, probes
+
+_MODES = ("auto", "off", "require")
+_HERE = Path(__file__).parent
+
+
+def _mode() -> str:
+    mode = os.environ.get("FTRACEPY_KERNEL_TESTS", "auto")
+    if mode not in _MODES:
+        raise pytest.UsageError(f"FTRACEPY_KERNEL_TESTS={mode!r}: one of {', '.join(_MODES)}")
+    return mode
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder is a kernel test, marked or not."""
+    skip = pytest.mark.skip(reason="FTRACEPY_KERNEL_TESTS=off") if _mode() == "off" else None
+    for item in items:
+        if _HERE in item.path.parents:
+            item.add_marker(pytest.mark.kernel)
+            if skip is not None:
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def tracefs() -> Tracefs:
+    """This machine's tracefs, mounted if need be, with private instances to be had."""
+    try:
+        found = tracefs_files.find()
+        if os.geteuid() != 0 or not (found.root / "instances").is_dir():
+            raise FtracepyError("not root, or a kernel without instances")
+        return found
+    except FtracepyError as error:
+        if _mode() == "require":
+            pytest.fail("\n".join(error.lines()), pytrace=False)
+        pytest.skip("; ".join(error.lines()))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Journals of tests stay out of the machine's own folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FTRACEPY_STATE", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture
+def clean_kernel(tracefs: Tracefs) -> Iterator[Tracefs]:
+    """Fails the test if this process leaves an instance or a probe group behind."""
+    yield tracefs
+    mine = f"{PREFIX}{os.getpid()}_"
+    left = [name for name in instances.names(tracefs.root) if name.startswith(mine)]
+    left += [probe.group for file in probes.FILES for probe in probes.listed(tracefs.root, file) if probe.group.startswith(mine)]
+    assert not left
