@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 from ftracepy.errors import FtracepyError
+from ftracepy.sinks.base import cannot_write
 from ftracepy.sinks.escape import visible
 
 
@@ -26,10 +27,23 @@ def output(path: str | None) -> Iterator[BinaryIO]:
     except OSError as fault:
         raise FtracepyError(f"cannot write '{path}'", why=fault.strerror or str(fault)) from None
     raw.name = path
-    with raw, io.BufferedWriter(raw) as file:
+    file = io.BufferedWriter(raw)
+    try:
         yield cast(BinaryIO, file)
+        _finish(file, raw)
+    finally:
+        # Straight to the descriptor: what a full disk refused once must not be tried, and complained of, again.
+        raw.close()
+
+
+def _finish(file: io.BufferedWriter, raw: _LateTruncated) -> None:
+    try:
         file.flush()
         raw.begin()
+    except BrokenPipeError:
+        raise
+    except OSError as fault:
+        raise cannot_write(cast(BinaryIO, file), fault) from None
 
 
 class _LateTruncated(io.FileIO):
