@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
@@ -171,12 +170,12 @@ class Writer:
         return start
 
     def _fault(self, path: str, error: OSError) -> FtracepyError:
-        free, code = shutil.disk_usage(os.path.dirname(os.path.abspath(self.path))).free, error.errno or 0
+        code, disk = error.errno or 0, os.statvfs(os.path.dirname(os.path.abspath(self.path)))
         return FtracepyError(
             f"cannot write the recording '{self.path}'",
             kernel=os.strerror(code),
             wrote=f"{path} ({errno.errorcode.get(code, code)})",
-            why=f"{free >> 20} MB are free there; {self.size_bytes >> 10} KB of pages are saved",
+            why=f"{disk.f_bavail * disk.f_frsize >> 20} MB are free there; {self.size_bytes >> 10} KB of pages are saved",
             hint="another disk (-o), or fewer events",
         )
 
