@@ -76,7 +76,11 @@ class Recording:
         yield from rounds(pieces, lambda: self._stopped)
 
     def _reader(self, data: CpuData) -> CpuReader:
-        return CpuReader(self._cursor, data, self.schema.page, self._codec, self._notices.append)
+        return CpuReader(self._cursor, data, self.schema.page, self._codec, self.notice)
+
+    def notice(self, text: str) -> None:
+        """Add to what `health()` tells."""
+        self._notices.append(text)
 
     def stop(self) -> None:
         self._stopped = True
@@ -102,8 +106,13 @@ def open_recording(path: str | os.PathLike[str], instance: str | None = None) ->
     head = read_head(cursor)
     packer = _codec(cursor, head)
     contents = read_v6(cursor, head) if head.version == 6 else read_v7(cursor, head, packer)
-    buffer = _default(contents) if instance is None else _named(contents, cursor.path, instance)
-    return Recording(cursor, contents, packer, buffer)
+    if instance is not None:
+        return Recording(cursor, contents, packer, _named(contents, cursor.path, instance))
+    buffer = _default(contents)
+    found = Recording(cursor, contents, packer, buffer)
+    if others := [f"'{one.name}'" for one in contents.buffers if one is not buffer and not one.is_empty]:
+        found.notice(f"this recording also holds the instances {', '.join(others)}")
+    return found
 
 
 def _map(path: str) -> memoryview:

@@ -104,6 +104,24 @@ def test_statistics_of_all_instances(path: Path, tmp_path: Path) -> None:
         assert Counter(getattr(one, ours) for one in stats) == Counter(theirs)
 
 
+_INSTANCES = [
+    ("inst3-k6.12", "", "this recording also holds the instances 'bar', 'foo'"),
+    ("inst3-k5.10", "", "this recording also holds the instances 'bar', 'foo'"),
+    ("inst_only-k6.12", "solo", None),
+    ("inst_only-k5.10", "solo", None),
+]
+
+
+@pytest.mark.parametrize(("name", "instance", "notice"), _INSTANCES)
+def test_which_instance_is_meant(name: str, instance: str, notice: str | None, tmp_path: Path) -> None:
+    path = plain(next(path for path in FILES if path.name.startswith(name)), tmp_path)
+    found = recording.open(path)
+    assert found.instance == instance
+    assert found.health().notices == ([notice] if notice else [])
+    assert found.buffers[0].name == ""
+    assert recording.open(path, instance=found.buffers[-1].name).instance == found.buffers[-1].name
+
+
 @pytest.mark.parametrize("path", FILES[::9], ids=lambda path: path.name)
 def test_damage_is_refused_or_noticed(path: Path, tmp_path: Path) -> None:
     """Bytes changed, cut out or cut off at random places (the same ones in each run)."""
