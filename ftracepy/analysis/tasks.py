@@ -61,6 +61,10 @@ class Tasks(Machine):
             task = self._table[tid] = Task(tid, tid, comm=comm)
         return task
 
+    def peek(self, tid: int) -> Task | None:
+        """The task `tid` if anything was told of it, a name in the recording's own table at least."""
+        return self._table.get(tid) or (self.get(tid) if tid in self._cmdlines else None)
+
     def handlers(self, schema: Schema) -> Mapping[int, Handler]:
         wanted = {
             ("task", "task_newtask"): self._newtask,

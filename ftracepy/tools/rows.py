@@ -36,7 +36,14 @@ def col(
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(col,))
-class Row:
+class _Declared:
+    """Makes dataclasses of its subclasses; apart from Row because type checkers see no fields in a class so marked."""
+
+    def __init_subclass__(cls) -> None:
+        dataclasses.dataclass(kw_only=True)(cls)
+
+
+class Row(_Declared):
     """Base of all rows. `ts_ns` is when it happened (trace clock), shown on request.
 
     Rows of one `block` belong together under one heading (an interval of syscount); None: no blocks.
@@ -45,9 +52,6 @@ class Row:
     ts_ns: int = 0
     block: int | None = None
     _columns: ClassVar[tuple[Column, ...]] = ()
-
-    def __init_subclass__(cls) -> None:
-        dataclasses.dataclass(kw_only=True)(cls)
 
     @classmethod
     def columns(cls) -> tuple[Column, ...]:
@@ -65,10 +69,6 @@ class Row:
         return [cell(one, getattr(self, one.name)) for one in self.columns()]
 
 
-# Row itself is a dataclass too, so that subclasses inherit ts_ns and block as fields.
-dataclasses.dataclass(kw_only=True)(Row)
-
-
 def cell(column: Column, value: Any) -> str:
     """One value as a table shows it."""
     if value is None:
@@ -78,7 +78,7 @@ def cell(column: Column, value: Any) -> str:
 
 def _columns(row: type[Row]) -> tuple[Column, ...]:
     hints = get_type_hints(row)
-    fields = dataclasses.fields(row)  # type: ignore[arg-type]
+    fields = dataclasses.fields(row)
     return tuple(_column(one.name, hints[one.name], **one.metadata["col"]) for one in fields if "col" in one.metadata)
 
 

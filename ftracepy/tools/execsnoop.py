@@ -1,0 +1,72 @@
+"""execsnoop: show every program that is started, with its arguments.
+
+        PID    PPID    UID RET     ARGS
+       4711    4242   1000 0       git log --oneline -n 20
+       4712    4711   1000 0       less -FRX
+       4713    4711   1000 ENOENT  /usr/local/bin/less -FRX
+
+The last line is shown with -x only: an attempt that failed, with the error's name. ARGS is quoted as for a shell;
+[...] stands for arguments that were not captured or not asked for, [?] for arguments that nobody could read.
+How the arguments are read here, and what that can miss, stands under `ftracepy doctor execsnoop`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ftracepy.analysis.execs import Exec, execs
+from ftracepy.analysis.quoting import quote
+from ftracepy.analysis.tasks import Tasks as TaskTable
+from ftracepy.probes import Execs, Syscalls, Tasks
+from ftracepy.system import errnos
+from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, option, pattern, tool
+from ftracepy.tools.options import Pattern
+
+MORE, UNREADABLE = "[...]", "[?]"
+
+
+def _line(args: list[str]) -> str:
+    """Our own marks stand last and bare; an argument spelled like one is quoted."""
+    marked = bool(args) and (args[-1] is MORE or args[-1] is UNREADABLE)
+    words, marks = (args[:-1], args[-1:]) if marked else (args, [])
+    return " ".join([*map(quote, words), *marks])
+
+
+class Options(Filters):
+    failed: bool = flag("-x", help="show attempts that failed, too")
+    reexecs: bool = flag("-r", help="accepted for habit: a process that executes again is always shown")
+    argc: int | None = option("-a", type=int, metavar="N", help="show at most N arguments")
+    name: Pattern | None = argument("name", type=pattern, help="regular expression for the name of the starting task")
+
+
+class Program(Row):
+    pid: int = col(width=7, help="process that was to run the program")
+    ppid: int | None = col(width=7, help="its parent")
+    uid: int | None = col(width=6, help="its real user")
+    ret: str = col(width=7, show=str, help="0, or why it was not started")
+    args: list[str] = col(show=_line, escape=False, help="the program's arguments")
+
+
+@tool(wishes=(Execs(), Tasks(), Syscalls(("setuid", "setreuid", "setresuid"))), options=Options, row=Program)
+def execsnoop(feed: Feed, options: Options) -> Iterator[Program]:
+    for one in execs(feed, tasks=TaskTable(feed.schema)):
+        if (not one.failed or options.failed) and _wanted(one, options):
+            ret = errnos.name(-one.ret) if one.failed else "0"
+            yield Program(ts_ns=one.ts_ns, pid=one.pid, ppid=one.ppid, uid=one.uid, ret=ret, args=_args(one, options.argc))
+
+
+def _wanted(one: Exec, options: Options) -> bool:
+    """--comm looks at the name before and after: both are the process's."""
+    if options.name is not None and not options.name.search(one.comm_before):
+        return False
+    names = (one.comm,) if one.failed else (one.comm_before, one.comm)
+    return any(options.admits(pid=one.pid, tid=one.tid, comm=name) for name in names)
+
+
+def _args(one: Exec, most: int | None) -> list[str]:
+    if one.argv_provenance == "none":
+        return [one.filename or one.comm, UNREADABLE]
+    args = list(one.argv)
+    if most is not None and len(args) > max(most, 0):
+        return [*args[: max(most, 0)], MORE]
+    return [*args, MORE] if one.argv_cut else args

@@ -1,0 +1,59 @@
+"""opensnoop: show each file that a process opens, and whether it worked.
+
+        PID COMM               FD ERR     FLAGS          PATH
+       4711 cat                 3 -       RDONLY|CLOEXEC /etc/ld.so.cache
+       4711 cat                 3 -       RDONLY         /etc/passwd
+       4711 cat                 - ENOENT  RDONLY         /etc/nologin
+
+? stands for a path that nobody could read. How paths are read here, and what that can miss, stands under
+`ftracepy doctor opensnoop`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ftracepy.analysis.calls import OPENS, Call, calls
+from ftracepy.analysis.tasks import Tasks as TaskTable
+from ftracepy.probes import Syscalls, Tasks
+from ftracepy.system import openflags
+from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, pattern, tool
+from ftracepy.tools.options import Pattern
+
+_NAMES = ("open", "openat", "openat2", "creat")
+_CREAT = 0o1101  # O_CREAT | O_WRONLY | O_TRUNC, as creat(2) says
+
+
+class Options(Filters):
+    failed: bool = flag("-x", help="show only opens that failed")
+    filename: Pattern | None = argument("filename", type=pattern, help="regular expression for the path")
+
+
+class Opened(Row):
+    pid: int = col(width=7, help="process that opened it")
+    comm: str = col(width=15, help="name of the task at that time")
+    fd: int | None = col(width=4, help="the new file descriptor")
+    err: str | None = col(width=7, help="why it failed")
+    flags: str | None = col(width=14, show=lambda flags: flags.replace("O_", ""), help="how it was opened")
+    path: str | None = col(show=lambda path: path, help="the file, as far as this way of reading it tells")
+
+
+@tool(wishes=(Syscalls(_NAMES, strings=("filename", "pathname")), Tasks()), options=Options, row=Opened)
+def opensnoop(feed: Feed, options: Options) -> Iterator[Opened]:
+    for call in calls(feed, OPENS, tasks=TaskTable(feed.schema)):
+        path = call.text("filename").value
+        if options.failed and not call.failed:
+            continue
+        if options.filename is not None and (path is None or not options.filename.search(path)):
+            continue
+        if call.ret is not None and options.admits(pid=call.pid, tid=call.tid, comm=call.comm):
+            yield Opened(
+                ts_ns=call.end_ns, pid=call.pid, comm=call.comm, fd=call.ret_if_ok, err=call.errname,
+                flags=_flags(call, feed.schema.arch), path="?" if path is None else path,
+            )  # fmt: skip
+
+
+def _flags(call: Call, machine: str) -> str | None:
+    """openat2 passes its flags in memory, where they cannot be seen."""
+    flags = _CREAT if call.name == "creat" else call.args.get("flags")
+    return openflags.text(flags, machine) if isinstance(flags, int) else None
