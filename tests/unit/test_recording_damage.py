@@ -14,7 +14,7 @@ from recording_samples import PAGE_BYTES, format_text, pages, read_back, texts, 
 
 from ftracepy import recording
 from ftracepy.errors import FtracepyError, RecordingFault
-from ftracepy.recording import Writer, codecs
+from ftracepy.recording import Writer
 
 COMPRESSIONS = ("none", "zlib", "zstd")
 MOST_BYTES = 64 << 20
@@ -144,7 +144,7 @@ def test_a_missing_codec_is_one_plain_error(tmp_path: Path, monkeypatch: pytest.
     def refuse(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(codecs.importlib, "import_module", refuse)
+    monkeypatch.setattr("ftracepy.recording.codecs.importlib.import_module", refuse)
     with pytest.raises(RecordingFault) as fault:
         recording.open(path)
     assert fault.value.lines() == [

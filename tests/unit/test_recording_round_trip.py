@@ -190,7 +190,7 @@ def test_trace_cmd_reads_what_we_write(tmp_path: Path, compression: str) -> None
 @pytest.mark.skipif(not shutil.which("trace-cmd"), reason="trace-cmd is not installed")
 def test_trace_cmd_finds_every_section_and_option(tmp_path: Path) -> None:
     path = write(tmp_path / "x.dat", [pages(0, [1000])], stats=[CpuStats(0, overrun=7)])
-    command = ["trace-cmd", "dump", "--summary", "--options", "--sections", "-i", path]
+    command = ["trace-cmd", "dump", "--summary", "--options", "--sections", "-i", str(path)]
     dump = subprocess.run(command, capture_output=True, text=True, check=True)
     assert dump.stderr == ""
     for words in ("overrun: 7", '"" [name]', '"mono" [clock]', "Linux box 6.18.0", "Events format, 1 systems"):
