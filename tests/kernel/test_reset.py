@@ -1,0 +1,163 @@
+"""However a run ends, the whole tracefs tree is afterwards as it was, and what belongs to others is untouched."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ftracepy.live.instance import Instance
+from ftracepy.live.reset import reset
+from ftracepy.tracefs import Tracefs, buffer, clock, events, instances, probes, stats
+from tests.support.tracefs_tree import difference, snapshot
+
+_ROOT = Path(__file__).parents[2]
+_RUN = """
+import signal, sys
+from ftracepy import live, tracefs
+from ftracepy.live.plan import Plan, ProbeDef
+from ftracepy.probes import Tracepoint
+plan = Plan(
+    events=[Tracepoint("raw_syscalls", "sys_enter", "id > 0"), Tracepoint("raw_syscalls", "sys_exit")],
+    uprobes=[ProbeDef("p", name, "/bin/sh:" + at, ("a=%di:u64",)) for name, at in (("one", "0x6000"), ("two", "0x6004"))],
+)
+print("starting", flush=True)
+with live.open(plan, tracefs=tracefs.find()) as source:
+    signal.signal(signal.SIGTERM, lambda *_: source.stop())
+    print(source.instance.name, flush=True)
+    for _ in source.rounds():
+        pass
+"""
+KILLS = 12
+
+
+def start() -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _RUN], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=_ROOT
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "starting\n"
+    return process
+
+
+def started(process: subprocess.Popen[str]) -> str:
+    """The run's name, once it traces."""
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
+def end(process: subprocess.Popen[str], number: int) -> int:
+    process.send_signal(number)
+    process.communicate()
+    return process.returncode
+
+
+def ours(tracefs: Tracefs, pid: int) -> list[str]:
+    """Instances and probe groups of one run: the quick look, between looks at the whole tree."""
+    groups = [probe.group for probe in probes.listed(tracefs.root, "uprobe_events")]
+    return [name for name in instances.names(tracefs.root) + groups if name.startswith(f"ftracepy_{pid}_")]
+
+
+@pytest.fixture(scope="module")
+def load() -> Iterator[None]:
+    """Two processes that make system calls without pause."""
+    code = "import os\nwhile True: os.getppid(); os.stat('/')"
+    busy = [subprocess.Popen([sys.executable, "-S", "-c", code]) for _ in range(2)]
+    yield
+    for process in busy:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def others(tracefs: Tracefs) -> Iterator[Tracefs]:
+    """Somebody else's instance with settings of its own, and somebody else's probe, in use."""
+    root, name = tracefs.root, f"somebody_{os.getpid()}"
+    path = instances.make(root, name)
+    probes.add(root, "uprobe_events", f"p:{name}/theirs /bin/sh:0x6008 a=%di:u64")
+    clock.choose(path, "boot")
+    buffer.set_size_kb(path, 512)
+    events.set_filter(path, "sched", "sched_switch", "prev_pid == 1")
+    events.set_enabled(path, "sched", "sched_switch")
+    events.set_enabled(path, name, "theirs")
+    yield tracefs
+    instances.remove(root, name)
+    probes.remove(root, "uprobe_events", name, "theirs")
+
+
+@pytest.mark.usefixtures("load")
+class TestTheTreeIsAsBefore:
+    @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, -signal.SIGINT)])
+    def test_after_an_ordered_end(self, others: Tracefs, number: int, status: int) -> None:
+        before = snapshot(others.root)
+        process = start()
+        name = started(process)
+        during = snapshot(others.root)
+        assert end(process, number) == status
+        assert (others.root / "instances" / name).exists() is False
+        assert difference(before, snapshot(others.root)) == []
+        assert "instances/somebody" in "".join(during)
+
+    def test_after_an_interrupt_at_any_moment_of_the_start(self, others: Tracefs) -> None:
+        before = snapshot(others.root)
+        moments = random.Random(7)
+        for _ in range(KILLS // 2):
+            process = start()
+            time.sleep(moments.uniform(0, 0.12))
+            end(process, signal.SIGINT)
+            assert ours(others, process.pid) == []
+        assert difference(before, snapshot(others.root)) == []
+
+    def test_after_sigkill_at_any_moment_and_reset(self, others: Tracefs) -> None:
+        before = snapshot(others.root)
+        moments = random.Random(11)
+        removed = 0
+        for _ in range(KILLS):
+            process = start()
+            time.sleep(moments.uniform(0, 0.25))
+            end(process, signal.SIGKILL)
+            removed += len(reset(others))
+            assert ours(others, process.pid) == []
+        assert removed > KILLS
+        assert difference(before, snapshot(others.root)) == []
+
+    def test_after_sigkill_without_a_journal(self, others: Tracefs, monkeypatch: pytest.MonkeyPatch) -> None:
+        before = snapshot(others.root)
+        monkeypatch.setenv("FTRACEPY_STATE", "/proc/no-such-folder")
+        process = start()
+        name = started(process)
+        end(process, signal.SIGKILL)
+        assert reset(others) == [f"instance {name}", f"probe {name}/one", f"probe {name}/two"]
+        assert difference(before, snapshot(others.root)) == []
+
+
+def test_a_living_run_is_left_alone(others: Tracefs) -> None:
+    alive, dead = start(), start()
+    living, gone = started(alive), started(dead)
+    end(dead, signal.SIGKILL)
+    with Instance(others) as mine:
+        assert reset(others) == [f"instance {gone}", f"probe {gone}/one", f"probe {gone}/two"]
+        assert {living, mine.name, f"somebody_{os.getpid()}"} <= set(instances.names(others.root))
+    assert events.is_enabled(others.instance(living), "raw_syscalls", "sys_exit")
+    assert len(probes.in_group(others.root, living)) == 2
+    assert end(alive, signal.SIGTERM) == 0
+    assert reset(others) == []
+
+
+def test_probes_that_somebody_else_enabled_too(others: Tracefs) -> None:
+    """Then the probe cannot be removed before it is off everywhere; the events are the dead run's own, so off they go."""
+    process = start()
+    name = started(process)
+    theirs = others.instance(f"somebody_{os.getpid()}")
+    events.set_enabled(theirs, name, "one")
+    end(process, signal.SIGKILL)
+    assert len(reset(others)) == 3
+    assert events.is_enabled(theirs, "sched", "sched_switch")
+    assert stats.cpus(theirs) == stats.cpus(others.root)
