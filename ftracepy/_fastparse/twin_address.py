@@ -37,7 +37,7 @@ def _compressed(words: list[int], data: bytes) -> bytes:
     colon_needed = False
     while at < count:
         if at == start and length > 1:
-            out += b"::" if not colon_needed else b"::"
+            out += b"::"
             colon_needed = False
             at += length
             continue

@@ -25,6 +25,7 @@ struct fp_capture {
     int wanted; /* FINISH, ABANDON */
     int wake_fd, ready_fd;
     uint64_t until, held, pace_ns;
+    uint64_t finished_at; /* the end of what finish() still wants, should somebody have left recording on */
 };
 
 static void *
@@ -125,6 +126,7 @@ read_pipe(fp_capture *c, fp_round *round, size_t pipe, uint64_t stop)
             continue;
         if (size < 0 && errno != EAGAIN)
             drop_pipe(c, round, pipe, errno);
+        round->fresh |= size <= 0 && taken > 0;
         if (size <= 0)
             return UINT64_MAX;
         if ((size_t)size != page_bytes) {
@@ -148,10 +150,12 @@ read_round(fp_capture *c, fp_round *round, bool finishing)
 {
     uint64_t now, until;
     fp_trace_clock_read(&c->setup.clock, &now, &until);
+    if (finishing && c->finished_at == 0)
+        c->finished_at = now;
     for (size_t i = 0; i < c->setup.count; i++) {
         if (c->pipes[i] < 0)
             continue;
-        uint64_t reached = read_pipe(c, round, i, finishing ? UINT64_MAX : now);
+        uint64_t reached = read_pipe(c, round, i, finishing ? c->finished_at : now);
         if (reached < until)
             until = reached;
     }
@@ -240,7 +244,7 @@ run(void *arg)
         read_round(c, round, finishing);
         size_t bytes = round->bytes;
         bool behind = round->behind;
-        empty = finishing && !bytes && !behind ? empty + 1 : 0;
+        empty = finishing && !round->fresh && !behind ? empty + 1 : 0;
         bool last = round->last = empty >= DRAIN_EMPTY_ROUNDS || all_gone(c);
         push(c, round); /* from here on the round is the consumer's */
         if (last)

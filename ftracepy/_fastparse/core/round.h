@@ -31,6 +31,7 @@ typedef struct fp_round {
     size_t bytes;
     uint64_t until;
     bool behind; /* some CPU has more than its budget let us read */
+    bool fresh;  /* some CPU had something, and then no more: the next may come at any moment */
     bool last;
 } fp_round;
 

@@ -1,0 +1,124 @@
+/* Text programs: what printfmt/program.py compiles, checked once and run over records. twin_text.py says what each does. */
+#ifndef FP_TEXT_H
+#define FP_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "record.h"
+
+enum {
+    FP_CONST = 1, FP_LOAD, FP_INDEX, FP_DYN_INDEX, FP_DYN_LEN, FP_TO, FP_NEG, FP_INVERT, FP_NOT, FP_ADD, FP_SUB, FP_MUL, FP_DIV,
+    FP_MOD, FP_AND, FP_OR, FP_XOR, FP_SHL, FP_SHR, FP_LT, FP_LE, FP_GT, FP_GE, FP_EQ, FP_NE, FP_BOTH, FP_EITHER, FP_JUMP_ZERO,
+    FP_JUMP, FP_WIDTH, FP_PRECISION, FP_REF, FP_REF_LOC, FP_REF_REST, FP_LIMIT,
+    FP_TEXT = 40, FP_NUMBER, FP_FIELD_NUMBER, FP_STRING, FP_STRING_LOC, FP_STRING_REST, FP_STRING_REF, FP_OPEN, FP_CLOSE, FP_FLAGS,
+    FP_SYMBOLIC, FP_HEX, FP_ARRAY, FP_SYMBOL, FP_POINTER, FP_MAC, FP_IP4, FP_IP6, FP_SOCKADDR, FP_UUID, FP_BITMASK,
+    FP_STRING_POINTER, FP_STACK, FP_RAW_FIELD, FP_QUOTED_LOC, FP_BPRINT, FP_NEXT, FP_NEXT_STRING, FP_OPS
+};
+
+enum { FP_LEFT = 1, FP_ZEROS = 2, FP_PLUS = 4, FP_SPACE = 8, FP_ALT = 16, FP_SIGNED = 32, FP_REL = 64, FP_STAR = 128 };
+
+enum { FP_MAX_STACK = 64, FP_MAX_OPEN = 16, FP_WIDEST = 4096 };
+
+typedef struct {
+    uint16_t op;
+    uint8_t size, flags;
+    int16_t width, precision;
+    uint32_t a, b;
+    int64_t v;
+} fp_instruction;
+
+typedef struct {
+    uint64_t value;
+    uint32_t at, length;
+} fp_entry;
+
+/* One block of memory: the arrays stand behind the struct. */
+typedef struct {
+    const fp_instruction *code;
+    const fp_entry *entries;
+    const uint8_t *literals, *name;
+    size_t code_total, entries_total, literals_total, name_length;
+} fp_program;
+
+/* Growing output; `failed` stays set once memory ran out, and nothing is written after that. */
+typedef struct {
+    uint8_t *data;
+    size_t used, room;
+    bool failed;
+} fp_text_out;
+
+/* Numbers to texts, sorted by number. */
+typedef struct {
+    fp_entry *entries;
+    uint8_t *texts;
+    size_t total;
+} fp_text_map;
+
+typedef struct {
+    uint64_t address;
+    uint32_t at, length; /* name and, after a tab, [module] */
+} fp_symbol;
+
+typedef struct {
+    const uint8_t *text; /* kallsyms, owned by the binding */
+    size_t length;
+    fp_symbol *symbols;
+    size_t total;
+    bool parsed, exact;
+    struct {
+        uint64_t address;
+        size_t index;
+        bool used;
+    } seen[256];
+} fp_symbols;
+
+typedef struct {
+    int32_t pid;
+    uint32_t length; /* 0: empty slot */
+    uint8_t text[56];
+} fp_head;
+
+typedef struct {
+    bool kernel, big_endian, lazy_bit, is_ns;
+    unsigned long_bytes, flag_columns, digits, shift, flags_at, preempt_at;
+    uint64_t mult, offset;
+} fp_text_settings;
+
+typedef struct {
+    fp_text_settings settings;
+    fp_program **programs; /* by event id */
+    size_t programs_total;
+    fp_program **formats; /* of binary printk, beside their addresses */
+    uint64_t *format_addresses;
+    size_t formats_total;
+    fp_text_map strings, comms;
+    fp_symbols symbols;
+    fp_head *heads; /* FP_HEADS of them, a cache by pid */
+    fp_text_out out;
+} fp_text_machine;
+
+enum { FP_HEADS = 1024 };
+
+/* Copies and checks a program; NULL with *why set where it is not one, or without memory (*why "memory"). */
+fp_program *fp_program_new(const void *code, size_t code_bytes, const void *entries, size_t entries_bytes, const void *literals,
+                           size_t literals_bytes, const void *name, size_t name_length, bool nested, const char **why);
+
+/* Runs `program` over `record` and appends its text. */
+void fp_text_run(fp_text_machine *machine, const fp_program *program, const fp_record *record, fp_text_out *out);
+
+/* Appends the columns before the text, event name included. */
+void fp_text_head(fp_text_machine *machine, const fp_program *program, const fp_record *record, fp_text_out *out);
+void fp_text_loss(const fp_text_machine *machine, uint32_t cpu, int64_t count, fp_text_out *out);
+void fp_text_line(fp_text_machine *machine, const fp_program *program, const fp_record *record, fp_text_out *out);
+
+/* Appends `address` as a name (shape 0), with offset (1), with offset and size (2). */
+void fp_symbols_show(fp_symbols *symbols, uint64_t address, unsigned shape, fp_text_out *out);
+void fp_symbols_clear(fp_symbols *symbols);
+
+/* The text of `key`; NULL where there is none. */
+const uint8_t *fp_text_map_find(const fp_text_map *map, uint64_t key, size_t *length);
+void fp_text_map_clear(fp_text_map *map);
+
+#endif

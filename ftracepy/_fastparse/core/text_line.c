@@ -1,0 +1,183 @@
+/* The columns before an event's text: task, CPU, flags, time, name. */
+#include "text_out.h"
+
+const uint8_t *
+fp_text_map_find(const fp_text_map *map, uint64_t key, size_t *length)
+{
+    size_t low = 0, high = map->total;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (map->entries[middle].value < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == map->total || map->entries[low].value != key)
+        return NULL;
+    *length = map->entries[low].length;
+    return map->texts + map->entries[low].at;
+}
+
+void
+fp_text_map_clear(fp_text_map *map)
+{
+    free(map->entries);
+    free(map->texts);
+    *map = (fp_text_map){0};
+}
+
+static void
+task(const fp_text_machine *machine, int32_t pid, fp_text_out *out)
+{
+    size_t length = 5, start = out->used;
+    const uint8_t *comm = pid == 0 ? NULL : fp_text_map_find(&machine->comms, (uint32_t)pid, &length);
+    if (comm == NULL) {
+        comm = (const uint8_t *)(pid == 0 ? "<idle>" : "<...>");
+        length = pid == 0 ? 6 : 5;
+    }
+    if (length < 16)
+        fp_out_fill(out, ' ', 16 - length);
+    fp_out_bytes(out, comm, length);
+    fp_out_byte(out, '-');
+    start = out->used;
+    if (pid < 0)
+        fp_out_byte(out, '-');
+    fp_out_decimal(out, pid < 0 ? 0 - (uint64_t)pid : (uint64_t)pid);
+    size_t wide = out->used - start, wanted = machine->settings.kernel ? 7 : 5;
+    if (wide < wanted)
+        fp_out_fill(out, ' ', wanted - wide);
+    FP_OUT_LITERAL(out, " [");
+}
+
+static void
+cached_task(fp_text_machine *machine, int32_t pid, fp_text_out *out)
+{
+    fp_head *head = machine->heads + ((uint32_t)pid * 2654435761U >> 22);
+    if (head->length && head->pid == pid) {
+        fp_out_bytes(out, head->text, head->length);
+        return;
+    }
+    size_t start = out->used;
+    task(machine, pid, out);
+    if (!out->failed && out->used - start <= sizeof head->text) {
+        head->pid = pid;
+        head->length = (uint32_t)(out->used - start);
+        memcpy(head->text, out->data + start, head->length);
+    }
+}
+
+static uint8_t
+nibble(unsigned value)
+{
+    return value ? (uint8_t)"0123456789abcdef"[value & 15] : '.';
+}
+
+static void
+latency(const fp_text_settings *settings, const fp_record *record, fp_text_out *out)
+{
+    unsigned flags = settings->flags_at < record->length ? record->data[settings->flags_at] : 0;
+    unsigned count = settings->preempt_at < record->length ? record->data[settings->preempt_at] : 0;
+    bool off = flags & 1, bh_off = flags & 0x80;
+    uint8_t text[5];
+    text[0] = off && bh_off ? 'D' : off ? 'd' : bh_off ? 'b' : flags & 2 && !settings->lazy_bit ? 'X' : '.';
+    text[1] = (uint8_t)".npNlbLB"[(flags >> 2 & 1) | (flags >> 4 & 2) | (settings->lazy_bit ? flags << 1 & 4 : 0)];
+    text[2] = (uint8_t)".hsHzZzZ"[(flags >> 3 & 3) | (flags >> 4 & 4)];
+    if (settings->flag_columns == 4) {
+        fp_out_bytes(out, text, 3);
+        if (count)
+            fp_out_hex(out, count);
+        else
+            fp_out_byte(out, '.');
+        return;
+    }
+    text[3] = nibble(count & 15);
+    text[4] = nibble(count >> 4);
+    fp_out_bytes(out, text, 5);
+}
+
+static uint64_t
+shown_time(const fp_text_settings *settings, uint64_t raw)
+{
+    unsigned __int128 product = (unsigned __int128)raw * settings->mult;
+    return (uint64_t)(product >> settings->shift) + settings->offset;
+}
+
+/* 6 or 9 digits after the point. */
+static void
+fraction(fp_text_out *out, uint32_t value, unsigned digits)
+{
+    if (!fp_out_room(out, digits))
+        return;
+    uint8_t *to = out->data + out->used;
+    for (unsigned at = digits; at-- > 0; value /= 10)
+        to[at] = (uint8_t)('0' + value % 10);
+    out->used += digits;
+}
+
+static void
+stamp(const fp_text_settings *settings, uint64_t raw, fp_text_out *out)
+{
+    uint64_t value = shown_time(settings, raw);
+    if (!settings->is_ns) {
+        if (settings->kernel)
+            fp_out_byte(out, ' ');
+        fp_out_decimal_padded(out, value, 12, ' ');
+        return;
+    }
+    uint32_t unit = 1000000000;
+    if (settings->digits == 6) {
+        value = (value + 500) / 1000;
+        unit = 1000000;
+    }
+    fp_out_byte(out, ' ');
+    fp_out_decimal_padded(out, value / unit, 5, ' ');
+    fp_out_byte(out, '.');
+    fraction(out, (uint32_t)(value % unit), settings->digits);
+}
+
+void
+fp_text_head(fp_text_machine *machine, const fp_program *program, const fp_record *record, fp_text_out *out)
+{
+    const fp_text_settings *settings = &machine->settings;
+    cached_task(machine, record->pid, out);
+    fp_out_decimal_padded(out, record->cpu, 3, '0');
+    FP_OUT_LITERAL(out, "] ");
+    if (settings->flag_columns)
+        latency(settings, record, out);
+    stamp(settings, record->ts, out);
+    FP_OUT_LITERAL(out, ": ");
+    if (settings->kernel && program->name_length == 0)
+        return;
+    fp_out_bytes(out, program->name, program->name_length);
+    FP_OUT_LITERAL(out, ": ");
+    if (!settings->kernel && program->name_length < 20)
+        fp_out_fill(out, ' ', 20 - program->name_length);
+}
+
+void
+fp_text_line(fp_text_machine *machine, const fp_program *program, const fp_record *record, fp_text_out *out)
+{
+    fp_text_head(machine, program, record, out);
+    fp_text_run(machine, program, record, out);
+    if (!out->failed && out->used && out->data[out->used - 1] != '\n')
+        fp_out_byte(out, '\n');
+}
+
+void
+fp_text_loss(const fp_text_machine *machine, uint32_t cpu, int64_t count, fp_text_out *out)
+{
+    bool kernel = machine->settings.kernel;
+    FP_OUT_LITERAL(out, "CPU:");
+    fp_out_decimal(out, cpu);
+    fp_out_bytes(out, " [", 2);
+    if (kernel)
+        FP_OUT_LITERAL(out, "LOST ");
+    if (count >= 0) {
+        fp_out_decimal(out, (uint64_t)count);
+        fp_out_byte(out, ' ');
+    }
+    if (kernel)
+        FP_OUT_LITERAL(out, "EVENTS]\n");
+    else
+        FP_OUT_LITERAL(out, "EVENTS DROPPED]\n");
+}

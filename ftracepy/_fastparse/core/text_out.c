@@ -1,0 +1,170 @@
+/* Output that grows, and numbers written into it. */
+#include "text_out.h"
+
+bool
+fp_out_grow(fp_text_out *out, size_t more)
+{
+    size_t room = out->room ? out->room : 4096;
+    while (room - out->used < more) {
+        if (room > SIZE_MAX / 2) {
+            out->failed = true;
+            return false;
+        }
+        room *= 2;
+    }
+    uint8_t *data = out->failed ? NULL : realloc(out->data, room);
+    if (data == NULL) {
+        out->failed = true;
+        return false;
+    }
+    out->data = data;
+    out->room = room;
+    return true;
+}
+
+static const char pairs[] = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+                            "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+
+static inline unsigned
+decimal_digits(uint64_t value)
+{
+    unsigned digits = 1;
+    for (;;) {
+        if (value < 10)
+            return digits;
+        if (value < 100)
+            return digits + 1;
+        if (value < 1000)
+            return digits + 2;
+        if (value < 10000)
+            return digits + 3;
+        value /= 10000;
+        digits += 4;
+    }
+}
+
+size_t
+fp_decimal(uint8_t *to, uint64_t value)
+{
+    size_t digits = decimal_digits(value), at = digits;
+    while (value >= 100) {
+        const char *pair = pairs + value % 100 * 2;
+        value /= 100;
+        to[--at] = (uint8_t)pair[1];
+        to[--at] = (uint8_t)pair[0];
+    }
+    if (value >= 10)
+        to[--at] = (uint8_t)('0' + value % 10), value /= 10;
+    to[--at] = (uint8_t)('0' + value);
+    return digits;
+}
+
+size_t
+fp_hexadecimal(uint8_t *to, uint64_t value)
+{
+    size_t digits = value ? (size_t)(67 - __builtin_clzll(value)) / 4 : 1;
+    for (size_t at = digits; at > 0; value >>= 4)
+        to[--at] = (uint8_t)"0123456789abcdef"[value & 15];
+    return digits;
+}
+
+void
+fp_out_decimal(fp_text_out *out, uint64_t value)
+{
+    if (fp_out_room(out, 20))
+        out->used += fp_decimal(out->data + out->used, value);
+}
+
+void
+fp_out_hex(fp_text_out *out, uint64_t value)
+{
+    if (fp_out_room(out, 16))
+        out->used += fp_hexadecimal(out->data + out->used, value);
+}
+
+void
+fp_out_hex_padded(fp_text_out *out, uint64_t value, unsigned width)
+{
+    size_t digits = value ? (size_t)(67 - __builtin_clzll(value)) / 4 : 1;
+    if (digits < width)
+        fp_out_fill(out, '0', width - digits);
+    fp_out_hex(out, value);
+}
+
+void
+fp_out_decimal_padded(fp_text_out *out, uint64_t value, unsigned width, uint8_t with)
+{
+    unsigned digits = decimal_digits(value);
+    if (digits < width)
+        fp_out_fill(out, with, width - digits);
+    fp_out_decimal(out, value);
+}
+
+static size_t
+in_base(uint8_t *to, uint64_t value, uint32_t conv)
+{
+    if (conv == 'd' || conv == 'u')
+        return fp_decimal(to, value);
+    if (conv == 'o') {
+        size_t digits = value ? (size_t)(66 - __builtin_clzll(value)) / 3 : 1;
+        for (size_t at = digits; at > 0; value >>= 3)
+            to[--at] = (uint8_t)('0' + (value & 7));
+        return digits;
+    }
+    size_t digits = fp_hexadecimal(to, value);
+    for (size_t at = 0; conv == 'X' && at < digits; at++)
+        if (to[at] >= 'a')
+            to[at] = (uint8_t)(to[at] - 32);
+    return digits;
+}
+
+static size_t
+prefix_of(char *prefix, bool negative, bool zero, uint32_t conv, unsigned flags, bool always_prefix)
+{
+    size_t length = 0;
+    if (negative)
+        prefix[length++] = '-';
+    else if (conv == 'd' && flags & FP_PLUS)
+        prefix[length++] = '+';
+    else if (conv == 'd' && flags & FP_SPACE)
+        prefix[length++] = ' ';
+    if (flags & FP_ALT && (conv == 'x' || conv == 'X') && (!zero || always_prefix)) {
+        prefix[length++] = '0';
+        prefix[length++] = (char)conv;
+    }
+    return length;
+}
+
+void
+fp_out_number(fp_text_out *out, uint64_t value, unsigned bytes, uint32_t conv, unsigned flags, int width, int precision,
+              bool always_prefix)
+{
+    uint8_t digits[32];
+    char prefix[4];
+    size_t length = 1, prefixed = 0, zeros = 0, wide = width > 0 ? (size_t)width : 0;
+    if (bytes < 8)
+        value &= (1ULL << bytes * 8) - 1;
+    if (conv == 'c') {
+        digits[0] = (uint8_t)value;
+    } else {
+        bool negative = conv == 'd' && value >> (bytes * 8 - 1);
+        if (negative)
+            value = (bytes < 8 ? 1ULL << bytes * 8 : 0) - value;
+        length = precision == 0 && value == 0 ? 0 : in_base(digits, value, conv);
+        prefixed = prefix_of(prefix, negative, value == 0, conv, flags, always_prefix);
+        if (precision > 0 && (size_t)precision > length)
+            zeros = (size_t)precision - length;
+        if (flags & FP_ALT && conv == 'o' && !zeros && (length == 0 || digits[0] != '0'))
+            zeros = 1;
+        if (flags & FP_ZEROS && !(flags & FP_LEFT) && precision < 0 && wide > prefixed + zeros + length)
+            zeros = wide - prefixed - length;
+    }
+    size_t all = prefixed + zeros + length, pad = wide > all ? wide - all : 0;
+    if (!(flags & FP_LEFT))
+        fp_out_fill(out, ' ', pad);
+    fp_out_bytes(out, prefix, prefixed);
+    fp_out_fill(out, '0', zeros);
+    fp_out_bytes(out, digits, length);
+    if (flags & FP_LEFT)
+        fp_out_fill(out, ' ', pad);
+}

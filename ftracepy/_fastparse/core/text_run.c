@@ -1,0 +1,167 @@
+/* The machine: expressions on a small stack, text appended. Programs were checked; the record's bytes were not. */
+#include "cursor.h"
+#include "text_out.h"
+#include "text_show.h"
+
+static inline uint64_t
+binary(const fp_instruction *one, uint64_t left, uint64_t right)
+{
+    bool is_signed = one->flags & FP_SIGNED;
+    int64_t a = (int64_t)left, b = (int64_t)right;
+    switch (one->op) {
+    case FP_ADD: return left + right;
+    case FP_SUB: return left - right;
+    case FP_MUL: return left * right;
+    case FP_DIV:
+        if (right == 0)
+            return 0;
+        return !is_signed ? left / right : b == -1 ? 0 - left : (uint64_t)(a / b);
+    case FP_MOD:
+        if (right == 0)
+            return 0;
+        return !is_signed ? left % right : b == -1 ? 0 : (uint64_t)(a % b);
+    case FP_AND: return left & right;
+    case FP_OR: return left | right;
+    case FP_XOR: return left ^ right;
+    case FP_SHL: return right < 64 ? left << right : 0;
+    case FP_SHR: return right >= 64 ? 0 : is_signed ? (uint64_t)(a >> right) : left >> right;
+    case FP_LT: return is_signed ? a < b : left < right;
+    case FP_LE: return is_signed ? a <= b : left <= right;
+    case FP_GT: return is_signed ? a > b : left > right;
+    case FP_GE: return is_signed ? a >= b : left >= right;
+    case FP_EQ: return left == right;
+    case FP_NE: return left != right;
+    case FP_BOTH: return left && right;
+    default: return left || right;
+    }
+}
+
+static uint64_t
+convert(uint64_t value, unsigned size, bool is_signed)
+{
+    unsigned shift = 64 - size * 8;
+    if (shift == 0)
+        return value;
+    return is_signed ? (uint64_t)((int64_t)(value << shift) >> shift) : value << shift >> shift;
+}
+
+static void
+operate(fp_text_run_state *run, const fp_instruction *one)
+{
+    uint64_t *top = run->stack + run->depth;
+    const fp_record *record = run->record;
+    bool is_signed = one->flags & FP_SIGNED, big = run->machine->settings.big_endian;
+    switch (one->op) {
+    case FP_CONST: *top = (uint64_t)one->v; run->depth++; break;
+    case FP_LOAD: *top = fp_record_load(record, one->a, one->size, is_signed, big); run->depth++; break;
+    case FP_DYN_LEN: *top = fp_record_load(record, one->a, 4, false, big) >> 16; run->depth++; break;
+    case FP_INDEX:
+        top[-1] = top[-1] < one->b / one->size ? fp_record_load(record, one->a + top[-1] * one->size, one->size, is_signed, big) : 0;
+        break;
+    case FP_DYN_INDEX: {
+        fp_reference at = fp_record_located(record, one->a, one->flags & FP_REL, big);
+        top[-1] = top[-1] < at.length / one->size ? fp_record_load(record, at.at + top[-1] * one->size, one->size, is_signed, big) : 0;
+        break;
+    }
+    case FP_TO: top[-1] = convert(top[-1], one->size, is_signed); break;
+    case FP_NEG: top[-1] = 0 - top[-1]; break;
+    case FP_INVERT: top[-1] = ~top[-1]; break;
+    case FP_NOT: top[-1] = !top[-1]; break;
+    case FP_REF: fp_push(run, fp_record_reference(record, one->a, one->b)); break;
+    case FP_REF_REST: fp_push(run, fp_record_reference(record, one->a, record->length)); break;
+    case FP_REF_LOC: fp_push(run, fp_record_located(record, one->a, one->flags & FP_REL, big)); break;
+    case FP_LIMIT: {
+        int64_t most = (int64_t)top[-1] > 0 ? (int64_t)top[-1] : 0;
+        run->depth--;
+        if (top[-2] > (uint64_t)most)
+            top[-2] = (uint64_t)most;
+        break;
+    }
+    case FP_NEXT: *top = fp_next_argument(run, one); run->depth++; break;
+    case FP_WIDTH: case FP_PRECISION: {
+        int64_t value = (int64_t)top[-1];
+        int clamped = (int)(value < -FP_WIDEST ? -FP_WIDEST : value > FP_WIDEST ? FP_WIDEST : value);
+        *(one->op == FP_WIDTH ? &run->width : &run->precision) = clamped;
+        run->depth--;
+        break;
+    }
+    default:
+        top[-2] = binary(one, top[-2], top[-1]);
+        run->depth--;
+    }
+}
+
+static void
+run_state(fp_text_run_state *run)
+{
+    const fp_program *program = run->program;
+    const fp_instruction *one = program->code, *end = one + program->code_total;
+    fp_text_out *out = run->out;
+    bool big = run->machine->settings.big_endian;
+    for (; one < end; one++) {
+        switch (one->op) {
+        case FP_TEXT:
+            fp_out_bytes(out, program->literals + one->a, one->b);
+            break;
+        case FP_FIELD_NUMBER:
+            fp_show_number(run, one, fp_record_load(run->record, one->a, one->size, one->flags & FP_SIGNED, big));
+            break;
+        case FP_NUMBER:
+            fp_show_number(run, one, run->stack[--run->depth]);
+            break;
+        case FP_STRING:
+            fp_show_string(run, fp_record_reference(run->record, one->a, one->b));
+            break;
+        case FP_STRING_LOC:
+            fp_show_string(run, fp_record_located(run->record, one->a, one->flags & FP_REL, big));
+            break;
+        case FP_JUMP:
+            one += one->a;
+            break;
+        case FP_JUMP_ZERO:
+            if (run->stack[--run->depth] == 0)
+                one += one->a;
+            break;
+        default:
+            if (one->op < FP_TEXT)
+                operate(run, one);
+            else if (one->op == FP_BPRINT)
+                fp_run_format(run, one);
+            else
+                fp_show(run, one);
+        }
+    }
+}
+
+/* Binary printk: the format's own program, its arguments taken one after the other. */
+void
+fp_run_format(fp_text_run_state *run, const fp_instruction *one)
+{
+    const fp_text_machine *machine = run->machine;
+    uint64_t address = fp_record_load(run->record, one->a, one->size, false, machine->settings.big_endian);
+    for (size_t at = 0; at < machine->formats_total; at++) {
+        if (machine->format_addresses[at] != address)
+            continue;
+        fp_text_run_state inner = {.machine = run->machine, .program = machine->formats[at], .record = run->record, .out = run->out,
+                                   .width = -1, .precision = -1, .cursor = one->b};
+        run_state(&inner);
+        return;
+    }
+    FP_OUT_LITERAL(run->out, "[UNKNOWN FORMAT 0x");
+    fp_out_hex(run->out, address);
+    fp_out_byte(run->out, ']');
+}
+
+void
+fp_text_run(fp_text_machine *machine, const fp_program *program, const fp_record *record, fp_text_out *out)
+{
+    fp_text_run_state run;
+    run.machine = machine;
+    run.program = program;
+    run.record = record;
+    run.out = out;
+    run.depth = run.open = 0;
+    run.width = run.precision = -1;
+    run.cursor = 0;
+    run_state(&run);
+}

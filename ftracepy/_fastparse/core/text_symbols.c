@@ -1,0 +1,176 @@
+/* Kernel addresses to names: kallsyms text is parsed at the first question. symbols/kallsyms.py says how it answers. */
+#include "text_out.h"
+
+static int
+hex_digit(uint8_t byte)
+{
+    if (byte >= '0' && byte <= '9')
+        return byte - '0';
+    byte |= 32;
+    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
+}
+
+/* Same address: the one that comes first in the file stays first. */
+static int
+by_address(const void *left, const void *right)
+{
+    const fp_symbol *a = left, *b = right;
+    if (a->address != b->address)
+        return a->address < b->address ? -1 : 1;
+    return a->at < b->at ? -1 : a->at > b->at;
+}
+
+static bool
+parse_line(const fp_symbols *symbols, size_t at, size_t end, fp_symbol *symbol)
+{
+    const uint8_t *text = symbols->text;
+    size_t start = at;
+    uint64_t address = 0;
+    for (; at < end && text[at] != ' '; at++) {
+        int digit = hex_digit(text[at]);
+        if (digit < 0)
+            return false;
+        address = address << 4 | (unsigned)digit;
+    }
+    if (at == start || at - start > 16 || end - at < 4 || (text[at + 1] | 32) == 'a' || text[at + 3] == '$')
+        return false;
+    *symbol = (fp_symbol){address, (uint32_t)(at + 3), (uint32_t)(end - at - 3)};
+    return true;
+}
+
+static void
+parse(fp_symbols *symbols)
+{
+    size_t lines = 1, at = 0;
+    uint64_t last = 0;
+    bool sorted = true;
+    symbols->parsed = true;
+    if (symbols->length > UINT32_MAX)
+        return;
+    for (size_t i = 0; i < symbols->length; i++)
+        lines += symbols->text[i] == '\n';
+    symbols->symbols = malloc(lines * sizeof *symbols->symbols);
+    if (symbols->symbols == NULL)
+        return;
+    while (at < symbols->length) {
+        const uint8_t *newline = memchr(symbols->text + at, '\n', symbols->length - at);
+        size_t end = newline ? (size_t)(newline - symbols->text) : symbols->length;
+        fp_symbol *next = symbols->symbols + symbols->total;
+        if (parse_line(symbols, at, end, next)) {
+            sorted = sorted && last <= next->address;
+            last = next->address;
+            symbols->total++;
+        }
+        at = end + 1;
+    }
+    if (!sorted)
+        qsort(symbols->symbols, symbols->total, sizeof *symbols->symbols, by_address);
+}
+
+static bool
+in_module(const fp_symbols *symbols, const fp_symbol *symbol)
+{
+    const uint8_t *tab = memchr(symbols->text + symbol->at, '\t', symbol->length);
+    const uint8_t *end = symbols->text + symbol->at + symbol->length;
+    return tab != NULL && tab + 1 < end && tab[1] == '[';
+}
+
+/* Index of the first symbol above `address`. */
+static size_t
+above(const fp_symbols *symbols, uint64_t address)
+{
+    size_t low = 0, high = symbols->total;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (symbols->symbols[middle].address <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* First of the names at the nearest lower address; the last symbol of the kernel itself marks its end. */
+static size_t
+containing(const fp_symbols *symbols, uint64_t address)
+{
+    size_t after = above(symbols, address), first = after;
+    if (after == 0)
+        return SIZE_MAX;
+    uint64_t start = symbols->symbols[after - 1].address;
+    while (first > 0 && symbols->symbols[first - 1].address == start)
+        first--;
+    bool ends = after == symbols->total || in_module(symbols, symbols->symbols + after);
+    return ends && !in_module(symbols, symbols->symbols + first) && address != start ? SIZE_MAX : first;
+}
+
+/* The search that trace-cmd's library does: which of several names at one address it meets first matters. */
+static size_t
+searched(const fp_symbols *symbols, uint64_t address)
+{
+    size_t low = 0, high = symbols->total;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        uint64_t start = symbols->symbols[middle].address;
+        if (address == start)
+            return middle;
+        if (address < start)
+            high = middle;
+        else if (middle + 1 < symbols->total && address < symbols->symbols[middle + 1].address)
+            return middle;
+        else
+            low = middle + 1;
+    }
+    return SIZE_MAX;
+}
+
+static size_t
+find(fp_symbols *symbols, uint64_t address)
+{
+    if (!symbols->parsed)
+        parse(symbols);
+    size_t slot = (address ^ address >> 8 ^ address >> 16) & 255;
+    if (symbols->seen[slot].used && symbols->seen[slot].address == address)
+        return symbols->seen[slot].index;
+    size_t index = symbols->exact ? containing(symbols, address) : searched(symbols, address);
+    symbols->seen[slot].address = address;
+    symbols->seen[slot].index = index;
+    symbols->seen[slot].used = true;
+    return index;
+}
+
+void
+fp_symbols_show(fp_symbols *symbols, uint64_t address, unsigned shape, fp_text_out *out)
+{
+    size_t index = find(symbols, address);
+    if (index == SIZE_MAX) {
+        FP_OUT_LITERAL(out, "0x");
+        fp_out_hex(out, address);
+        return;
+    }
+    const fp_symbol *symbol = symbols->symbols + index;
+    const uint8_t *name = symbols->text + symbol->at;
+    const uint8_t *tab = memchr(name, '\t', symbol->length);
+    fp_out_bytes(out, name, tab ? (size_t)(tab - name) : symbol->length);
+    if (shape) {
+        FP_OUT_LITERAL(out, "+0x");
+        fp_out_hex(out, address - symbol->address);
+    }
+    if (shape == 2) {
+        size_t after = above(symbols, symbol->address);
+        FP_OUT_LITERAL(out, "/0x");
+        fp_out_hex(out, after < symbols->total ? symbols->symbols[after].address - symbol->address : 0);
+    }
+    if (symbols->exact && in_module(symbols, symbol)) {
+        fp_out_byte(out, ' ');
+        fp_out_bytes(out, tab + 1, (size_t)(name + symbol->length - tab - 1));
+    }
+}
+
+void
+fp_symbols_clear(fp_symbols *symbols)
+{
+    bool exact = symbols->exact;
+    free(symbols->symbols);
+    *symbols = (fp_symbols){.exact = exact};
+}
