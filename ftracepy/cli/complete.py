@@ -37,7 +37,10 @@ def events(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
 
 def functions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    return _starting((line.partition(" ")[0] for line in _lines("available_filter_functions")), incomplete)
+    from ftracepy.cli.functions import hookable, symbols
+
+    root = _root()
+    return _starting((name for name, _ in (root and hookable(root)) or symbols()), incomplete)
 
 
 def clocks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -57,10 +60,17 @@ def _starting(names: Iterable[str], incomplete: str) -> list[str]:
 
 def _lines(name: str) -> list[str]:
     """A file of tracefs, [] where there is none to read."""
+    root = _root()
+    try:
+        return (root / name).read_text(errors="replace").splitlines() if root else []
+    except OSError:
+        return []
+
+
+def _root() -> Path | None:
     from ftracepy import tracefs
 
     try:
-        root = Path(tracefs.find(mount=False).root)
-        return (root / name).read_text(errors="replace").splitlines()
+        return tracefs.find(mount=False).root
     except (FtracepyError, OSError):
-        return []
+        return None

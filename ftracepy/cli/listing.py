@@ -8,11 +8,8 @@ from pathlib import Path
 
 import click
 
-from ftracepy.cli import complete
+from ftracepy.cli import complete, functions
 from ftracepy.cli.outputs import say, show
-from ftracepy.errors import KernelCannot
-
-_CODE = frozenset("tTwW")
 
 
 @click.command("list")
@@ -72,24 +69,11 @@ def _tools(wanted: str, verbose: bool, tracefs: str | None) -> Listed:
 
 
 def _functions(wanted: str, verbose: bool, tracefs: str | None) -> Listed:
-    """What the function tracer can hook; on a kernel without it, every symbol that is code (kprobes need no more)."""
-    from ftracepy.tracefs import files
-
-    lines = (files.try_read(_root(tracefs) / "available_filter_functions") or "").splitlines()
-    if not lines:
+    """What the function tracer can hook; on a kernel without it, every symbol that is code."""
+    if not (found := functions.hookable(_root(tracefs))):
         say("this kernel has no function tracer; these are the code symbols of /proc/kallsyms")
-        lines = [line.split(" ", 2)[2] for line in _kallsyms() if line.split(" ", 2)[1] in _CODE]
-    for line in lines:
-        name, _, module = line.replace("\t", " ").partition(" ")
-        if fnmatchcase(name, wanted):
-            yield name, module
-
-
-def _kallsyms() -> list[str]:
-    try:
-        return Path("/proc/kallsyms").read_text(errors="replace").splitlines()
-    except OSError as fault:
-        raise KernelCannot("cannot list functions", kernel=fault.strerror or "", wrote="/proc/kallsyms") from None
+        found = list(functions.symbols())
+    yield from ((name, module) for name, module in found if fnmatchcase(name, wanted))
 
 
 def _probes(wanted: str, verbose: bool, tracefs: str | None) -> Listed:

@@ -36,13 +36,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    if "_FTRACEPY_COMPLETE" in os.environ:
-        from ftracepy.cli import shells
-
-        shells.register()
+    """Parse and call. Click's own `main` is not used: it turns a closed pipe into exit code 1."""
     from ftracepy.cli.group import ftracepy
 
-    code = ftracepy.main(args=argv, prog_name="ftracepy", standalone_mode=False)
+    if instruction := os.environ.get("_FTRACEPY_COMPLETE"):
+        from ftracepy.cli import shells
+
+        return shells.answer(ftracepy, instruction)
+    try:
+        with ftracepy.make_context("ftracepy", list(sys.argv[1:] if argv is None else argv)) as context:
+            code = ftracepy.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
     return code if isinstance(code, int) else ExitCode.DONE
 
 

@@ -36,7 +36,7 @@ def output(path: str | None) -> Iterator[BinaryIO]:
         raw.close()
 
 
-def _finish(file: io.BufferedWriter, raw: _LateTruncated) -> None:
+def _finish(file: io.BufferedWriter[_LateTruncated], raw: _LateTruncated) -> None:
     try:
         file.flush()
         raw.begin()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 
+import click
 from click.shell_completion import (
     BashComplete,
     CompletionItem,
     ShellComplete,
     add_completion_class,
     get_completion_class,
+    shell_complete,
     split_arg_string,
 )
 
@@ -34,7 +36,7 @@ _BASH = """\
     return 0
 }
 
-complete -F %(complete_func)s %(prog_name)s
+complete -o default -F %(complete_func)s %(prog_name)s
 """
 
 
@@ -61,14 +63,15 @@ class Bash(BashComplete):
         return f"{item.type},{value}"
 
 
-def register() -> None:
-    """Make click answer a shell's request for completions (environment variable _FTRACEPY_COMPLETE) our way."""
+def answer(command: click.Command, instruction: str) -> int:
+    """Answer a shell's request for completions (environment variable _FTRACEPY_COMPLETE)."""
     add_completion_class(Bash)
+    return shell_complete(command, {}, "ftracepy", _VARIABLE, instruction)
 
 
 def script(shell: str) -> str:
     """The text for the shell to evaluate."""
-    register()
+    add_completion_class(Bash)
     kind = get_completion_class(shell)
     assert kind is not None
     from ftracepy.cli.group import ftracepy

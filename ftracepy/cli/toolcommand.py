@@ -54,6 +54,7 @@ class ToolCommand(click.Command):
             formatter.write(f"  {line}".rstrip() + "\n")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _section(formatter, "Arguments", [(_shown(spec), spec.help) for spec in self.tool.options.specs() if spec.is_argument])
         _section(formatter, "Options", _records(self._own, ctx))
         _section(formatter, "Options of every tool", _records([*self._shared, self.get_help_option(ctx)], ctx))
 
@@ -84,9 +85,7 @@ class _Value(click.ParamType[Any]):
 def _param(spec: OptionSpec) -> click.Parameter:
     kind = click.Choice(spec.choices) if spec.choices else _Value(spec)
     if spec.is_argument:
-        return click.Argument(
-            [spec.name], type=kind, default=spec.default, required=False, metavar=f"[{spec.metavar or spec.name.upper()}]"
-        )
+        return click.Argument([spec.name], type=kind, default=spec.default, required=False, metavar=f"[{_shown(spec)}]")
     if spec.is_flag:
         return click.Option([*spec.letters, spec.name], is_flag=True, default=spec.default, help=spec.help)
     shown = spec.default is not None and spec.default != ""
@@ -95,13 +94,17 @@ def _param(spec: OptionSpec) -> click.Parameter:
     )
 
 
+def _shown(spec: OptionSpec) -> str:
+    return (spec.metavar or spec.name).upper()
+
+
 def _common(letters: tuple[str, ...], taken: set[str], more: dict[str, Any]) -> click.Option:
     """A common option without the letters that the tool has for something else."""
     return click.Option([letter for letter in letters if letter not in taken], **more)
 
 
 def _records(params: Iterable[click.Parameter | None], ctx: click.Context) -> list[tuple[str, str]]:
-    return [record for param in params if param is not None and (record := param.get_help_record(ctx)) is not None]
+    return [record for param in params if isinstance(param, click.Option) and (record := param.get_help_record(ctx)) is not None]
 
 
 def _section(formatter: click.HelpFormatter, title: str, records: list[tuple[str, str]]) -> None:
