@@ -30,6 +30,7 @@ class _Made:
     until: int = 0
     size: int = 0
     behind: bool = False
+    fresh: bool = False
     last: bool = False
 
 
@@ -52,7 +53,7 @@ class PlainReader:
         self._budget, self._queue_bytes, self._pace_max = budget_bytes, queue_bytes, max(pace_max_ns, _PACE_MIN_NS)
         self._queue: deque[_Made] = deque()
         self._queued = 0
-        self._until = self._held = 0
+        self._until = self._held = self._finished_at = 0
         self._pace = _PACE_MIN_NS
         self._finishing = self._abandoned = False
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -100,7 +101,7 @@ class PlainReader:
         while not self._abandoned:
             finishing = self._finishing
             made = self._round(finishing)
-            empty = empty + 1 if finishing and not made.size else 0
+            empty = empty + 1 if finishing and not made.fresh and not made.behind else 0
             made.last = empty >= _DRAIN_EMPTY_ROUNDS or all(fd is None for fd in self._pipes)
             self._push(made)
             if made.last:
@@ -110,9 +111,11 @@ class PlainReader:
     def _round(self, finishing: bool) -> _Made:
         made, now = _Made(), self._now()
         until = max(now - self._margin, 0)
+        if finishing and not self._finished_at:
+            self._finished_at = now
         for index, fd in enumerate(self._pipes):
             if fd is not None:
-                until = min(until, self._read(made, index, fd, FOREVER if finishing else now))
+                until = min(until, self._read(made, index, fd, self._finished_at if finishing else now))
         self._until = made.until = max(self._until, until)
         if made.size:
             self._held = self._now()
@@ -129,6 +132,7 @@ class PlainReader:
             try:
                 page = os.read(fd, self._page_bytes)
             except BlockingIOError:
+                made.fresh |= bool(pages)
                 break
             except OSError as error:
                 made.faults.append((index, error.errno or 0))
@@ -155,7 +159,7 @@ class PlainReader:
             return
 
     def _wait(self, made: _Made, finishing: bool) -> None:
-        if made.behind and not finishing:
+        if made.behind:
             return
         self._pace = _PACE_MIN_NS if made.size > self._budget // 8 else min(self._pace * 2, self._pace_max)
         paced = finishing or made.size or self._until <= self._held
