@@ -50,6 +50,9 @@ class Scope:
     tid: int | None = None
 
 
+EVERYBODY = Scope()
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeDef:
     """One probe of ours. `kind` is the kernel's letter (p, r, e, t, f), `file` the tracefs file that takes it."""
@@ -105,7 +108,7 @@ class Plan:
         return [*self.kprobes, *self.uprobes]
 
 
-def plan(wishes: Sequence[Wish], tracefs: Tracefs, *, scope: Scope = Scope()) -> Plan:
+def plan(wishes: Sequence[Wish], tracefs: Tracefs, *, scope: Scope = EVERYBODY) -> Plan:
     """Decide how this kernel grants `wishes`, best way first, each way tried once per boot before it is believed.
 
     Raises KernelCannot where no event of a wish exists here, UsageFault where the scope's process does not.

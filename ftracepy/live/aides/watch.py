@@ -1,0 +1,155 @@
+"""Watching opens of files on every mounted file system: from fanotify's reports to paths."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from ftracepy.live.aides import fanotify, mounts
+from ftracepy.live.aides.fanotify import Opened
+
+# Opening a file there again has effects of its own, or may wait for somebody else.
+_NEVER_REOPENED = frozenset({"tracefs", "debugfs", "securityfs", "configfs", "autofs", "binfmt_misc", "nfsd", "efivarfs",
+                             "mqueue", "rpc_pipefs", "fusectl", "pstore", "bpf"})  # fmt: skip
+_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "afs", "virtiofs", "fuse", "fuseblk"})
+_NO_HANDLES = frozenset({errno.EOPNOTSUPP, errno.ENODEV, errno.EXDEV, errno.EINVAL})
+_MAX_FOLDERS, _MAX_READS = 1 << 16, 8
+
+
+@dataclass(slots=True)
+class Path:
+    """A file that thread `tid` has opened; `path` without a leading "/" is only its last component. `tid` -1: reports were lost.
+
+    `ordered` False: this thread's paths of the same read() came by both groups, and which was first is not known.
+    """
+
+    tid: int
+    path: bytes
+    ordered: bool = True
+
+
+@dataclass(slots=True)
+class Watch:
+    """Both groups and their marks. A context manager."""
+
+    by_handle: int = -1
+    by_fd: int = -1
+    unwatched: list[str] = field(default_factory=list)
+    _marked: set[str] = field(default_factory=set)
+    _roots: dict[bytes, list[str]] = field(default_factory=dict)
+    _folders: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
+
+    def open(self) -> None:
+        """Make the groups and mark everything mounted. Raises OSError where fanotify or root's rights are missing."""
+        try:
+            self.by_handle = fanotify.group(by_handle=True)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+        self.by_fd = fanotify.group(by_handle=False)
+        self.mark_new()
+
+    def close(self) -> None:
+        for fd in (self.by_handle, self.by_fd):
+            if fd >= 0:
+                os.close(fd)
+        self.by_handle = self.by_fd = -1
+
+    @property
+    def fds(self) -> list[int]:
+        return [fd for fd in (self.by_handle, self.by_fd) if fd >= 0]
+
+    def mark_new(self) -> None:
+        """Mark the file systems that are not marked yet; folders may be called otherwise from now on."""
+        self._folders.clear()
+        found = mounts.mounted()
+        present = {mount.device for mount in found}
+        self._marked &= present
+        for mount in found:
+            if mount.device not in self._marked:
+                self._marked.add(mount.device)
+                self._mark(mount)
+
+    def _mark(self, mount: mounts.Mount) -> None:
+        if self.by_handle >= 0 and self._mark_by_handle(mount):
+            return
+        try:
+            if mount.kind in _NEVER_REOPENED | _NETWORK:
+                raise OSError
+            fanotify.mark(self.by_fd, mount.path, by_handle=False)
+        except OSError:
+            self.unwatched.append(f"{mount.path} ({mount.kind})")
+
+    def _mark_by_handle(self, mount: mounts.Mount) -> bool:
+        """Only where a handle can be turned into a path again from here."""
+        try:
+            fanotify.mark(self.by_handle, mount.path, by_handle=True)
+            self._roots.setdefault(fanotify.fsid_of(mount.path), []).insert(0, mount.path)
+        except OSError as error:
+            return error.errno not in _NO_HANDLES
+        return True
+
+    def read(self) -> list[Path]:
+        """What has been opened since the last call, until both queues were empty.
+
+        The first queue is read again after the second: what it then holds may be older than what the second gave.
+        """
+        first, second = list(self._drain(self.by_handle)), list(self._drain(self.by_fd))
+        if not second:
+            return first
+        first += self._drain(self.by_handle)
+        mixed = {one.tid for one in first} & {one.tid for one in second}
+        for one in (found := first + second):
+            one.ordered = one.tid not in mixed
+        return found
+
+    def _drain(self, fd: int) -> Iterator[Path]:
+        for _ in range(_MAX_READS if fd >= 0 else 0):
+            if not (reports := fanotify.read(fd)):
+                return
+            for report in reports:
+                yield from self._path(report)
+
+    def _path(self, report: Opened) -> Iterator[Path]:
+        if report.mask & fanotify.FAN_Q_OVERFLOW:
+            yield Path(-1, b"")
+        elif report.mask & fanotify.FAN_MOVED_FROM and report.mask & fanotify.FAN_ONDIR:
+            self._folders.clear()
+        wanted = report.mask & fanotify.FAN_OPEN and not report.mask & fanotify.FAN_OPEN_EXEC
+        path = self._path_of(report, wanted=bool(wanted))
+        if wanted and path:
+            yield Path(report.tid, path)
+
+    def _path_of(self, report: Opened, *, wanted: bool) -> bytes:
+        if report.fd >= 0:
+            try:
+                return _alive(os.readlink(b"/proc/self/fd/%d" % report.fd)) if wanted else b""
+            finally:
+                os.close(report.fd)
+        return self._joined(report) if wanted and report.handle else b""
+
+    def _joined(self, report: Opened) -> bytes:
+        key = report.fsid, report.handle
+        folder = self._folders.get(key)
+        if folder is None:
+            folder = self._folder(report)
+            if len(self._folders) >= _MAX_FOLDERS:
+                self._folders.clear()
+            self._folders[key] = folder
+        if report.name in (b"", b"."):
+            return folder
+        return folder.rstrip(b"/") + b"/" + report.name if folder else report.name
+
+    def _folder(self, report: Opened) -> bytes:
+        for root in self._roots.get(report.fsid, ()):
+            with suppress(OSError):
+                return fanotify.folder_path(root, report.handle)
+        return b""
+
+
+def _alive(path: bytes) -> bytes:
+    """/proc adds this to the name of a file that has been removed since."""
+    return path.removesuffix(b" (deleted)")

@@ -1,0 +1,33 @@
+"""Paths of opens from fanotify: the kernel's report of each file really opened, told by the aide of the same purpose."""
+
+from __future__ import annotations
+
+from ftracepy.live.aides.opens import OpensAide
+from ftracepy.live.plan import Scope
+from ftracepy.live.ways.candidate import Candidate
+from ftracepy.probes import Way
+
+_MISSES = (
+    "failed opens, O_PATH, terminals, tracefs, debugfs and network file systems; repeats by one thread are told once; "
+    "a file system mounted a moment ago"
+)
+
+
+def candidate(scope: Scope) -> Candidate:
+    """Raises FtracepyError where fanotify is missing or not permitted."""
+    _try()
+    way = Way("path of successful opens", "fanotify", "kernel-copy", _MISSES)
+    return Candidate("path_fanotify", way, aides=(lambda: OpensAide(scope),))
+
+
+def _try() -> None:
+    """Making a group is what may be refused; it costs some microseconds, so it is tried each time."""
+    from ftracepy.live.aides import fanotify, opens
+
+    try:
+        fd = fanotify.group(by_handle=False)
+    except OSError as error:
+        raise opens.refused(error) from None
+    import os
+
+    os.close(fd)

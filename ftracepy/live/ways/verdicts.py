@@ -1,0 +1,70 @@
+"""What was found by trying, kept until the next boot so that later starts need not try again.
+
+One file per boot, kernel and version of ours, in $FTRACEPY_STATE or /run/ftracepy. Losing it costs a little time
+at the next start, so a state folder that cannot be written is no fault.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ftracepy import __version__
+
+_DEFAULT = "/run/ftracepy"
+
+
+def state_dir() -> Path:
+    return Path(os.environ.get("FTRACEPY_STATE") or _DEFAULT)
+
+
+def _identity() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+    except OSError:
+        boot = ""
+    code = max((path.stat().st_mtime_ns for path in Path(__file__).parent.glob("*.py")), default=0)
+    return hashlib.sha256(f"{boot}{os.uname().release}{os.uname().version}{__version__}{code}".encode()).hexdigest()[:16]
+
+
+class Verdicts:
+    """A small persistent dictionary. `get` computes what is not known yet; `save` keeps it."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.path = (folder or state_dir()) / f"verdicts-{_identity()}.json"
+        self._changed = False
+        try:
+            found = json.loads(self.path.read_text())
+        except (OSError, ValueError):
+            found = {}
+        self._known: dict[str, Any] = found if isinstance(found, dict) else {}
+
+    def get(self, key: str, compute: Callable[[], Any]) -> Any:
+        """The JSON value kept under `key`, computed now if there is none."""
+        if key not in self._known:
+            self._known[key] = compute()
+            self._changed = True
+        return self._known[key]
+
+    def forget(self) -> None:
+        """Try everything again."""
+        self._known, self._changed = {}, True
+
+    def save(self) -> None:
+        if not self._changed:
+            return
+        try:
+            self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            for stale in self.path.parent.glob("verdicts-*.json"):
+                if stale != self.path:
+                    stale.unlink(missing_ok=True)
+            draft = self.path.with_suffix(f".{os.getpid()}")
+            draft.write_text(json.dumps(self._known))
+            draft.replace(self.path)
+        except OSError:
+            return
+        self._changed = False
