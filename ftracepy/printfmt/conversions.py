@@ -13,8 +13,7 @@ _SPEC = re.compile(
     rb"%(?P<flags>[-+ #0]*)(?P<width>\*|\d+)?(?P<dot>\.(?P<precision>\*|-?\d+)?)?(?P<length>hh|h|ll|l|L|q|z|Z|j|t)?(?P<conv>[a-zA-Z%])"
 )
 _POINTER = re.compile(
-    rb"(?:[SsFf][RB]?|B[b]?|I[46][hnbl]?|i[46][hnbl]?|I6c|ISpc|ISfc|ISsc|IS[pfsc]*|iS[pfsc]*|M[FR]?|mR?|m|M|U[bBlL]?|h[CDN]?|E\w*"
-    rb"|d[234]?|D[234]?|g|V|b(?![a-z])|bl?|K|x|X|r|R|[UN]\w?|G\w?|t\w?|O\w*|e|C\w?|a\w?)"
+    rb"[Ii]6c|[Ii]4[hnbl]|[Ii][46]|[Ii]S[pfsc]*|M[FR]?|mR?|[SsFfB][RBb]{0,2}|U[bBlL]?|h[CDN]?|bl?|[dD][234]?|[KxXgVErRNGtOCae]"
 )
 _FLAG_BITS = {ord("-"): LEFT, ord("0"): ZERO, ord("+"): PLUS, ord(" "): SPACE, ord("#"): ALT}
 _LENGTHS = {b"hh": 1, b"h": 2, b"ll": 8, b"L": 8, b"q": 8, b"j": 8}

@@ -24,7 +24,7 @@ class Emitter:
     def __init__(self, fields: Mapping[str, Field], pool: Pool, target: Target) -> None:
         self._pool = pool
         self._target = target
-        self.numbers = Numbers(fields, target.long_bytes, target.exact)
+        self.numbers = Numbers(fields, target)
         self.texts = Texts(self.numbers, pool, target.exact)
 
     def compile(self, parsed: PrintFmt) -> Code:

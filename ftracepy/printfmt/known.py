@@ -1,7 +1,8 @@
-"""Enum names that some kernels leave unresolved in a `print fmt`, with the values every kernel gives them.
+"""Enum names that some kernels leave unresolved in a `print fmt`, with the values every such kernel gives them.
 
-The first group is what trace-cmd's library knows too. Values: include/linux/interrupt.h, hrtimer.h,
-ioprio.h. The inode state bits of fs.h moved between kernels and are therefore not here.
+The softirq names are those that trace-cmd's library knows too. Values: include/linux/interrupt.h, hrtimer.h,
+ioprio.h, net/tcp_states.h, mm_types.h, fs.h; checked against a 6.18 kernel's own type information. The inode
+state bits had other values while they were macros, but then the kernel resolved them itself.
 """
 
 SOFTIRQS = {
@@ -15,4 +16,13 @@ KNOWN_VALUES = SOFTIRQS | {
     "HRTIMER_MODE_ABS_PINNED_SOFT": 6, "HRTIMER_MODE_REL_PINNED_SOFT": 7, "HRTIMER_MODE_ABS_HARD": 8,
     "HRTIMER_MODE_REL_HARD": 9, "HRTIMER_MODE_ABS_PINNED_HARD": 10, "HRTIMER_MODE_REL_PINNED_HARD": 11,
     "IOPRIO_CLASS_NONE": 0, "IOPRIO_CLASS_RT": 1, "IOPRIO_CLASS_BE": 2, "IOPRIO_CLASS_IDLE": 3, "IOPRIO_CLASS_INVALID": 7,
+    "TCP_ESTABLISHED": 1, "TCP_SYN_SENT": 2, "TCP_SYN_RECV": 3, "TCP_FIN_WAIT1": 4, "TCP_FIN_WAIT2": 5, "TCP_TIME_WAIT": 6,
+    "TCP_CLOSE": 7, "TCP_CLOSE_WAIT": 8, "TCP_LAST_ACK": 9, "TCP_LISTEN": 10, "TCP_CLOSING": 11, "TCP_NEW_SYN_RECV": 12,
+    "VM_FAULT_OOM": 1, "VM_FAULT_SIGBUS": 2, "VM_FAULT_MAJOR": 4, "VM_FAULT_HWPOISON": 0x10, "VM_FAULT_HWPOISON_LARGE": 0x20,
+    "VM_FAULT_SIGSEGV": 0x40, "VM_FAULT_NOPAGE": 0x100, "VM_FAULT_LOCKED": 0x200, "VM_FAULT_RETRY": 0x400,
+    "VM_FAULT_FALLBACK": 0x800, "VM_FAULT_DONE_COW": 0x1000, "VM_FAULT_NEEDDSYNC": 0x2000, "VM_FAULT_COMPLETED": 0x4000,
+    "I_NEW": 1, "I_SYNC": 2, "I_LRU_ISOLATING": 4, "I_DIRTY_SYNC": 0x10, "I_DIRTY_DATASYNC": 0x20, "I_DIRTY_PAGES": 0x40,
+    "I_WILL_FREE": 0x80, "I_FREEING": 0x100, "I_CLEAR": 0x200, "I_REFERENCED": 0x400, "I_LINKABLE": 0x800,
+    "I_DIRTY_TIME": 0x1000, "I_WB_SWITCH": 0x2000, "I_OVL_INUSE": 0x4000, "I_CREATING": 0x8000, "I_DONTCACHE": 0x10000,
+    "I_SYNC_QUEUED": 0x20000, "I_PINNING_NETFS_WB": 0x40000,
 }  # fmt: skip

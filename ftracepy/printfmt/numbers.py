@@ -15,6 +15,7 @@ from ftracepy.printfmt.ctypes_ import INT, S64, U64, CType, ctype, wrap
 from ftracepy.printfmt.known import KNOWN_VALUES, SOFTIRQS
 from ftracepy.printfmt.nodes import Binary, Call, Cast, Field, Index, Name, Node, Num, PrintFmtFault, SizeOf, Ternary, Unary
 from ftracepy.printfmt.program import REL, SIGNED, Instruction, Op
+from ftracepy.printfmt.target import Target
 from ftracepy.schema import Field as RecordField
 from ftracepy.schema import FieldKind
 
@@ -24,6 +25,7 @@ _OPS = {
 }  # fmt: skip
 _COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 _NS_PER_SEC = 1_000_000_000
+_PAGE_STRUCT_BYTES = 64
 
 
 class Expr(NamedTuple):
@@ -59,10 +61,11 @@ def locate(field: RecordField) -> tuple[int, int]:
 class Numbers:
     """Compiles number-valued nodes of one event."""
 
-    def __init__(self, fields: Mapping[str, RecordField], long_bytes: int, exact: bool) -> None:
+    def __init__(self, fields: Mapping[str, RecordField], target: Target) -> None:
         self._fields = fields
-        self._long = CType(long_bytes, False)
-        self._exact = exact
+        self._long = CType(target.long_bytes, False)
+        self._exact = target.exact
+        self._page_array = target.page_array
 
     @property
     def long_bytes(self) -> int:
@@ -147,7 +150,18 @@ class Numbers:
             return value
         return Expr((*value.code, Instruction(Op.TO, value.type.size, SIGNED if value.type.signed else 0)), value.type)
 
+    def _page(self, node: Node) -> Expr:
+        """The address of page number `node`."""
+        if self._page_array is None:
+            raise PrintFmtFault("where the pages' structs are is not known")
+        number = self.convert(self.compile(node), U64)
+        size, base = const(_PAGE_STRUCT_BYTES, U64).code, const(self._page_array, U64).code
+        return Expr((*number.code, *size, Instruction(Op.MUL, 8), *base, Instruction(Op.ADD, 8)), U64)
+
     def _binary(self, node: Binary) -> Expr:
+        match node:
+            case Binary("+", Cast("struct page *", Name("vmemmap_base")), number) if self._exact:
+                return self._page(number)
         op = _OPS[node.op]
         left, right = self._promoted(self.compile(node.left)), self._promoted(self.compile(node.right))
         if op in {Op.BOTH, Op.EITHER}:

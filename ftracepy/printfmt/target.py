@@ -19,6 +19,7 @@ class Target:
     long_bytes: int = 8
     release: tuple[int, int] = _NEWEST
     big_endian: bool = False
+    page_array: int | None = None  # where the kernel's `struct page`s begin
 
     @property
     def exact(self) -> bool:
@@ -30,4 +31,9 @@ def target_of(schema: Schema, style: Style) -> Target:
     """What `schema` says of its kernel; a kernel that is not named is taken for a new one."""
     match = _RELEASE.search(schema.uname)
     release = (int(match[1]), int(match[2])) if match else _NEWEST
-    return Target(style, schema.page.long_bytes, release, schema.page.big_endian)
+    return Target(style, schema.page.long_bytes, release, schema.page.big_endian, _page_array(schema.kallsyms))
+
+
+def _page_array(kallsyms: str) -> int | None:
+    """vmemmap_base of an x86-64 kernel that was not moved by KASLR (Documentation/arch/x86/x86_64/mm.rst); else unknown."""
+    return 0xFFFFEA0000000000 if re.search(r"^ffffffff81000000 T _text$", kallsyms, re.MULTILINE) else None
