@@ -23,7 +23,7 @@ def test_pid_cpu_and_time_of_every_event(recording: str, name: str) -> None:
     raw = raw_set(recording)
     batch = decode(name, raw.schema, raw.data)
     ours = Counter((event.pid, event.cpu, event.ts) for event in batch)
-    kernels = Counter(tuple(map(int, found.groups())) for found in _RAW_LINE.finditer(raw.raw_text))
+    kernels = Counter((int(at[1]), int(at[2]), int(at[3])) for at in _RAW_LINE.finditer(raw.raw_text))
     assert batch.faults == []
     assert list(batch.ts) == sorted(batch.ts)
     assert not kernels or not ours - kernels
