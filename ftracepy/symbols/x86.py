@@ -108,7 +108,7 @@ def _two_byte(code: bytes, start: int, at: int, rex: int) -> Insn | None:
     return _insn(code, start, 0x0F00 | op, bool(rex & 8), fields, imm)
 
 
-def _vex(code: bytes, start: int, at: int, first: int) -> Insn:
+def _vex(code: bytes, start: int, at: int, first: int) -> Insn | None:
     opcode_map = code[at] & 0x1F if first == 0xC4 else 1
     at += 2 if first == 0xC4 else 1
     op = code[at]

@@ -76,8 +76,10 @@ class Watch:
     def _mark(self, mount: mounts.Mount) -> None:
         if self.by_handle >= 0 and self._mark_by_handle(mount):
             return
+        if mount.kind in _NEVER_REOPENED:
+            return
         try:
-            if mount.kind in _NEVER_REOPENED | _NETWORK:
+            if mount.kind in _NETWORK:
                 raise OSError
             fanotify.mark(self.by_fd, mount.path, by_handle=False)
         except OSError:

@@ -46,6 +46,7 @@ class Granting:
         self.tracefs, self.scope, self.verdicts = tracefs, scope, verdicts
         self.trials = Trials(tracefs, verdicts)
         self.plan = Plan()
+        self._taken: set[str] = set()
         self._restrict()
 
     def _restrict(self) -> None:
@@ -95,8 +96,8 @@ class Granting:
                 why="either CONFIG_FTRACE_SYSCALLS is off, or this architecture has no such system calls",
                 hint="ftracepy list events 'syscalls:*'",
             )
-        for text in wish.strings:
-            self._text(text, known)
+        if wanted := set(wish.strings):
+            self._texts(wanted, known)
 
     def _calls(self, names: Iterable[str]) -> list[str]:
         """Enable entry and exit of those system calls that exist here; returns their names."""
@@ -105,13 +106,14 @@ class Granting:
         self._add(event for name in known for event in pairs[name])
         return known
 
-    def _text(self, argument: str, syscalls: Sequence[str]) -> None:
+    def _texts(self, arguments: set[str], syscalls: Sequence[str]) -> None:
         opens = [name for name in syscalls if name in OPENS]
-        if argument in _PATH_ARGUMENTS and opens:
+        if opens and arguments & _PATH_ARGUMENTS:
             self._open_paths(opens)
         for name in syscalls:
-            if name not in opens and not path_field.carries_text(self.tracefs, name, argument):
-                self.plan.ways.append(Way(f"{argument} of {name}", "not read here", "none", "the text; its address is shown"))
+            missing = [one for one in sorted(arguments) if not path_field.carries_text(self.tracefs, name, one)]
+            if name not in opens:
+                self.plan.ways.extend(Way(f"{one} of {name}", "not read here", "none", "the text") for one in missing)
 
     def _open_paths(self, syscalls: Sequence[str]) -> None:
         found = self.trials.first(
@@ -146,6 +148,9 @@ class Granting:
 
     def _take(self, ways: Sequence[Candidate], nothing: Way) -> None:
         for one in ways:
+            if one.key in self._taken:
+                continue
+            self._taken.add(one.key)
             self.plan.kprobes.extend(one.kprobes)
             self.plan.uprobes.extend(one.uprobes)
             self.plan.settings.update(one.settings)
