@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Argv:
-    """`args` as far as they were captured; `cut`: there were more, or the last one was longer."""
+    """`args` as far as they were captured; `cut`: there were more, or the last one was longer. The higher `rank` is the surer."""
 
     args: list[str] = field(default_factory=list)
     cut: bool = False
     provenance: str = "none"
+    rank: int = 0
 
 
 def from_block(event: Event, order: words.Order) -> Argv:
@@ -29,16 +30,16 @@ def from_block(event: Event, order: words.Order) -> Argv:
     parts = block[: max(length, 0)].split(b"\0")
     if parts[-1] == b"":
         parts.pop()
-    return Argv([_text(part) for part in parts], length > len(block), "kernel-copy")
+    return Argv([_text(part) for part in parts], length > len(block), "kernel-copy", 4)
 
 
 def from_loader(event: Event, order: words.Order) -> Argv:
     """argv_loader: argc, and memory from argv[0] on; what follows the last argument is the environment."""
     argc = number(event, "argc")
     if argc <= 0:
-        return Argv([], False, "loader")
+        return Argv([], False, "user@enter", 3)
     args, whole = words.strings(_block(event, order), argc)
-    return Argv(args, not whole, "loader")
+    return Argv(args, not whole, "user@enter", 3)
 
 
 def from_site(event: Event, order: words.Order) -> tuple[str | None, Argv]:
@@ -55,12 +56,12 @@ def from_site(event: Event, order: words.Order) -> tuple[str | None, Argv]:
         arg, whole = _words_text(event, f"arg{at}", order)
         args.append(arg if whole else arg + "...")
         cut = cut or not whole
-    return path or None, Argv(args, cut, "user@site" if args else "none")
+    return path or None, (Argv(args, cut, "user@enter", 2) if args else Argv())
 
 
 def from_fact(body: bytes) -> Argv:
     """An ARGV side fact: NUL-terminated arguments."""
-    return Argv([_text(part) for part in body.removesuffix(b"\0").split(b"\0")], False, "proc-after") if body else Argv()
+    return Argv([_text(part) for part in body.removesuffix(b"\0").split(b"\0")], False, "proc-after", 1) if body else Argv()
 
 
 def _block(event: Event, order: words.Order) -> bytes:

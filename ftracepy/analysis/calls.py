@@ -29,12 +29,11 @@ if TYPE_CHECKING:
 OPENS = frozenset({"open", "openat", "openat2", "creat", "open_by_handle_at"})
 _PATH_ARGS = ("filename", "pathname", "path", "name", "oldname")
 _ALWAYS = ("rt_sigreturn", "restart_syscall")
-_RANK = {"kernel-copy": 3, "user@enter": 2, "user@site": 1}
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string argument. `value` None: nobody could read it. `provenance`: kernel-copy, user@enter, user@site or none."""
+    """A string argument. `value` None: nobody could read it. `provenance`: kernel-copy, user@enter or none."""
 
     value: str | None
     provenance: str = "none"
@@ -180,9 +179,8 @@ class Calls(Machine):
             self._improve(entry, early)
 
     def _improve(self, entry: Entry, found: Text) -> None:
-        """Keep the most trustworthy text; of equals the first, which is the argument's (later ones are links followed)."""
-        known = entry.texts.get("path")
-        if known is None or _RANK.get(found.provenance, 0) > _RANK.get(known.provenance, 0):
+        """Keep the text nearest to what the kernel used; of its own copies the first, for later ones are links followed."""
+        if (known := entry.texts.get("path")) is None or known.provenance != "kernel-copy":
             entry.texts["path"] = found
 
     def _path_kernel(self, event: Event) -> None:
@@ -200,7 +198,7 @@ class Calls(Machine):
     def _path_site(self, event: Event) -> None:
         value = event.get("path")
         found, whole = words.text(value, self._order) if isinstance(value, tuple) else ("", False)
-        self._site[event.pid] = number(event, "nr", -1), Text(found if whole else found + "...", "user@site")
+        self._site[event.pid] = number(event, "nr", -1), Text(found if whole else found + "...", "user@enter")
 
     def _note(self, event: Event) -> None:
         if (entry := self.pairing.open.get(event.pid)) is not None:
@@ -224,9 +222,9 @@ class Calls(Machine):
             return
         self._early.pop(entry.tid, None)
         call = self._call(entry, outcome, ret, end, None)
-        if entry.name in OPENS and ret is not None and ret >= 0 and _RANK.get(call.text("path").provenance, 0) < 3:
-            key = tuple(entry.args.values())
-            self._paths.wait(entry.tid, entry.start, end, key, lambda path: self._with_path(entry, outcome, ret, end, path))
+        known = call.text("filename")
+        if entry.name in OPENS and ret is not None and ret >= 0 and known.provenance != "kernel-copy":
+            self._paths.wait(entry, end, known.value, lambda path: self._call(entry, outcome, ret, end, path))
         else:
             self._paths.passes(call)
 
@@ -234,11 +232,11 @@ class Calls(Machine):
         entry = self.pairing.open.get(tid)
         return entry is not None and entry.name in OPENS
 
-    def _with_path(self, entry: Entry, outcome: Outcome, ret: int | None, end: int, path: str | None) -> Call:
-        return self._call(entry, outcome, ret, end, None if path is None else Text(path, "kernel-copy"))
-
-    def _call(self, entry: Entry, outcome: Outcome, ret: int | None, end: int, opened: Text | None) -> Call:
-        texts = dict(entry.texts) if opened is None else {"path": opened}
+    def _call(self, entry: Entry, outcome: Outcome, ret: int | None, end: int, opened: str | None) -> Call:
+        """`opened` is the file really opened; where only its last component is known, the text passed says more."""
+        texts: dict[str, Text] = dict(entry.texts)
+        if opened is not None and (opened.startswith("/") or not texts):
+            texts = {"path": Text(opened, "kernel-copy")}
         return Call(
             entry.tid, entry.tgid, entry.comm, entry.name, entry.args, self._ns(entry.start), self._ns(end), ret, outcome,
             texts, tuple(entry.notes), entry.restarts,

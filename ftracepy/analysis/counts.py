@@ -74,7 +74,7 @@ def counts(feed: Feed, *, interval_ns: int | None = None, tasks: Tasks | None = 
         reader = counter.reader(batch, route)
         for end in clock.cuts(batch):
             reader(end.index)
-            if end.stamp is not None:
+            if end.stamp is not None and clock.start is not None:
                 yield counter.take(clock.start, end.stamp)
                 clock.start = end.stamp
         route.end(batch)

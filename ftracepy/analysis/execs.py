@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from ftracepy._fastparse import Event
     from ftracepy.analysis.feed import Feed
 
+AIDE = b"argv"
 _PATIENCE = 1_000_000_000  # how long the loader of a starved program may take to its first instruction
 _GRACE = 200_000_000  # the same, where /proc has told argv already
-_RANK = {"kernel-copy": 4, "loader": 3, "user@site": 2, "proc-after": 1, "none": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Exec:
     """One attempt to start a program. `pid` is the process, `ret` 0 or a negative error, times in nanoseconds.
 
     `filename` is what the kernel ran (or was asked to), None where nobody could read it. `argv` may be cut
-    (`argv_cut`); its provenance is kernel-copy, loader, user@site, proc-after or none. ppid and uid are None
+    (`argv_cut`); its provenance is kernel-copy, user@enter, proc-after or none. ppid and uid are None
     where nobody told.
     """
 
@@ -125,7 +125,7 @@ class Execs(Machine):
     def _argv_kernel(self, event: Event) -> None:
         """Hit on either side of sched_process_exec, by where the probe is."""
         argv = from_block(event, self._order)
-        if (fresh := self._fresh.get(event.pid)) is not None and fresh.argv.provenance != "kernel-copy":
+        if (fresh := self._fresh.get(event.pid)) is not None and fresh.argv.rank < argv.rank:
             self._offer(fresh, argv, sure=True)
         else:
             self._block[event.pid] = argv
@@ -178,7 +178,7 @@ class Execs(Machine):
             fresh.sure = fresh.sure or not self._waits_for_proc
 
     def _offer(self, one: _Started, argv: Argv, *, sure: bool) -> None:
-        if _RANK[argv.provenance] > _RANK[one.argv.provenance]:
+        if argv.rank > one.argv.rank:
             one.argv = argv
         one.sure = one.sure or sure
         self._flush()
@@ -188,7 +188,7 @@ class Execs(Machine):
             self._waits_for_proc = "/proc" in ways_of(fact)
         elif fact.kind is Kind.ARGV:
             self._proc_argv(fact)
-        elif fact.kind is Kind.CAUGHT_UP and self._waits_for_proc and b"proc" in fact.body:
+        elif fact.kind is Kind.CAUGHT_UP and self._waits_for_proc and fact.body == AIDE:
             self._caught_up(fact.when_ns)
 
     def _proc_argv(self, fact: SideFact) -> None:
@@ -215,15 +215,14 @@ class Execs(Machine):
 
     def advance(self, now: int) -> None:
         for one in self._queue:
-            told = one.argv.provenance != "none"
-            if one.ts + (_GRACE if told else _PATIENCE) < now:
+            if one.ts + (_GRACE if one.argv.rank else _PATIENCE) < now:
                 one.sure = True
         self._flush()
 
     def _flush(self) -> None:
         while self._queue and self._queue[0].sure:
             one = self._queue.popleft()
-            if self._fresh.get(one.tid) is one and one.argv.provenance != "none":
+            if self._fresh.get(one.tid) is one and one.argv.rank:
                 del self._fresh[one.tid]
             if one.tid not in self._tasks.own:
                 self._out.append(self._row(one))

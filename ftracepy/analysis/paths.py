@@ -1,11 +1,9 @@
-"""Pairs the files that an aide saw opened (PATH side facts) with the successful opens of the same thread.
+"""Pairs the files that fanotify saw opened (PATH side facts) with the successful opens of the same thread.
 
-An aide such as fanotify tells path and thread, in order, but neither time nor flags, and it tells one of several
-opens of the same file by the same thread that happened before it looked. What is known of a fact: the open
-happened before the aide's read that brought it (its `when_ns` is just before that read; facts of one read share it), and
-a CAUGHT_UP fact says that everything older than its `when_ns` has been told. So facts are matched read by read; where
-the numbers do not fit, opens with equal arguments are taken for the ones told once; and where that does not
-explain it either, the path is not known.
+A fact tells thread and path, after the open and in the order of the opens, but not which open: opens of the same
+file by one thread are told once if the queue was not read in between. CAUGHT_UP says that every open before its
+`when_ns` has been told. So facts are counted against opens; where the numbers fit, they pair in order; where not, the
+texts passed to the calls and equal arguments help (shares.py); where nothing does, the path stays unknown.
 """
 
 from __future__ import annotations
@@ -13,52 +11,54 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from ftracepy.analysis.shares import Told, in_order, share_out
 from ftracepy.analysis.walk import ways_of
 from ftracepy.sidefacts import Kind, SideFact
 
+if TYPE_CHECKING:
+    from ftracepy.analysis.pairing import Entry
+
 T = TypeVar("T")
+AIDE = b"opens"
 PATIENCE = 1_000_000_000
+_SOON = 200_000_000  # how long a thread that never pauses is waited for, hoping for a moment when the numbers fit
 _MOST_HELD_BACK = 65536
-AIDE = "fanotify"
+_O_PATH = 0o10000000  # such opens are told by nobody
 
 
 @dataclass(slots=True)
 class _Open(Generic[T]):
-    """A successful open whose file is not known yet, or (`made` set) a row behind it that keeps its place."""
+    """A successful open whose file is not known yet, or (`made` set) something that keeps its place in the order."""
 
-    start: int
-    end: int
-    key: tuple[Any, ...]
-    make: Callable[[str | None], T] | None
+    start: int = 0
+    end: int = 0
+    key: tuple[Any, ...] = ()
+    passed: str | None = None
+    make: Callable[[str | None], T] | None = None
     made: T | None = None
 
-
-@dataclass(slots=True)
-class _Read:
-    """What one read of the aide told of one thread."""
-
-    when: int
-    written: int
-    paths: list[str] = field(default_factory=list)
+    def finish(self, path: str | None) -> None:
+        if self.make is not None:
+            self.made, self.make = self.make(path), None
 
 
 @dataclass(slots=True)
 class _Thread(Generic[T]):
     opens: deque[_Open[T]] = field(default_factory=deque)
-    reads: deque[_Read] = field(default_factory=deque)
+    told: deque[Told] = field(default_factory=deque)
 
 
 class PathFacts(Generic[T]):
     """Holds finished calls in their order until the paths of the opens among them are known or cannot come.
 
-    `in_flight(tid)` tells whether a thread is inside an open now, whose fact may have come before its end.
+    `in_open(tid)` tells whether a thread is inside an open now, which may have been told before its end.
     """
 
-    def __init__(self, emit: Callable[[T], None], in_flight: Callable[[int], bool] = lambda _tid: False) -> None:
+    def __init__(self, emit: Callable[[T], None], in_open: Callable[[int], bool] = lambda _tid: False) -> None:
         self._emit = emit
-        self._in_flight = in_flight
+        self._in_open = in_open
         self._queue: deque[_Open[T]] = deque()
         self._threads: dict[int, _Thread[T]] = {}
         self._expected = False
@@ -68,16 +68,17 @@ class PathFacts(Generic[T]):
         if not self._queue:
             self._emit(item)
         else:
-            self._queue.append(_Open(0, 0, (), None, item))
+            self._queue.append(_Open(made=item))
 
-    def wait(self, tid: int, start: int, end: int, key: tuple[Any, ...], make: Callable[[str | None], T]) -> None:
-        """A successful open by `tid`; `make(path)` builds what is emitted (path None: it cannot be known)."""
-        if not self._expected:
+    def wait(self, entry: Entry, end: int, passed: str | None, make: Callable[[str | None], T]) -> None:
+        """A successful open that ended at `end`; `make(path)` builds what is emitted (None: it cannot be known)."""
+        flags = entry.args.get("flags")
+        if not self._expected or (isinstance(flags, int) and flags & _O_PATH):
             self.passes(make(None))
             return
-        one = _Open(start, end, key, make)
+        one = _Open(entry.start, end, tuple(entry.args.values()), passed, make)
         self._queue.append(one)
-        self._threads.setdefault(tid, _Thread()).opens.append(one)
+        self._threads.setdefault(entry.tid, _Thread()).opens.append(one)
         if len(self._queue) > _MOST_HELD_BACK:
             self._give_up(self._queue[0].end)
 
@@ -85,62 +86,75 @@ class PathFacts(Generic[T]):
         """A side fact written at `ts`."""
         if fact.kind is Kind.PATH:
             self._expected = True
-            reads = self._threads.setdefault(fact.tid, _Thread()).reads
-            if not reads or reads[-1].when != fact.when_ns:
-                reads.append(_Read(fact.when_ns, ts))
-            reads[-1].paths.append(fact.body.decode("utf-8", "backslashreplace"))
-        elif fact.kind is Kind.CAUGHT_UP and fact.body.startswith(AIDE.encode()):
+            told = Told(fact.body.decode("utf-8", "backslashreplace"), fact.when_ns, ts)
+            self._threads.setdefault(fact.tid, _Thread()).told.append(told)
+        elif fact.kind is Kind.CAUGHT_UP and fact.body == AIDE:
             self._expected = True
-            self._caught_up(fact.when_ns)
+            self._caught_up(fact.when_ns, ts)
         elif fact.kind is Kind.HEADER:
-            self._expected = AIDE in ways_of(fact)
+            self._expected = "fanotify" in ways_of(fact)
 
     def lost(self) -> None:
-        """Opens are missing from here on back: what is waiting is matched no more."""
+        """Opens are missing here: what is waiting is matched no more."""
         for one in self._queue:
-            _finish(one, None)
+            one.finish(None)
         self._threads.clear()
         self._flush()
 
     def advance(self, now: int) -> None:
-        """The aide does not answer (or never will): show what is known."""
+        """Where the aide does not answer in time, show what is known."""
         self._give_up(now - PATIENCE)
 
     def _give_up(self, before: int) -> None:
-        if not self._queue and not self._threads:
-            return
         for one in self._queue:
-            if one.make and one.end <= before:
-                _finish(one, None)
+            if one.end > before:
+                break
+            one.finish(None)
         for tid, thread in list(self._threads.items()):
-            thread.opens = deque(one for one in thread.opens if one.make)
-            thread.reads = deque(read for read in thread.reads if read.written > before)
-            if not thread.opens and not thread.reads:
-                del self._threads[tid]
+            if thread.opens and thread.opens[0].make is None:
+                thread.opens = deque(one for one in thread.opens if one.make)
+            while thread.told and thread.told[0].written <= before:
+                thread.told.popleft()
+            self._forget_if_done(tid, thread)
         self._flush()
 
-    def _caught_up(self, when: int) -> None:
+    def _forget_if_done(self, tid: int, thread: _Thread[T]) -> None:
+        if not thread.opens and not thread.told:
+            del self._threads[tid]
+
+    def _caught_up(self, when: int, now: int) -> None:
         for tid, thread in list(self._threads.items()):
-            reads, thread.reads = thread.reads, deque()
-            for read in reads:
-                self._match(tid, thread, read)
-            while thread.opens and thread.opens[0].end < when:
-                _finish(thread.opens.popleft(), None)
-            if not thread.opens and not thread.reads:
-                del self._threads[tid]
+            while thread.told and (not thread.opens or thread.told[0].written < thread.opens[0].start):
+                if not thread.opens and self._in_open(tid):
+                    break
+                thread.told.popleft()
+            if thread.opens and thread.opens[0].end < when:
+                self._match(tid, thread, when, now)
+            self._forget_if_done(tid, thread)
         self._flush()
 
-    def _match(self, tid: int, thread: _Thread[T], read: _Read) -> None:
-        candidates = [one for one in thread.opens if one.start < read.written]
-        surely = sum(one.end < read.when for one in candidates)
-        told = len(read.paths)
-        if told > len(candidates) and self._in_flight(tid):
-            thread.reads.append(_Read(read.when, read.written, read.paths[-1:]))
-            told -= 1
-        taken = candidates[: max(surely, min(told, len(candidates)))]
-        for one, path in zip(taken, _share_out([one.key for one in taken], read.paths[:told]), strict=True):
+    def _match(self, tid: int, thread: _Thread[T], when: int, now: int) -> None:
+        """Settle the opens that ended before `when`; later ones may have been told already, and one that has not ended."""
+        closed = [one for one in thread.opens if one.end < when]
+        later = len(thread.opens) - len(closed)
+        told, most = len(thread.told), len(thread.opens) + self._in_open(tid)
+        fits = len(thread.opens) <= told <= most
+        if fits or not later:
+            count = len(closed) if fits else told
+        elif len(closed) <= told < most and (_distinct(thread.opens) or closed[0].end < now - _SOON):
+            count = len(closed)
+        elif closed[0].end >= now - _SOON:
+            return
+        else:
+            count = told
+        self._settle(thread, closed, [thread.told.popleft() for _ in range(count)])
+
+    def _settle(self, thread: _Thread[T], closed: list[_Open[T]], told: list[Told]) -> None:
+        asked = [(one.key, one.passed) for one in closed]
+        paths = in_order(asked, told) if len(asked) == len(told) else None
+        for one, path in zip(closed, paths or share_out(asked, told), strict=True):
             thread.opens.popleft()
-            _finish(one, path)
+            one.finish(path)
 
     def _flush(self) -> None:
         while self._queue and self._queue[0].make is None:
@@ -149,17 +163,6 @@ class PathFacts(Generic[T]):
                 self._emit(made)
 
 
-def _finish(one: _Open[T], path: str | None) -> None:
-    if one.make is not None:
-        one.made, one.make = one.make(path), None
-
-
-def _share_out(keys: list[tuple[Any, ...]], paths: list[str]) -> list[str | None]:
-    """The path of each open: one each, or one for all opens with equal arguments, or not known."""
-    if len(paths) == len(keys):
-        return list(paths)
-    distinct = list(dict.fromkeys(keys))
-    if len(paths) == len(distinct):
-        by_key = dict(zip(distinct, paths, strict=True))
-        return [by_key[key] for key in keys]
-    return [None] * len(keys)
+def _distinct(opens: deque[_Open[T]]) -> bool:
+    """Whether no two have equal arguments: then hardly any two opened the same file."""
+    return len({one.key for one in opens}) == len(opens)

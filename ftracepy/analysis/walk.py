@@ -148,5 +148,6 @@ def to_ns(scale: TimeScale) -> Callable[[int], int]:
 
 
 def own_probes(schema: Schema, name: str) -> list[int]:
-    """Ids of our own probe events called `name`, whichever run put them there."""
-    return [one.id for one in schema.formats.values() if one.name == name and one.system.startswith(OWN_SYSTEM)]
+    """Ids of our own probe events called `name` or `name`_CALL, whichever run put them there."""
+    own = (one for one in schema.formats.values() if one.system.startswith(OWN_SYSTEM))
+    return [one.id for one in own if one.name == name or one.name.startswith(f"{name}_")]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ftracepy.analysis.calls import OPENS, Call, Text, calls
 from ftracepy.analysis.pairing import Outcome
+from ftracepy.schema import EventFormat
 from ftracepy.sidefacts import Kind
 from ftracepy.system.tasklines import TaskLine
 from tests.support.events import Trace, as_words
@@ -293,7 +296,6 @@ def test_ftracepys_own_calls_are_not_shown() -> None:
 
 def test_the_string_in_the_entry_event() -> None:
     trace = Trace()
-    trace.schema.add([])
     trace.enter(7, "openat", filename=0x1000)
     trace.leave(7, "openat", -2)
     trace._events[0].values["__filename_val"] = "/etc/nologin"
@@ -304,10 +306,8 @@ def test_the_string_in_the_entry_event() -> None:
     assert call.text("filename") == Text("/etc/nologin", "user@enter")
 
 
-def _with_field(fmt: object, name: str) -> object:
-    from dataclasses import replace
-
-    return replace(fmt, fields=(*fmt.fields, replace(fmt.fields[0], name=name)))  # type: ignore[type-var,attr-defined]
+def _with_field(fmt: EventFormat, name: str) -> EventFormat:
+    return replace(fmt, fields=(*fmt.fields, replace(fmt.fields[0], name=name)))
 
 
 def test_the_kernels_copy_is_believed_before_what_the_caller_showed() -> None:
@@ -330,7 +330,7 @@ def test_a_site_hit_for_another_call_is_ignored() -> None:
     trace.probe(7, "path_site", nr=257, path=as_words(b"/right\0", 32))
     trace.enter(7, "openat")
     trace.leave(7, "openat", -2)
-    assert [call.text("filename") for call in told(trace)] == [Text(None), Text("/right", "user@site")]
+    assert [call.text("filename") for call in told(trace)] == [Text(None), Text("/right", "user@enter")]
 
 
 def test_an_entry_probe_may_be_recorded_just_before_the_entry() -> None:
@@ -357,7 +357,7 @@ def test_events_within_a_call_are_noted() -> None:
 def test_notices_and_headers_reach_the_feed() -> None:
     trace = Trace()
     trace.header(tool="opensnoop")
-    trace.fact(Kind.NOTICE, 0, "a mount was made".encode())
+    trace.fact(Kind.NOTICE, 0, b"a mount was made")
     assert told(trace) == []
     assert trace.notices == ["a mount was made"]
     assert trace.headers[0]["tool"] == "opensnoop"

@@ -1,0 +1,68 @@
+"""Shares out the paths told of one thread among its opens, by order, by the texts passed, or by equal arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+Asked = tuple[tuple[Any, ...], str | None]  # the call's arguments, and the path it passed where that was seen
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One fact: facts of one thread with equal `when` are in no known order; `written` is the fact's own time stamp."""
+
+    path: str
+    when: int
+    written: int
+
+
+def in_order(asked: Sequence[Asked], told: Sequence[Told]) -> list[str | None] | None:
+    """One fact each, in order; None where the facts' order is not known or the texts passed speak against it."""
+    if any(first.when == second.when and first.path != second.path for first, second in pairwise(told)):
+        return None
+    names = {_last(one.path) for one in told}
+    for (_key, passed), one in zip(asked, told, strict=True):
+        if passed is not None and _last(passed) != _last(one.path) and _last(passed) in names:
+            return None
+    return [one.path for one in told]
+
+
+def share_out(asked: Sequence[Asked], told: Sequence[Told]) -> list[str | None]:
+    """For each open the path that its own text, or an open with equal arguments, or there being only one, points to."""
+    found: list[str | None] = [None] * len(asked)
+    if not told:
+        return found
+    paths = [one.path for one in told]
+    _by_text(asked, paths, found)
+    left = [at for at, path in enumerate(found) if path is None]
+    if any(asked[at][1] is not None for at in left):
+        return found
+    unused = list(dict.fromkeys(path for path in paths if path not in found) or dict.fromkeys(paths))
+    keys = list(dict.fromkeys(asked[at][0] for at in left))
+    ordered = len({one.when for one in told}) == len(told)
+    if len(unused) == len(keys) and (ordered or len(keys) == 1):
+        by_key = dict(zip(keys, unused, strict=True))
+        for at in left:
+            found[at] = by_key[asked[at][0]]
+    return found
+
+
+def _by_text(asked: Sequence[Asked], paths: Sequence[str], found: list[str | None]) -> None:
+    """A text names the file if its last component is that of exactly one path told, or of the next one unused."""
+    unused = list(paths)
+    for at, (_key, passed) in enumerate(asked):
+        if passed is not None:
+            name = _last(passed)
+            match = next((path for path in unused if _last(path) == name), None)
+            if match is not None:
+                unused.remove(match)
+            elif len(same := {path for path in paths if _last(path) == name}) == 1:
+                match = same.pop()
+            found[at] = match
+
+
+def _last(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]

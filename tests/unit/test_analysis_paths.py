@@ -1,0 +1,213 @@
+"""Paths that fanotify tells, paired with opens: right, or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from ftracepy.analysis.calls import OPENS, Text, calls
+from ftracepy.sidefacts import Kind
+from tests.support.events import Trace, as_words
+
+SECOND = 1_000_000_000
+
+
+class Opens(Trace):
+    """A trace of a run whose paths come from fanotify."""
+
+    def __init__(self) -> None:
+        super().__init__(probes={"path_site": ("nr", "dfd", "path")})
+        self.header(ways=[{"what": "path of opens", "how": "fanotify", "provenance": "kernel-copy", "misses": ""}])
+
+    def open(self, tid: int, pointer: int = 0, ret: int = 3, passed: str | None = None, flags: int = 0) -> None:
+        if passed is not None:
+            self.probe(tid, "path_site", nr=257, dfd=-100, path=as_words(passed.encode() + b"\0", 32))
+        self.enter(tid, "openat", filename=pointer, flags=flags)
+        self.leave(tid, "openat", ret)
+
+    def tell(self, tid: int, *paths: str, ordered: bool = True) -> None:
+        """One report of the aide: read before it is written, the times of facts in unknown order equal."""
+        now = self.now + 10
+        for at, path in enumerate(paths):
+            self.fact(Kind.PATH, tid, path.encode(), now + at if ordered else now)
+
+    def caught_up(self, when_ns: int | None = None) -> None:
+        self.fact(Kind.CAUGHT_UP, 0, b"opens", self.now + 1 if when_ns is None else when_ns)
+
+    def paths(self, *, ended: bool = True) -> list[str | None]:
+        return [call.text("filename").value for call in calls(self.feed(ended=ended), OPENS)]
+
+
+def test_as_many_facts_as_opens_pair_in_order() -> None:
+    trace = Opens()
+    for number in range(3):
+        trace.open(7)
+        trace.tell(7, f"/tmp/{number}")
+    trace.open(8)
+    trace.open(8)
+    trace.tell(8, "/a", "/b")
+    trace.caught_up()
+    assert trace.paths() == ["/tmp/0", "/tmp/1", "/tmp/2", "/a", "/b"]
+
+
+def test_failed_opens_have_no_fact_and_keep_their_place() -> None:
+    trace = Opens()
+    trace.open(7, passed="passwd")
+    trace.open(7, ret=-2, passed="/nologin")
+    trace.open(7)
+    trace.tell(7, "/etc/passwd", "/etc/group")
+    trace.caught_up()
+    assert trace.paths() == ["/etc/passwd", "/nologin", "/etc/group"]
+
+
+def test_rows_are_shown_as_soon_as_the_aide_has_caught_up() -> None:
+    trace = Opens()
+    trace.open(7)
+    trace.tell(7, "/a")
+    trace.caught_up()
+    assert trace.paths(ended=False) == ["/a"]
+
+
+def test_a_row_does_not_wait_for_ever() -> None:
+    trace = Opens()
+    trace.open(7)
+    trace.cut(trace.now + 2 * SECOND)
+    assert trace.paths(ended=False) == [None]
+
+
+def test_an_open_that_nobody_told_is_shown_when_the_aide_has_caught_up() -> None:
+    trace = Opens()
+    trace.open(7)
+    trace.caught_up()
+    assert trace.paths(ended=False) == [None]
+
+
+def test_o_path_is_not_waited_for() -> None:
+    trace = Opens()
+    trace.open(7, flags=0o10000000)
+    assert trace.paths(ended=False) == [None]
+
+
+def test_opens_of_one_file_told_once() -> None:
+    trace = Opens()
+    for _ in range(307):
+        trace.open(7, pointer=0x1000)
+    trace.tell(7, "/etc/passwd")
+    trace.caught_up()
+    assert trace.paths() == ["/etc/passwd"] * 307
+
+
+def test_equal_arguments_tell_which_were_told_together() -> None:
+    trace = Opens()
+    for pointer in (1, 2, 1, 3, 2):
+        trace.open(7, pointer)
+    trace.tell(7, "/a", "/b", "/c")
+    trace.caught_up()
+    assert trace.paths() == ["/a", "/b", "/a", "/c", "/b"]
+
+
+def test_a_path_is_never_guessed() -> None:
+    """Two opens, one fact, different arguments: one of them was not told, and which is not known."""
+    trace = Opens()
+    trace.open(7, pointer=1)
+    trace.open(7, pointer=2)
+    trace.tell(7, "/a")
+    trace.caught_up()
+    assert trace.paths() == [None, None]
+
+
+def test_the_texts_passed_help_where_the_numbers_do_not_fit() -> None:
+    trace = Opens()
+    trace.open(7, pointer=1, passed="/dev/null")
+    trace.open(7, pointer=2, passed="group")
+    trace.tell(7, "/etc/group")
+    trace.caught_up()
+    (unwatched, told) = calls(trace.feed(), OPENS)
+    assert unwatched.text("filename") == Text("/dev/null", "user@enter")
+    assert told.text("filename") == Text("/etc/group", "kernel-copy")
+
+
+def test_texts_that_contradict_the_order_win() -> None:
+    trace = Opens()
+    trace.open(7, pointer=1, passed="/proc/stat")
+    trace.open(7, pointer=2, passed="/etc/passwd")
+    trace.tell(7, "/etc/passwd", "/proc/stat", ordered=False)
+    trace.caught_up()
+    assert trace.paths() == ["/proc/stat", "/etc/passwd"]
+
+
+def test_facts_in_unknown_order_are_not_guessed() -> None:
+    trace = Opens()
+    trace.open(7, pointer=1)
+    trace.open(7, pointer=2)
+    trace.tell(7, "/etc/passwd", "/proc/stat", ordered=False)
+    trace.caught_up()
+    assert trace.paths() == [None, None]
+
+
+def test_a_link_is_shown_as_the_file_opened() -> None:
+    trace = Opens()
+    trace.open(7, passed="/lib/libc.so")
+    trace.tell(7, "/usr/lib/libc.so.6")
+    trace.caught_up()
+    assert trace.paths() == ["/usr/lib/libc.so.6"]
+
+
+def test_a_last_component_alone_says_less_than_the_text_passed() -> None:
+    trace = Opens()
+    trace.open(7, passed="/tmp/gone/file")
+    trace.tell(7, "file")
+    trace.open(8)
+    trace.tell(8, "file")
+    trace.caught_up()
+    assert trace.paths() == ["/tmp/gone/file", "file"]
+
+
+def test_an_open_told_before_it_returned() -> None:
+    trace = Opens()
+    trace.open(7, pointer=1)
+    trace.enter(7, "openat", filename=2)
+    trace.tell(7, "/a", "/b")
+    trace.caught_up()
+    trace.leave(7, "openat", 4)
+    trace.caught_up()
+    assert trace.paths() == ["/a", "/b"]
+
+
+def test_facts_about_opens_before_the_trace_are_left_out() -> None:
+    trace = Opens()
+    trace.tell(7, "/old")
+    trace.now += 100
+    trace.open(7)
+    trace.tell(7, "/new")
+    trace.caught_up()
+    assert trace.paths() == ["/new"]
+
+
+def test_losses_make_the_pairing_forget() -> None:
+    trace = Opens()
+    trace.open(7)
+    trace.lose(3)
+    trace.open(7)
+    trace.tell(7, "/a", "/b")
+    trace.caught_up()
+    assert trace.paths() == [None, None]
+
+
+@pytest.mark.parametrize("pointers", ["same", "distinct"])
+def test_a_thread_that_never_pauses(pointers: str) -> None:
+    """The aide is always a few opens behind; rows come all the same, and right."""
+    trace = Opens()
+    opened = told = 0
+    for _ in range(100):
+        trace.now += 20_000_000
+        for _ in range(5):
+            trace.open(7, pointer=opened if pointers == "distinct" else 0)
+            opened += 1
+        looked = trace.now - 2000
+        for path in range(told, opened - 1):
+            trace.tell(7, f"/tmp/{path}")
+        told = opened - 1
+        trace.caught_up(looked)
+    shown = trace.paths(ended=False)
+    assert len(shown) > opened / 2
+    assert [(at, path) for at, path in enumerate(shown) if path != f"/tmp/{at}"] == []
