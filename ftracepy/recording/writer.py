@@ -85,7 +85,7 @@ class Writer:
         try:
             self._write_all(texts or self._texts, stats)
         except OSError as error:
-            raise self._fault(self.path, error) from None
+            raise self._fault(self.path, error, f"pages that are not in the file stay in '{self.path}.cpu*'") from None
         finally:
             os.close(self._fd)
             for spool in self._spools.values():
@@ -169,13 +169,14 @@ class Writer:
         self._end += len(data)
         return start
 
-    def _fault(self, path: str, error: OSError) -> FtracepyError:
+    def _fault(self, path: str, error: OSError, kept: str = "") -> FtracepyError:
         code, disk = error.errno or 0, os.statvfs(os.path.dirname(os.path.abspath(self.path)))
+        kept = kept or f"{self.size_bytes >> 10} KB of pages are saved"
         return FtracepyError(
             f"cannot write the recording '{self.path}'",
             kernel=os.strerror(code),
             wrote=f"{path} ({errno.errorcode.get(code, code)})",
-            why=f"{disk.f_bavail * disk.f_frsize >> 20} MB are free there; {self.size_bytes >> 10} KB of pages are saved",
+            why=f"{disk.f_bavail * disk.f_frsize >> 20} MB are free there; {kept}",
             hint="another disk (-o), or fewer events",
         )
 
