@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from ftracepy.printfmt import Style, Target, compile_for, target_of
+from ftracepy.printfmt import Style, Target, compile_for, compile_printk, target_of
 from ftracepy.schema import Schema
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Formatter:
 
     def _settings(self, ns: bool, flags: bool) -> dict[str, int]:
         schema, target = self._schema, self._target
-        columns = 4 if target.release < (5, 13) else 5
+        columns = 4 if target.exact and target.release < (5, 13) else 5
         common = {one.name: one.offset for one in next(iter(schema.formats.values())).common} if schema.formats else {}
         return {
             "kernel": target.exact,
@@ -47,7 +47,7 @@ class Formatter:
             "mult": schema.time.mult,
             "shift": schema.time.shift,
             "offset": schema.time.offset_ns,
-            "is_ns": schema.time.is_ns,
+            "is_ns": schema.time.is_ns if target.exact else _library_is_ns(schema),
             "flags_at": common.get("common_flags", 2),
             "preempt_at": common.get("common_preempt_count", 3),
         }
@@ -85,14 +85,26 @@ class Formatter:
         if format is None:
             self._machine.add(id, b"%d" % id if self._target.exact else b"[UNKNOWN EVENT]", b"", b"", b"")
             return
+        if (format.system, format.name) == ("ftrace", "bprint"):
+            self._add_printk_formats()
         shown = "" if self._nameless(format.system, format.name) else format.name
         self._machine.add(id, shown.encode(), *compile_for(format, self._target))
+
+    def _add_printk_formats(self) -> None:
+        for address, text in printk_strings(self._schema.printk_formats).items():
+            if program := compile_printk(text, self._target):
+                self._machine.add_format(address, *program)
 
     def _nameless(self, system: str, name: str) -> bool:
         """Whether the kernel's own printing function leaves the event's name out."""
         if not self._target.exact:
             return False
         return (system == "ftrace" and name in _NO_NAME) or (system == "syscalls" and name.startswith(("sys_enter_", "sys_exit_")))
+
+
+def _library_is_ns(schema: Schema) -> bool:
+    """trace-cmd takes the boot clock for a counter, and jiffies for nanoseconds."""
+    return {"boot": False, "uptime": True}.get(schema.clock, schema.time.is_ns)
 
 
 def _machine_type() -> Any:

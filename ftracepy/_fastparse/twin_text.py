@@ -185,7 +185,7 @@ def _shown(run: Run, one: Instruction, value: int) -> None:
     if conv == "A":
         run.out += b"%d" % value if value < 10 else b"0x%x" % value
         return
-    if conv == "d" and value >> (bits - 1):
+    if conv == "d" and one.flags & SIGNED and value >> (bits - 1):
         value -= 1 << bits
     flags, width, precision = one.flags, one.width, one.precision
     if flags & STAR:
@@ -484,6 +484,8 @@ class TextMachine:
         flags_at, preempt_at = self.settings["flags_at"], self.settings["preempt_at"]
         flags = raw[flags_at] if flags_at < len(raw) else 0
         count = raw[preempt_at] if preempt_at < len(raw) else 0
+        if not self.kernel:
+            return library_latency(flags, count)
         return latency(flags, count, columns, bool(self.settings["lazy_bit"]))
 
     def _time(self, raw: int) -> bytes:
@@ -494,6 +496,13 @@ class TextMachine:
         if wanted["digits"] == 9:
             return b" %5d.%09d:" % divmod(value, 1_000_000_000)
         return b" %5d.%06d:" % divmod((value + 500) // 1000, 1_000_000)
+
+
+def library_latency(flags: int, count: int) -> bytes:
+    """The same as trace-cmd's library knows it."""
+    resched = "N" if flags & 4 else "L" if flags & 0x22 else "."
+    text = ("d" if flags & 1 else ".") + resched + ".hsH"[flags >> 3 & 3]
+    return (text + (f"{count & 15:x}" if count & 15 else ".") + (f"{count >> 4:x}" if count >> 4 else ".")).encode()
 
 
 def latency(flags: int, count: int, columns: int, lazy_bit: bool) -> bytes:

@@ -1,9 +1,10 @@
 """The kernel's `print fmt` language: text to tree to a compact program that C (or its twin) runs."""
 
+from ftracepy.printfmt.bprint import compile_printk
 from ftracepy.printfmt.compile import compile, compile_for
 from ftracepy.printfmt.nodes import PrintFmt, PrintFmtFault
 from ftracepy.printfmt.parser import parse
 from ftracepy.printfmt.program import Program
 from ftracepy.printfmt.target import Style, Target, target_of
 
-__all__ = ["PrintFmt", "PrintFmtFault", "Program", "Style", "Target", "compile", "compile_for", "parse", "target_of"]
+__all__ = ["PrintFmt", "PrintFmtFault", "Program", "Style", "Target", "compile", "compile_for", "compile_printk", "parse", "target_of"]

@@ -40,6 +40,8 @@ class Kallsyms:
                 rows.append((int(address, 16), rest[2:]))
             except ValueError:
                 continue
+        if not self._exact:
+            rows.reverse()  # trace-cmd's list grows at its head, and its sort keeps the order of equals
         rows.sort(key=lambda row: row[0])
         self._addresses = [address for address, _ in rows]
         self._lines = [line for _, line in rows]

@@ -10,7 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { IDLE_MS = 200, PAGES_PER_ARENA = 64, DRAIN_EMPTY_ROUNDS = 2, FINISH = 1, ABANDON = 2 };
+enum { IDLE_MS = 200, PAGES_PER_ARENA = 64, DRAIN_EMPTY_ROUNDS = 2, FINISH = 1, ABANDON = 2, BOUNDED = 4 };
 
 struct fp_capture {
     fp_capture_setup setup;
@@ -22,10 +22,10 @@ struct fp_capture {
     fp_round_queue queue;
     pthread_t thread;
     bool started;
-    int wanted; /* FINISH, ABANDON */
+    int wanted; /* FINISH, ABANDON, BOUNDED */
     int wake_fd, ready_fd;
     uint64_t until, held, pace_ns;
-    uint64_t finished_at; /* the end of what finish() still wants, should somebody have left recording on */
+    uint64_t finished_at; /* the end of what a bounded finish still wants */
 };
 
 static void *
@@ -151,7 +151,7 @@ read_round(fp_capture *c, fp_round *round, bool finishing)
     uint64_t now, until;
     fp_trace_clock_read(&c->setup.clock, &now, &until);
     if (finishing && c->finished_at == 0)
-        c->finished_at = now;
+        c->finished_at = is_wanted(c, BOUNDED) ? now : UINT64_MAX;
     for (size_t i = 0; i < c->setup.count; i++) {
         if (c->pipes[i] < 0)
             continue;
@@ -284,9 +284,9 @@ fp_capture_take(fp_capture *c)
 }
 
 void
-fp_capture_finish(fp_capture *c)
+fp_capture_finish(fp_capture *c, bool bounded)
 {
-    want(c, FINISH);
+    want(c, bounded ? FINISH | BOUNDED : FINISH);
 }
 
 void

@@ -27,7 +27,8 @@ fp_capture *fp_capture_new(const fp_capture_setup *setup); /* NULL: errno says w
 int fp_capture_start(fp_capture *capture);                 /* 0, or an errno */
 int fp_capture_ready_fd(const fp_capture *capture);        /* readable while rounds wait */
 fp_round *fp_capture_take(fp_capture *capture);            /* the next round, or NULL */
-void fp_capture_finish(fp_capture *capture);               /* drain, then end; from any thread or signal handler */
+/* Drain, then end; from any thread or signal handler. `bounded`: recording goes on, so drain what is there now. */
+void fp_capture_finish(fp_capture *capture, bool bounded);
 void fp_capture_free(fp_capture *capture);                 /* ends the thread at once */
 
 #endif

@@ -79,6 +79,15 @@ latency(const fp_text_settings *settings, const fp_record *record, fp_text_out *
     unsigned count = settings->preempt_at < record->length ? record->data[settings->preempt_at] : 0;
     bool off = flags & 1, bh_off = flags & 0x80;
     uint8_t text[5];
+    if (!settings->kernel) { /* what trace-cmd's library knows of the flags */
+        text[0] = off ? 'd' : '.';
+        text[1] = flags & 4 ? 'N' : flags & 0x22 ? 'L' : '.';
+        text[2] = (uint8_t)".hsH"[flags >> 3 & 3];
+        text[3] = nibble(count & 15);
+        text[4] = nibble(count >> 4);
+        fp_out_bytes(out, text, 5);
+        return;
+    }
     text[0] = off && bh_off ? 'D' : off ? 'd' : bh_off ? 'b' : flags & 2 && !settings->lazy_bit ? 'X' : '.';
     text[1] = (uint8_t)".npNlbLB"[(flags >> 2 & 1) | (flags >> 4 & 2) | (settings->lazy_bit ? flags << 1 & 4 : 0)];
     text[2] = (uint8_t)".hsHzZzZ"[(flags >> 3 & 3) | (flags >> 4 & 4)];

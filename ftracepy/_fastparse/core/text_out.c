@@ -147,7 +147,7 @@ fp_out_number(fp_text_out *out, uint64_t value, unsigned bytes, uint32_t conv, u
     if (conv == 'c') {
         digits[0] = (uint8_t)value;
     } else {
-        bool negative = conv == 'd' && value >> (bytes * 8 - 1);
+        bool negative = conv == 'd' && flags & FP_SIGNED && value >> (bytes * 8 - 1);
         if (negative)
             value = (bytes < 8 ? 1ULL << bytes * 8 : 0) - value;
         length = precision == 0 && value == 0 ? 0 : in_base(digits, value, conv);

@@ -123,7 +123,7 @@ run_state(fp_text_run_state *run)
                 one += one->a;
             break;
         default:
-            if (one->op < FP_TEXT)
+            if (one->op < FP_TEXT || one->op == FP_NEXT)
                 operate(run, one);
             else if (one->op == FP_BPRINT)
                 fp_run_format(run, one);

@@ -37,7 +37,7 @@ fp_show_number(fp_text_run_state *run, const fp_instruction *one, uint64_t value
             return;
         }
         if (width == 0 && one->b == 'd') {
-            bool negative = cut >> (bits - 1);
+            bool negative = flags & FP_SIGNED && cut >> (bits - 1);
             if (negative) {
                 fp_out_byte(out, '-');
                 cut = (bits < 64 ? 1ULL << bits : 0) - cut;

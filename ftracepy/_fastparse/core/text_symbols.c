@@ -20,6 +20,14 @@ by_address(const void *left, const void *right)
     return a->at < b->at ? -1 : a->at > b->at;
 }
 
+/* trace-cmd's list grows at its head, so that the one that comes last in the file is first. */
+static int
+by_address_reversed(const void *left, const void *right)
+{
+    const fp_symbol *a = left, *b = right;
+    return a->address == b->address ? by_address(right, left) : by_address(left, right);
+}
+
 static bool
 parse_line(const fp_symbols *symbols, size_t at, size_t end, fp_symbol *symbol)
 {
@@ -57,14 +65,14 @@ parse(fp_symbols *symbols)
         size_t end = newline ? (size_t)(newline - symbols->text) : symbols->length;
         fp_symbol *next = symbols->symbols + symbols->total;
         if (parse_line(symbols, at, end, next)) {
-            sorted = sorted && last <= next->address;
+            sorted = sorted && (last < next->address || (last == next->address && symbols->exact));
             last = next->address;
             symbols->total++;
         }
         at = end + 1;
     }
     if (!sorted)
-        qsort(symbols->symbols, symbols->total, sizeof *symbols->symbols, by_address);
+        qsort(symbols->symbols, symbols->total, sizeof *symbols->symbols, symbols->exact ? by_address : by_address_reversed);
 }
 
 static bool
