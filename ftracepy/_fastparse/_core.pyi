@@ -92,7 +92,7 @@ class Decoder:
     def feed(self, cpu: int, data: Buffer, offset_bytes: int = 0) -> None:
         """Queue whole sub-buffers of a CPU; the buffer is kept, not copied. ValueError for an unknown CPU."""
     def batch(self, until_ns: int = ..., max_events: int = 65536) -> Batch:
-        """What is queued and older than `until_ns` (raw clock; by default all), merged by time.
+        """What is queued and older than `until_ns` (raw clock; by default all), merged by time. OverflowError if that is negative.
 
         A CPU's own order is kept even where its clock jumps back.
         """
@@ -125,7 +125,7 @@ class Capture:
 
         A piece is (index of its pipe, pages as a read-only view); a fault is (index of a pipe that can no longer be read, errno).
         """
-    def finish(self) -> None:
-        """Drain what is there, then end. Any thread or signal handler may ask."""
+    def finish(self, bounded: bool, /) -> None:
+        """Drain, then end; if `bounded` (recording could not be switched off), what is there now. Any thread may ask."""
     def close(self) -> None:
         """End the thread at once; pages handed out stay valid."""

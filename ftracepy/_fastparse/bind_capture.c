@@ -194,12 +194,14 @@ capture_start(PyObject *self, PyObject *unused)
 }
 
 static PyObject *
-capture_finish(PyObject *self, PyObject *unused)
+capture_finish(PyObject *self, PyObject *bounded)
 {
-    (void)unused;
+    int is_bounded = PyObject_IsTrue(bounded);
+    if (is_bounded < 0)
+        return NULL;
     fp_capture *capture = ((CaptureObject *)self)->capture;
     if (capture != NULL)
-        fp_capture_finish(capture);
+        fp_capture_finish(capture, is_bounded);
     Py_RETURN_NONE;
 }
 
@@ -273,7 +275,7 @@ capture_ready_fd(PyObject *self, void *unused)
 static PyMethodDef capture_methods[] = {
     {"start", capture_start, METH_NOARGS, "Start the thread. Raises OSError."},
     {"take", capture_take, METH_NOARGS, "What was captured: (pieces, until, last, faults), or None where nothing waits."},
-    {"finish", capture_finish, METH_NOARGS, "Drain what is there, then end. Any thread or signal handler may ask."},
+    {"finish", capture_finish, METH_O, "Drain, then end; if `bounded`, what is there now. Any thread may ask."},
     {"close", capture_close, METH_NOARGS, "End the thread at once; pages handed out stay valid."},
     {NULL, NULL, 0, NULL},
 };

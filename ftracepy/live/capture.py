@@ -38,7 +38,7 @@ class Reader(Protocol):
 
     def take(self) -> tuple[Sequence[tuple[int, Buffer]], int, bool, Sequence[tuple[int, int]]] | None: ...
 
-    def finish(self) -> None: ...
+    def finish(self, bounded: bool, /) -> None: ...
 
     def close(self) -> None: ...
 
@@ -105,9 +105,9 @@ class Capture:
     def start(self) -> None:
         self._reader.start()
 
-    def finish(self) -> None:
-        """Hand over what is in the buffers, then end; recording should be off. Any thread or signal handler may ask."""
-        self._reader.finish()
+    def finish(self, *, bounded: bool = False) -> None:
+        """Hand over what is in the buffers, then end; `bounded` where recording could not be switched off. Any thread may ask."""
+        self._reader.finish(bounded)
 
     def close(self) -> None:
         """End at once and close the pipes (an open pipe keeps the instance busy); pages handed out stay valid."""

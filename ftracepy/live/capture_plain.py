@@ -55,7 +55,7 @@ class PlainReader:
         self._queued = 0
         self._until = self._held = self._finished_at = 0
         self._pace = _PACE_MIN_NS
-        self._finishing = self._abandoned = False
+        self._finishing = self._bounded = self._abandoned = self._closed = False
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self.ready_fd, self._ready_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -77,13 +77,17 @@ class PlainReader:
         pieces = [piece for one in made for piece in one.pieces]
         return pieces, made[-1].until, made[-1].last, [fault for one in made for fault in one.faults]
 
-    def finish(self) -> None:
-        """Drain what is there, then end. Any thread or signal handler may ask."""
+    def finish(self, bounded: bool, /) -> None:
+        """Drain, then end; if `bounded` (recording could not be switched off), what is there now. Any thread may ask."""
+        self._bounded = bounded
         self._finishing = True
         self._wake()
 
     def close(self) -> None:
-        self._abandoned = True
+        """End at once; may be called twice."""
+        if self._closed:
+            return
+        self._closed = self._abandoned = True
         self._wake()
         if self._thread.is_alive():
             self._thread.join()
@@ -112,7 +116,7 @@ class PlainReader:
         made, now = _Made(), self._now()
         until = max(now - self._margin, 0)
         if finishing and not self._finished_at:
-            self._finished_at = now
+            self._finished_at = now if self._bounded else FOREVER
         for index, fd in enumerate(self._pipes):
             if fd is not None:
                 until = min(until, self._read(made, index, fd, self._finished_at if finishing else now))

@@ -213,14 +213,15 @@ class LiveSource:
         os.read(self._ask_read, 1)
         for aide in self.plan.aides:
             self._try(aide.stop)
-        self._try(self.instance.stop_recording)
-        self._capture.finish()
+        self._capture.finish(bounded=not self._try(self.instance.stop_recording))
 
-    def _try(self, action: Callable[[], None]) -> None:
+    def _try(self, action: Callable[[], None]) -> bool:
         try:
             action()
         except FtracepyError as error:
             self._notice("; ".join(error.lines()))
+            return False
+        return True
 
     def _end_closer(self) -> None:
         self.stop()
