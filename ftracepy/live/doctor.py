@@ -18,7 +18,7 @@ from ftracepy.tracefs import Tracefs, clock, events, files, options, permission
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. `ok` None: neither good nor bad, a fact; `change` names the CONFIG_ or setting that would change it."""
+    """One thing looked at. `ok` None: a fact, neither good nor bad; `change` names the setting that would change it."""
 
     name: str
     ok: bool | None
@@ -112,9 +112,7 @@ def _top_level(tracefs: Tracefs) -> Iterator[Finding]:
     """Settings that others made; ours are in an instance, which they do not reach."""
     on = options.is_tracing(tracefs.root)
     detail = {True: "1", False: "0, set by somebody else; no matter to ftracepy's own instances", None: "cannot be read"}[on]
-    yield Finding(
-        "tracing_on", None, detail, "echo 1 > tracing_on, for tools that use the top-level buffer" if on is False else ""
-    )
+    yield Finding("tracing_on", None, detail, "echo 1 > tracing_on, for other tools" if on is False else "")
     tracer = (files.try_read(tracefs.root / "current_tracer") or "?").strip()
     yield Finding("current tracer", None, tracer if tracer == "nop" else f"{tracer}, used by somebody else")
     yield _all_events(tracefs)

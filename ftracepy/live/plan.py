@@ -24,7 +24,8 @@ same thread, more than one may (the last counts), and one whose `nr` is not that
 PATH facts (fanotify) come in the order of the opens, after them. Opens of the same file by the same thread that
 follow each other before the queue is read are told once, at the place of the first; so of one thread's opens up to a
 CAUGHT_UP: as many facts as opens, they pair in order; one fact, it is the path of all; otherwise a fact is certain only for
-an open whose text ends like it. A body without a leading "/" is a last component: the folder was gone already.
+an open whose text ends like it. Facts of one thread with the same `when_ns` came by two queues: their order is not
+known. A body without a leading "/" is a last component: the folder was gone already.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -58,10 +59,7 @@ Attempt = tuple[str, Callable[[], str], str]
 
 
 def _attempts(instance: Instance, built: config.Config) -> Iterator[Attempt]:
-    kprobes, uprobes = (
-        built.change("CONFIG_KPROBES", "CONFIG_KPROBE_EVENTS"),
-        built.change("CONFIG_UPROBES", "CONFIG_UPROBE_EVENTS"),
-    )
+    kprobes, uprobes = built.change("CONFIG_KPROBES", "CONFIG_KPROBE_EVENTS"), built.change("CONFIG_UPROBE_EVENTS")
     fprobes, eprobes = built.change("CONFIG_FPROBE", "CONFIG_FPROBE_EVENTS"), built.change("CONFIG_EPROBE_EVENTS")
     yield "kprobes", lambda: _kernel_probe(instance, "p", "kprobe_events"), kprobes
     yield "kretprobes", lambda: _kernel_probe(instance, "r", "kprobe_events"), kprobes
@@ -76,8 +74,9 @@ def _attempts(instance: Instance, built: config.Config) -> Iterator[Attempt]:
     yield "event filters", lambda: _filter(instance, Tracepoint(_EVENT.system, _EVENT.name, "common_pid == 1")), ""
     yield "string filters", lambda: _filter(instance, Tracepoint("syscalls", "sys_enter_openat", 'filename.ustring == "x"')), ""
     yield "pid filter", lambda: _pid_filter(instance), ""
-    yield "function tracer", lambda: _tracer(instance, "function"), built.change("CONFIG_FUNCTION_TRACER")
-    yield "function graph tracer", lambda: _tracer(instance, "function_graph"), built.change("CONFIG_FUNCTION_GRAPH_TRACER")
+    for tracer in ("function", "function_graph"):
+        change = built.change(f"CONFIG_{tracer.upper()}_TRACER") or "another kernel: this one refuses its use"
+        yield f"{tracer} tracer", partial(_tracer, instance, tracer), change
 
 
 def _tried(name: str, attempt: Callable[[], str], change: str) -> Tried:
@@ -231,15 +230,15 @@ def _texts(tracefs: Tracefs) -> Iterator[Tried]:
         (
             "paths: event probe",
             lambda: path_eprobe.candidate(tracefs, ("openat",)),
-            "CONFIG_EPROBE_EVENTS=y and Linux 6.7 or newer",
+            "CONFIG_EPROBE_EVENTS=y, Linux 6.7",
         ),
         ("paths: fanotify", lambda: path_fanotify.candidate(EVERYBODY), "CONFIG_FANOTIFY=y"),
         ("paths: uprobes in libc", lambda: sites.opens(tracefs, verdicts), "CONFIG_UPROBE_EVENTS=y"),
-        ("argv: tracepoint probe", lambda: argv_kernel.by_tracepoint(tracefs), "CONFIG_FPROBE_EVENTS=y and Linux 6.12 or newer"),
+        ("argv: tracepoint probe", lambda: argv_kernel.by_tracepoint(tracefs), "CONFIG_FPROBE_EVENTS=y, Linux 6.12"),
         (
             "argv: kprobe and BTF",
             lambda: argv_kernel.by_kprobe(tracefs, verdicts),
-            "CONFIG_KPROBE_EVENTS=y and CONFIG_DEBUG_INFO_BTF=y",
+            "CONFIG_KPROBE_EVENTS=y, BTF",
         ),
         ("argv: uprobe on loader", lambda: argv_loader.candidate(tracefs, verdicts), "CONFIG_UPROBE_EVENTS=y"),
         ("argv: uprobes in libc", lambda: sites.execs(tracefs, verdicts), "CONFIG_UPROBE_EVENTS=y"),

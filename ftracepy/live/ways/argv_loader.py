@@ -19,7 +19,7 @@ from ftracepy.tracefs import Tracefs, probes
 
 BLOCKS, BLOCK_WORDS = 4, 64
 _STACK = {"x86_64": "%sp", "aarch64": "%sp", "riscv64": "%sp"}
-_MISSES = f"static and 32-bit programs (these by /proc/PID/cmdline), bytes beyond {BLOCKS * BLOCK_WORDS * 8}"
+_MISSES = f"static and 32-bit programs, bytes beyond {BLOCKS * BLOCK_WORDS * 8}"
 
 
 def candidate(tracefs: Tracefs, verdicts: Verdicts) -> Candidate:
@@ -32,7 +32,7 @@ def candidate(tracefs: Tracefs, verdicts: Verdicts) -> Candidate:
     chosen = tuple(_probe(path, offset, stack) for path, offset in found if offset)
     if not chosen:
         raise KernelCannot("no dynamic loader was found", why="none at the usual places and none mapped by a running program")
-    way = Way("argv of new programs", "uprobe on the dynamic loader's entry", "user@enter", _MISSES)
+    way = Way("argv of new programs", "uprobe on the dynamic loader", "user@enter", _MISSES)
     places = ",".join(probe.place for probe in chosen)
     return Candidate(f"argv_loader/{places}", way, uprobes=chosen, proof=canary.run_program)
 

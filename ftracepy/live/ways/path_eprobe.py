@@ -16,7 +16,7 @@ from ftracepy.probes import Way
 from ftracepy.tracefs import Tracefs, events, probes
 
 WHAT = "path of opens"
-_MISSES = "names in memory that is not resident; a thread that changes the name during the call deceives it; io_uring"
+_MISSES = "names in memory that is not resident, io_uring"
 
 
 def candidate(tracefs: Tracefs, syscalls: Sequence[str]) -> Candidate:

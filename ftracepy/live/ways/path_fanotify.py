@@ -7,10 +7,7 @@ from ftracepy.live.plan import Scope
 from ftracepy.live.ways.candidate import Candidate
 from ftracepy.probes import Way
 
-_MISSES = (
-    "failed opens, O_PATH, terminals, tracefs, debugfs and network file systems; repeats by one thread are told once; "
-    "a file system mounted a moment ago"
-)
+_MISSES = "failed opens, O_PATH, terminals, tracefs, network file systems, file systems mounted a moment ago"
 
 
 def candidate(scope: Scope) -> Candidate:

@@ -31,7 +31,7 @@ def candidate(tracefs: Tracefs) -> Candidate:
         raise KernelCannot("the syscall event holds no text", why=why, hint="Linux 7.0 or newer")
     has_setting = (tracefs.root / SETTING).exists()
     limit = f"{MAX_BYTES} bytes" if has_setting else "what the kernel was built to keep (63 bytes by default)"
-    misses = f"text beyond {limit}; a thread that changes the name during the call deceives it; io_uring"
+    misses = f"text beyond {limit}, io_uring"
     way = Way(WHAT, "text in the syscall event", "user@enter", misses)
     settings = ((SETTING, MAX_BYTES),) if has_setting else ()
     event = Tracepoint("syscalls", "sys_enter_openat")

@@ -19,7 +19,7 @@ from ftracepy.symbols import elf, sites
 from ftracepy.tracefs import Tracefs, probes
 
 PATH_WORDS, ARGV_WORDS, ARGS, ARG_WORDS = 32, 24, 8, 16
-_MISSES = "static programs, calls made through syscall(), 32-bit programs, text beyond {bytes} bytes"
+_MISSES = "static and 32-bit programs, syscall(), text beyond {bytes} bytes"
 _ARGUMENTS: dict[str, dict[str, int]] = {
     "open": {"path": 0},
     "creat": {"path": 0},
@@ -39,16 +39,16 @@ OPENS, EXECS = ("open", "openat", "openat2", "creat"), ("execve", "execveat")
 def opens(tracefs: Tracefs, verdicts: Verdicts) -> Candidate:
     """The path passed to each open. Raises KernelCannot without uprobes or where no library's code is understood."""
     found = tuple(_path_probe(*site) for site in _sites(tracefs, verdicts, OPENS))
-    misses = _MISSES.format(bytes=PATH_WORDS * 8) + "; a thread that changes the name during the call deceives it"
-    way = Way("path as passed to open", "uprobes before libc's and the loader's system calls", "user@enter", misses)
+    misses = _MISSES.format(bytes=PATH_WORDS * 8)
+    way = Way("path as passed to open", "uprobes in libc and the loader", "user@enter", misses)
     return Candidate("path_site/" + _digest(found), way, uprobes=found, proof=canary.open_missing)
 
 
 def execs(tracefs: Tracefs, verdicts: Verdicts) -> Candidate:
     """Program and arguments passed to each exec, failed ones too. Raises KernelCannot as `opens` does."""
     found = tuple(_exec_probe(*site) for site in _sites(tracefs, verdicts, EXECS))
-    misses = f"arguments after the {ARGS}th, " + _MISSES.format(bytes=ARG_WORDS * 8)
-    way = Way("argv as passed to exec", "uprobes before libc's system calls", "user@enter", misses)
+    misses = f"arguments after the {ARGS}th, {_MISSES.format(bytes=ARG_WORDS * 8)}"
+    way = Way("argv as passed to exec", "uprobes in libc", "user@enter", misses)
     return Candidate("exec_site/" + _digest(found), way, uprobes=found, proof=canary.run_program)
 
 
