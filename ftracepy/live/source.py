@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -74,6 +74,8 @@ class LiveSource:
         self.plan = plan
         self.instance = Instance(tracefs, clock=clock, buffer_kb=buffer_kb or default_buffer_kb())
         self.marks_written = 0
+        self._ask_read = self._ask_write = -1
+        self._asked = False
         self._header, self._facts, self._symbols, self._say = header, facts, symbols, say
         self._notices: list[str] = []
         self._stats: list[CpuStats] | None = None
@@ -118,6 +120,8 @@ class LiveSource:
         self._closer = threading.Thread(target=self._close_when_asked, name="closer", daemon=True)
         self._stack.callback(self._end_closer)
         self._closer.start()
+        if self._asked:
+            self.stop()
         for aide in self.plan.aides:
             aide.start(self.mark)
 
@@ -207,7 +211,9 @@ class LiveSource:
 
     def stop(self) -> None:
         """End soon; what is buffered still comes. Only a write to a pipe, so any thread or signal handler may ask."""
-        os.write(self._ask_write, b"x")
+        self._asked = True
+        with suppress(OSError):  # not begun (then _begin looks at _asked), or over
+            os.write(self._ask_write, b"x")
 
     def _close_when_asked(self) -> None:
         os.read(self._ask_read, 1)
