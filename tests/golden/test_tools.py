@@ -1,0 +1,98 @@
+"""Every tool over its fixtures: rows as recorded, keys as columns, probes that the recording kernel had."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ftracepy import recording
+from ftracepy.probes import Syscalls, Tracepoint
+from ftracepy.tools import kit
+
+FIXTURES = sorted(Path(__file__).parents[2].glob("fixtures/*/trace.dat"))
+IMPLEMENTATIONS = {"c": "", "twin": "1"}
+
+
+def tool_of(fixture: Path) -> str:
+    return fixture.parent.name.partition("-")[0]
+
+
+def replay(fixture: Path, *options: str, twin: str = "") -> subprocess.CompletedProcess[bytes]:
+    """The tool over its fixture, as a user who is not root and has no tracefs would run it."""
+    command = [sys.executable, "-m", "ftracepy.cli", tool_of(fixture), "--replay", str(fixture), *options]
+    environment = {**os.environ, "FTRACEPY_TWIN": twin, "FTRACEPY_TRACEFS": "/nonexistent"}
+    return subprocess.run(command, capture_output=True, env=environment, check=False)
+
+
+def ids(fixture: Path) -> str:
+    return fixture.parent.name
+
+
+def test_every_tool_has_a_fixture() -> None:
+    assert {tool_of(fixture) for fixture in FIXTURES} == set(kit.names())
+
+
+@pytest.mark.parametrize("twin", IMPLEMENTATIONS.values(), ids=IMPLEMENTATIONS)
+@pytest.mark.parametrize("fixture", FIXTURES, ids=ids)
+def test_replay_shows_what_was_recorded(fixture: Path, twin: str) -> None:
+    table = replay(fixture, twin=twin)
+    assert table.stdout == (fixture.parent / "expected.table.txt").read_bytes()
+    assert table.returncode == 0
+    rows = replay(fixture, "--format", "json", twin=twin)
+    assert rows.stdout == (fixture.parent / "expected.json").read_bytes()
+
+
+@pytest.mark.parametrize("fixture", FIXTURES, ids=ids)
+def test_json_keys_and_csv_heads_are_the_columns(fixture: Path) -> None:
+    columns = [one.name for one in kit.load(tool_of(fixture)).row.columns()]
+    lines = [json.loads(line) for line in replay(fixture, "--format", "json").stdout.splitlines()]
+    rows = [line for line in lines if not {"notice", "loss"} & set(line)]
+    assert rows
+    assert all(list(row) == columns for row in rows)
+    assert replay(fixture, "--format", "csv").stdout.decode().splitlines()[0].split(",") == columns
+
+
+@pytest.mark.parametrize("fixture", FIXTURES, ids=ids)
+def test_what_the_tool_asks_for_was_there_to_be_recorded(fixture: Path) -> None:
+    tool = kit.load(tool_of(fixture))
+    with recording.open(fixture) as source:
+        known = set(source.schema.by_name())
+    for wish in tool.wishes(tool.options()):
+        if isinstance(wish, Tracepoint):
+            assert (wish.system, wish.name) in known
+        elif isinstance(wish, Syscalls) and wish.names:
+            assert any(("syscalls", f"sys_enter_{name}") in known for name in wish.names)
+
+
+@pytest.mark.parametrize("name", kit.names())
+def test_a_table_fits_a_terminal(name: str) -> None:
+    columns = kit.load(name).row.columns()
+    assert sum(one.width + 1 for one in columns) <= 80
+    assert all(one.help for one in columns)
+
+
+@pytest.mark.parametrize("fixture", FIXTURES, ids=ids)
+def test_the_docstring_shows_the_head_of_the_table(fixture: Path) -> None:
+    head = (fixture.parent / "expected.table.txt").read_text().splitlines()[0].split()
+    assert any(line.split() == head for line in kit.load(tool_of(fixture)).doc.splitlines())
+
+
+@pytest.mark.parametrize("fixture", FIXTURES, ids=ids)
+def test_the_origin_says_how_to_make_it_again(fixture: Path) -> None:
+    origin = tomllib.loads((fixture.parent / "origin.toml").read_text())
+    assert {"kernel", "command", "workload"} <= set(origin)
+    assert f"--tool {tool_of(fixture)}" in origin["command"]
+
+
+@pytest.mark.parametrize("fixture", FIXTURES, ids=ids)
+def test_limit_and_filters_hold_on_a_recording(fixture: Path) -> None:
+    rows = [json.loads(line) for line in replay(fixture, "--format", "json", "--limit", "1").stdout.splitlines()]
+    assert sum("notice" not in row for row in rows) == 1
+    nobody = replay(fixture, "--format", "json", "--comm", "no such comm").stdout.splitlines()
+    assert all("notice" in json.loads(line) for line in nobody)
