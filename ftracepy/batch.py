@@ -9,7 +9,7 @@ from ftracepy._fastparse import Batch, Decoder, Event
 from ftracepy.errors import FtracepyError
 from ftracepy.schema import EventFormat, Field, FieldKind, Schema
 
-__all__ = ["Batch", "Decoder", "Event", "decoder_for"]
+__all__ = ["Batch", "Decoder", "Event", "decoder_arguments", "decoder_for"]
 
 _KINDS = {FieldKind.FIXED: 0, FieldKind.DATA_LOC: 1, FieldKind.REL_LOC: 2, FieldKind.REST: 3}
 _SCALAR, _STRING, _BYTES, _INTS = range(4)
@@ -22,11 +22,15 @@ _TO_THE_END = {("ftrace", "kernel_stack", "caller"): _INTS, ("ftrace", "raw_data
 
 def decoder_for(schema: Schema, cpus: Sequence[int]) -> Decoder:
     """A decoder for one instance's pages; raises FtracepyError where the schema contradicts itself."""
-    events = [_event(one) for one in schema.formats.values() if 0 <= one.id <= 0xFFFF]
     try:
-        return Decoder(_layout(schema), events, cpus)
+        return Decoder(*decoder_arguments(schema), cpus)
     except (ValueError, OverflowError) as error:
         raise FtracepyError("cannot decode the pages of this trace", why=str(error)) from error
+
+
+def decoder_arguments(schema: Schema) -> tuple[tuple[Any, ...], list[tuple[Any, ...]]]:
+    """The layout and events that Decoder takes: plain tuples, since the C knows no class of ours."""
+    return _layout(schema), [_event(one) for one in schema.formats.values() if 0 <= one.id <= 0xFFFF]
 
 
 def _layout(schema: Schema) -> tuple[Any, ...]:

@@ -92,9 +92,9 @@ class Decoder:
     def feed(self, cpu: int, data: Buffer, offset_bytes: int = 0) -> None:
         """Queue whole sub-buffers of a CPU; the buffer is kept, not copied. ValueError for an unknown CPU."""
     def batch(self, until_ns: int = ..., max_events: int = 65536) -> Batch:
-        """What is queued and older than `until_ns` (raw clock; by default all), merged by time. OverflowError if that is negative.
+        """What is queued and older than `until_ns` (raw clock; by default all), merged by time.
 
-        A CPU's own order is kept even where its clock jumps back.
+        A CPU's own order is kept even where its clock jumps back. Raises OverflowError where `until_ns` is no u64.
         """
 
 class Capture:

@@ -138,9 +138,9 @@ batch_pid(BatchObject *self, void *Py_UNUSED(closure))
 }
 
 static const fp_field *
-scalar_field(BatchObject *self, unsigned int id, PyObject *name)
+scalar_field(BatchObject *self, Py_ssize_t id, PyObject *name)
 {
-    const fp_event_type *type = id <= UINT16_MAX ? fp_event_type_of(self->formats, (uint16_t)id) : NULL;
+    const fp_event_type *type = id >= 0 && id <= UINT16_MAX ? fp_event_type_of(self->formats, (uint16_t)id) : NULL;
     const fp_field *field = type != NULL ? fp_find_field(type, name) : NULL;
     if (field == NULL) {
         PyErr_SetObject(PyExc_KeyError, name);
@@ -167,9 +167,9 @@ column_pair(fp_state *state, uint32_t *indices, uint64_t *values, size_t n, char
 static PyObject *
 batch_column(BatchObject *self, PyObject *args)
 {
-    unsigned int id;
+    Py_ssize_t id;
     PyObject *name;
-    if (!PyArg_ParseTuple(args, "IU:column", &id, &name))
+    if (!PyArg_ParseTuple(args, "nU:column", &id, &name))
         return NULL;
     const fp_field *field = scalar_field(self, id, name);
     if (field == NULL)

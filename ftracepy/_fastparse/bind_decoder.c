@@ -114,6 +114,17 @@ decoder_dealloc(DecoderObject *self)
     Py_DECREF((PyObject *)type);
 }
 
+/* For O&: the format K would let -1 pass for "all of time". */
+static int
+parse_u64(PyObject *given, void *value)
+{
+    unsigned long long number = PyLong_AsUnsignedLongLong(given);
+    if (number == (unsigned long long)-1 && PyErr_Occurred())
+        return 0;
+    *(unsigned long long *)value = number;
+    return 1;
+}
+
 static fp_stream *
 find_stream(DecoderObject *self, int cpu)
 {
@@ -134,7 +145,7 @@ decoder_feed(DecoderObject *self, PyObject *args, PyObject *kwargs)
     int cpu;
     PyObject *data;
     unsigned long long offset = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iO|K:feed", names, &cpu, &data, &offset))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iO|O&:feed", names, &cpu, &data, parse_u64, &offset))
         return NULL;
     fp_stream *stream = find_stream(self, cpu);
     if (stream == NULL)
@@ -153,36 +164,6 @@ decoder_feed(DecoderObject *self, PyObject *args, PyObject *kwargs)
     self->queued_bytes += buffer->chunk.bytes;
     PyThread_release_lock(self->lock);
     Py_RETURN_NONE;
-}
-
-static PyObject *
-losses_list(const fp_output *out)
-{
-    PyObject *list = PyList_New((Py_ssize_t)out->losses_n);
-    for (size_t i = 0; list != NULL && i < out->losses_n; i++) {
-        const fp_loss *loss = &out->losses[i];
-        PyObject *item = Py_BuildValue("niL", (Py_ssize_t)loss->index, (int)loss->cpu, (long long)loss->count);
-        if (item == NULL)
-            Py_CLEAR(list);
-        else
-            PyList_SetItem(list, (Py_ssize_t)i, item);
-    }
-    return list;
-}
-
-static PyObject *
-faults_list(const fp_output *out)
-{
-    PyObject *list = PyList_New((Py_ssize_t)out->faults_n);
-    for (size_t i = 0; list != NULL && i < out->faults_n; i++) {
-        const fp_fault *fault = &out->faults[i];
-        PyObject *item = Py_BuildValue("iKs", (int)fault->cpu, (unsigned long long)fault->offset, fault->reason);
-        if (item == NULL)
-            Py_CLEAR(list);
-        else
-            PyList_SetItem(list, (Py_ssize_t)i, item);
-    }
-    return list;
 }
 
 static BatchObject *
@@ -220,30 +201,34 @@ take_room(DecoderObject *self, fp_output *out, size_t most)
     out->room = out->records != NULL ? guess : 0;
 }
 
-/* The batch's records lie in the chunks from `first` to `now` of the streams that handed out any. */
+/* The chunks from `first` to `now` of a stream that handed out records; counted only where `into` is NULL. */
+static size_t
+used_buffers(const fp_stream *stream, fp_buffer **into)
+{
+    size_t n = 0;
+    for (fp_chunk *chunk = stream->used ? stream->first : NULL; chunk != NULL; chunk = chunk == stream->now ? NULL : chunk->next) {
+        if (into != NULL) {
+            into[n] = (fp_buffer *)chunk;
+            into[n]->refs++;
+        }
+        n++;
+    }
+    return n;
+}
+
 static int
 hold_buffers(DecoderObject *self, BatchObject *batch)
 {
-    for (int pass = 0; pass < 2 && batch->out.n > 0; pass++) {
-        size_t n = 0;
-        for (size_t i = 0; i < self->streams_total; i++) {
-            const fp_stream *stream = &self->streams[i];
-            for (fp_chunk *chunk = stream->used ? stream->first : NULL; chunk != NULL; chunk = chunk->next, n++) {
-                if (batch->buffers != NULL) {
-                    batch->buffers[n] = (fp_buffer *)chunk;
-                    batch->buffers[n]->refs++;
-                }
-                if (chunk == stream->now) {
-                    n++;
-                    break;
-                }
-            }
-        }
-        if (batch->buffers != NULL)
-            batch->buffers_total = n;
-        else if ((batch->buffers = malloc((n + 1) * sizeof *batch->buffers)) == NULL)
-            return -1;
-    }
+    size_t n = 0;
+    if (batch->out.n == 0)
+        return 0;
+    for (size_t i = 0; i < self->streams_total; i++)
+        n += used_buffers(&self->streams[i], NULL);
+    batch->buffers = malloc((n + 1) * sizeof *batch->buffers);
+    if (batch->buffers == NULL)
+        return -1;
+    for (size_t i = 0; i < self->streams_total; i++)
+        batch->buffers_total += used_buffers(&self->streams[i], batch->buffers + batch->buffers_total);
     return 0;
 }
 
@@ -261,8 +246,8 @@ finish_batch(DecoderObject *self, BatchObject *batch, bool complete, unsigned lo
         return -1;
     }
     batch->until_ns = complete ? until_ns : out->records[out->n - 1].ts;
-    batch->losses = losses_list(out);
-    batch->faults = faults_list(out);
+    batch->losses = fp_losses_list(out);
+    batch->faults = fp_faults_list(out);
     return batch->losses != NULL && batch->faults != NULL ? 0 : -1;
 }
 
@@ -272,7 +257,7 @@ decoder_batch(DecoderObject *self, PyObject *args, PyObject *kwargs)
     static char *names[] = {"until_ns", "max_events", NULL};
     unsigned long long until_ns = UINT64_MAX;
     Py_ssize_t most = 65536;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|Kn:batch", names, &until_ns, &most))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O&n:batch", names, parse_u64, &until_ns, &most))
         return NULL;
     if (most < 1 || (uint64_t)most > UINT32_MAX) {
         PyErr_SetString(PyExc_ValueError, "max_events is 1 to 4294967295");

@@ -70,6 +70,10 @@ PyObject *fp_event_new(fp_state *state, PyObject *owner, FormatsObject *formats,
 /* A memoryview of `n` items, `stride` bytes apart; takes over `memory` (may be NULL) and a reference to `owner` (may be NULL). */
 PyObject *fp_column_view(fp_state *state, PyObject *owner, void *memory, const void *start, size_t n, size_t stride, char format);
 
+/* Batch.losses and Batch.faults: new lists of tuples, or NULL with an exception set. */
+PyObject *fp_losses_list(const fp_output *out);
+PyObject *fp_faults_list(const fp_output *out);
+
 extern PyType_Spec fp_formats_spec, fp_decoder_spec, fp_batch_spec, fp_iterator_spec, fp_event_spec, fp_column_spec;
 
 #endif

@@ -136,9 +136,11 @@ class Decoder:
     def feed(self, cpu: int, data: Buffer, offset_bytes: int = 0) -> None:
         if cpu not in self._streams:
             raise ValueError(f"CPU {cpu} is not one of this decoder's")
+        _check_u64(offset_bytes)
         self._streams[cpu].feed(memoryview(data).cast("B"), offset_bytes)
 
     def batch(self, until_ns: int = ALL_NS, max_events: int = 65536) -> Batch:
+        _check_u64(until_ns)
         if not 1 <= max_events <= 2**32 - 1:
             raise ValueError("max_events is 1 to 4294967295")
         batch = Batch(self._types)
@@ -166,6 +168,11 @@ class Decoder:
         at = self._layout.type_offset
         id_ = int.from_bytes(raw[at : at + 2], self._layout.order)
         batch._events.append(Event(self._layout, self._types.get(id_, NO_TYPE), ts, stream.cpu, id_, raw))
+
+
+def _check_u64(number: int) -> None:
+    if not 0 <= number <= ALL_NS:
+        raise OverflowError("a number of 64 bits without sign is needed")
 
 
 def _due(stream: _Stream) -> tuple[int, int]:

@@ -145,6 +145,11 @@ def test_what_cannot_be_fed_or_asked(name: str, write: PageWriter) -> None:
         fed.feed(0, "text")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="max_events"):
         fed.batch(1, 0)
+    for outside in (-1, 2**64):  # neither may pass for "all of time"
+        with pytest.raises(OverflowError):
+            fed.batch(outside)
+        with pytest.raises(OverflowError):
+            fed.feed(0, b"", outside)
     with pytest.raises(ValueError, match="a CPU number"):
         decoder(name, write.schema, (-1,))
     with pytest.raises(ValueError, match="a CPU number"):
