@@ -100,7 +100,8 @@ class Execs(Machine):
         self._site: dict[int, tuple[str | None, Argv]] = {}
         self._block: dict[int, Argv] = {}
         self._before: dict[int, str] = {}
-        self._waits_for_loader = bool(own_probes(schema, "argv_loader"))
+        self._has_loader = bool(own_probes(schema, "argv_loader"))
+        self._waits_for_probe = self._has_loader or bool(own_probes(schema, "argv_kernel"))
         self._waits_for_proc = False
         self.calls = Calls(schema, EXECS, tasks, self._ended)
 
@@ -146,7 +147,7 @@ class Execs(Machine):
         self._fresh[tid] = one
         if (block := self._block.pop(tid, None) or self._block.pop(old_tid, None)) is not None:
             self._offer(one, block, sure=True)
-        elif not self._waits_for_loader and not self._waits_for_proc:
+        elif not self._waits_for_probe and not self._waits_for_proc:
             one.sure = True
         self._flush()
 
@@ -157,7 +158,10 @@ class Execs(Machine):
     def _ended(self, call: Call) -> None:
         """Successful execs are told by sched_process_exec; here are the others."""
         self._before.pop(call.tid, None)
-        if call.outcome is Outcome.EXEC or call.ret is None or not call.failed:
+        if call.outcome is Outcome.EXEC and not self._has_loader:
+            self._settle(call.pid)
+            self._flush()
+        if not call.failed or call.ret is None:
             return
         filename, argv = self._site.pop(call.tid, (None, Argv()))
         name = call.text("filename").value or filename
@@ -175,7 +179,7 @@ class Execs(Machine):
     def _settle(self, tid: int) -> None:
         """The thread goes on to something else: its loader has run, or there was none."""
         if (fresh := self._fresh.pop(tid, None)) is not None:
-            fresh.sure = fresh.sure or not self._waits_for_proc
+            fresh.sure = fresh.sure or not self._waits_for_proc or fresh.argv.rank > 0
 
     def _offer(self, one: _Started, argv: Argv, *, sure: bool) -> None:
         if argv.rank > one.argv.rank:
@@ -196,11 +200,11 @@ class Execs(Machine):
         self._waits_for_proc = True
         about = [one for one in self._queue if one.tid == fact.tid and one.ts <= fact.when_ns and one.ret == 0]
         if about:
-            self._offer(about[-1], from_fact(fact.body), sure=not self._waits_for_loader or about[-1].tid not in self._fresh)
+            self._offer(about[-1], from_fact(fact.body), sure=not self._waits_for_probe or about[-1].tid not in self._fresh)
 
     def _caught_up(self, when: int) -> None:
         for one in self._queue:
-            if one.ts <= when and (not self._waits_for_loader or self._fresh.get(one.tid) is not one):
+            if one.ts <= when and (not self._waits_for_probe or self._fresh.get(one.tid) is not one):
                 one.sure = True
         self._flush()
 

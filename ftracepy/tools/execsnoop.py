@@ -5,8 +5,9 @@
        4712    4711   1000 0       less -FRX
        4713    4711   1000 ENOENT  /usr/local/bin/less -FRX
 
-The last line is shown with -x only: an attempt that failed, with the error's name. ARGS is quoted as for a shell;
-[...] stands for arguments that were not captured or not asked for, [?] for arguments that nobody could read.
+The last line is shown with -x only: an attempt that failed, with the error's name and the file that was tried. ARGS is
+quoted as for a shell; [...] stands for arguments that were not captured or not asked for, [?] for those that nobody
+could read.
 How the arguments are read here, and what that can miss, stands under `ftracepy doctor execsnoop`.
 """
 
@@ -66,7 +67,7 @@ def _wanted(one: Exec, options: Options) -> bool:
 def _args(one: Exec, most: int | None) -> list[str]:
     if one.argv_provenance == "none":
         return [one.filename or one.comm, UNREADABLE]
-    args = list(one.argv)
+    args = [one.filename or one.argv[0], *one.argv[1:]] if one.failed else list(one.argv)
     if most is not None and len(args) > max(most, 0):
         return [*args[: max(most, 0)], MORE]
     return [*args, MORE] if one.argv_cut else args

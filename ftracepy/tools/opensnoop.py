@@ -1,9 +1,9 @@
 """opensnoop: show each file that a process opens, and whether it worked.
 
-        PID COMM               FD ERR     FLAGS          PATH
-       4711 cat                 3 -       RDONLY|CLOEXEC /etc/ld.so.cache
-       4711 cat                 3 -       RDONLY         /etc/passwd
-       4711 cat                 - ENOENT  RDONLY         /etc/nologin
+        PID COMM              FD ERR     FLAGS          PATH
+       4711 cat                3 -       RDONLY|CLOEXEC /etc/ld.so.cache
+       4711 cat                3 -       RDONLY         /etc/passwd
+       4711 cat                - ENOENT  RDONLY         /etc/nologin
 
 ? stands for a path that nobody could read. How paths are read here, and what that can miss, stands under
 `ftracepy doctor opensnoop`.

@@ -1,9 +1,9 @@
 """syscount: count system calls by process or by call, with errors and times.
 
-    COMM                 COUNT     ERRORS      TOTAL        MAX
-    postgres             48210         12   812.44ms    31.90ms
-    node                 20933       1187      9.81s      1.00s
-    sshd                   412          0     3.12ms   102.40us
+    COMM                 COUNT    ERRORS      TOTAL        MAX
+    postgres             48210        12   812.44ms    31.90ms
+    node                 20933      1187      9.81s      1.00s
+    sshd                   412         0     3.12ms   102.40us
 
 -c counts by system call instead, -v by process id, too. TOTAL and MAX are the time spent in calls that have returned;
 sleeping in them counts. With -i there is a table for each interval, otherwise one at the end.

@@ -11,7 +11,8 @@ Each event comes 1000 ns after the one before unless `at` sets the clock.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from ftracepy.analysis.feed import Feed
@@ -83,10 +84,10 @@ class Batch:
     def __init__(self, events: list[Event], losses: list[tuple[int, int, int]], until_ns: int) -> None:
         self.events, self.losses, self.until_ns = events, losses, until_ns
         self.faults: list[tuple[int, int, str]] = []
-        self.ts = [event.ts for event in events]
-        self.id = [event.id for event in events]
-        self.pid = [event.pid for event in events]
-        self.cpu = [event.cpu for event in events]
+        self.ts = array("Q", [event.ts for event in events])
+        self.id = array("H", [event.id for event in events])
+        self.pid = array("i", [event.pid for event in events])
+        self.cpu = array("H", [event.cpu for event in events])
 
     def __len__(self) -> int:
         return len(self.events)
@@ -97,24 +98,24 @@ class Batch:
     def __getitem__(self, at: int) -> Event:
         return self.events[at]
 
-    def column(self, ident: int, field: str) -> tuple[list[int], list[int]]:
+    def column(self, ident: int, field: str) -> tuple[array[int], array[int]]:
         rows = [(index, event[field]) for index, event in enumerate(self.events) if event.id == ident]
-        return [index for index, _ in rows], [value for _, value in rows]
+        return array("I", [index for index, _ in rows]), array("q", [value for _, value in rows])
 
 
 class Trace:
     """Writes a stream down event by event. `probes` are our own probe events (name to field names) this run had."""
 
-    def __init__(self, *, probes: dict[str, tuple[str, ...]] | None = None, omit: Iterable[str] = ()) -> None:
+    def __init__(self, *, probes: Mapping[str, tuple[str, ...]] | None = None, omit: Iterable[str] = ()) -> None:
         self.now = 1_000_000_000
         self.batches: list[Batch] = []
         self._events: list[Event] = []
         self._losses: list[tuple[int, int, int]] = []
-        self.rows_of: list[str] = []
         self.notices: list[str] = []
         self.losses: list[tuple[int, int | None]] = []
         self.headers: list[dict[str, Any]] = []
-        keys = [*_OTHERS.items(), *(((("ftracepy_1"), name), fields) for name, fields in (probes or {}).items())]
+        keys: list[tuple[tuple[str, str], tuple[str, ...]]] = [*_OTHERS.items()]
+        keys += [(("ftracepy_1", name), fields) for name, fields in (probes or {}).items()]
         for name, args in _ARGS.items():
             keys.append((("syscalls", f"sys_enter_{name}"), ("__syscall_nr", *args)))
             keys.append((("syscalls", f"sys_exit_{name}"), ("__syscall_nr", "ret")))
@@ -145,7 +146,7 @@ class Trace:
         self.event(creator, "task", "task_newtask", pid=tid, comm=comm, clone_flags=flags)
 
     def fork(self, parent: int, child: int, comm: str = "child") -> None:
-        fields = {"parent_comm": comm, "parent_pid": parent, "child_comm": comm, "child_pid": child}
+        fields: dict[str, Any] = {"parent_comm": comm, "parent_pid": parent, "child_comm": comm, "child_pid": child}
         self.event(parent, "sched", "sched_process_fork", **fields)
 
     def rename(self, tid: int, old: str, new: str) -> None:
@@ -163,7 +164,8 @@ class Trace:
     def fact(self, kind: Kind, tid: int, body: bytes, when_ns: int | None = None) -> None:
         """A side fact, about now unless `when_ns` says otherwise."""
         for payload in pack(SideFact(kind, tid, self.now if when_ns is None else when_ns, body)):
-            self.event(1, "ftrace", "raw_data", id=int.from_bytes(payload[:4], "little"), buf=payload[4:] + bytes(-len(payload) % 4))
+            identity, rest = int.from_bytes(payload[:4], "little"), payload[4:] + bytes(-len(payload) % 4)
+            self.event(1, "ftrace", "raw_data", id=identity, buf=rest)
 
     def header(self, **header: Any) -> None:
         self.fact(Kind.HEADER, 0, json.dumps({"version": 1, **header}).encode())

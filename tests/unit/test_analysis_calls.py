@@ -13,7 +13,8 @@ from ftracepy.sidefacts import Kind
 from ftracepy.system.tasklines import TaskLine
 from tests.support.events import Trace, as_words
 
-ALL = OPENS | {"execve", "execveat", "nanosleep", "read", "clone", "exit_group", "exit", "getpid", "fstat", "rt_sigreturn", "kill"}
+OTHERS = {"execve", "execveat", "nanosleep", "read", "clone", "exit_group", "exit", "getpid", "fstat", "rt_sigreturn", "kill"}
+ALL = OPENS | OTHERS
 THREAD = 0x10000
 SECOND = 1_000_000_000
 
