@@ -99,7 +99,8 @@ class Formatter:
         """Whether the kernel's own printing function leaves the event's name out."""
         if not self._target.exact:
             return False
-        return (system == "ftrace" and name in _NO_NAME) or (system == "syscalls" and name.startswith(("sys_enter_", "sys_exit_")))
+        syscall = system == "syscalls" and name.startswith(("sys_enter_", "sys_exit_"))
+        return syscall or (system == "ftrace" and name in _NO_NAME)
 
 
 def _library_is_ns(schema: Schema) -> bool:
@@ -127,5 +128,3 @@ def printk_strings(text: str) -> dict[int, bytes]:
 
     found = (_PRINTK.match(line) for line in text.splitlines())
     return {int(one[1], 16): unescape(one[2].encode("utf-8", "surrogateescape")) for one in found if one}
-
-

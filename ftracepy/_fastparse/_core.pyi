@@ -1,6 +1,6 @@
 """The C decoder's types; twin.py has the same ones in plain Python."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, final
 
 Buffer = bytes | bytearray | memoryview
@@ -82,6 +82,19 @@ class Batch:
 
         KeyError if there is no such event or field, TypeError if the field is no single number.
         """
+    def select(
+        self,
+        *,
+        cpus: Iterable[int] | None = None,
+        ids: Iterable[int] | None = None,
+        pids: Iterable[int] | None = None,
+        since_ns: int = 0,
+        until_ns: int = ...,
+    ) -> Batch:
+        """The events of these CPUs, types and threads with since_ns <= ts < until_ns (raw clock), over the same pages.
+
+        None lets all pass. Losses of the chosen CPUs and times come along in their place; faults are those of the whole batch.
+        """
 
 @final
 class Decoder:
@@ -129,3 +142,16 @@ class Capture:
         """Drain, then end; if `bounded` (recording could not be switched off), what is there now. Any thread may ask."""
     def close(self) -> None:
         """End the thread at once; pages handed out stay valid."""
+
+@final
+class TextMachine:
+    """Text programs by event id, run over records; twin_text.py says what each method does."""
+
+    def __new__(cls, settings: Mapping[str, int], /) -> TextMachine: ...
+    def set_symbols(self, kallsyms: bytes, /) -> None: ...
+    def set_strings(self, strings: dict[int, bytes], /) -> None: ...
+    def set_comms(self, comms: dict[int, bytes], /) -> None: ...
+    def add(self, id: int, name: bytes, code: bytes, entries: bytes, literals: bytes, /) -> None: ...
+    def add_format(self, address: int, code: bytes, entries: bytes, literals: bytes, /) -> None: ...
+    def text(self, id: int, raw: bytes, /) -> bytes | None: ...
+    def lines(self, batch: Batch, start: int, stop: int, losses: Sequence[tuple[int, int, int]], /) -> tuple[bytes, int, int]: ...

@@ -1,6 +1,5 @@
 /* TextMachine: the text programs for Python. Records are read and text is made without the GIL. */
-#include "bind.h"
-#include "core/text.h"
+#include "bind_text_values.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,43 +10,6 @@ typedef struct {
     PyObject *kallsyms;
     PyThread_type_lock lock;
 } TextMachineObject;
-
-static int
-setting(PyObject *settings, const char *name, long long *value)
-{
-    PyObject *key = PyUnicode_FromString(name);
-    if (key == NULL)
-        return -1;
-    PyObject *found = PyObject_GetItem(settings, key);
-    Py_DECREF(key);
-    if (found == NULL)
-        return -1;
-    *value = PyLong_AsLongLong(found);
-    Py_DECREF(found);
-    return *value == -1 && PyErr_Occurred() ? -1 : 0;
-}
-
-static int
-read_settings(PyObject *given, fp_text_settings *settings)
-{
-    static const char *const names[] = {"kernel", "big_endian", "lazy_bit", "is_ns", "long_bytes", "flag_columns", "digits", "shift",
-                                        "flags_at", "preempt_at", "mult", "offset"};
-    long long values[12];
-    for (size_t at = 0; at < 12; at++)
-        if (setting(given, names[at], &values[at]) < 0)
-            return -1;
-    if ((values[4] != 4 && values[4] != 8) || (values[6] != 6 && values[6] != 9) || values[7] < 0 || values[7] > 63) {
-        PyErr_SetString(PyExc_ValueError, "long_bytes is 4 or 8, digits 6 or 9, shift below 64");
-        return -1;
-    }
-    *settings = (fp_text_settings){
-        .kernel = values[0], .big_endian = values[1], .lazy_bit = values[2], .is_ns = values[3], .long_bytes = (unsigned)values[4],
-        .flag_columns = (unsigned)values[5], .digits = (unsigned)values[6], .shift = (unsigned)values[7],
-        .flags_at = (unsigned)values[8], .preempt_at = (unsigned)values[9], .mult = (uint64_t)values[10],
-        .offset = (uint64_t)values[11],
-    };
-    return 0;
-}
 
 static PyObject *
 machine_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
@@ -66,7 +28,7 @@ machine_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
         Py_DECREF(self);
         return NULL;
     }
-    if (read_settings(settings, &self->machine.settings) < 0) {
+    if (fp_text_settings_of(settings, &self->machine.settings) < 0) {
         Py_DECREF(self);
         return NULL;
     }
@@ -130,69 +92,11 @@ set_symbols(PyObject *object, PyObject *text)
     Py_RETURN_NONE;
 }
 
-static int
-by_value(const void *left, const void *right)
-{
-    const fp_entry *a = left, *b = right;
-    return a->value < b->value ? -1 : a->value > b->value;
-}
-
-static int
-map_add(fp_text_map *map, size_t *used, size_t *room, PyObject *key, PyObject *text)
-{
-    char *bytes;
-    Py_ssize_t length;
-    uint64_t value = PyLong_AsUnsignedLongLongMask(key);
-    if (PyErr_Occurred() || PyBytes_AsStringAndSize(text, &bytes, &length) < 0)
-        return -1;
-    if (*room - *used < (size_t)length) {
-        size_t wanted = (*room + (size_t)length) * 2;
-        uint8_t *texts = wanted < UINT32_MAX ? realloc(map->texts, wanted) : NULL;
-        if (texts == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        map->texts = texts;
-        *room = wanted;
-    }
-    if (length)
-        memcpy(map->texts + *used, bytes, (size_t)length);
-    map->entries[map->total++] = (fp_entry){value, (uint32_t)*used, (uint32_t)length};
-    *used += (size_t)length;
-    return 0;
-}
-
-/* A dict of numbers to bytes. */
-static int
-map_of(PyObject *dict, fp_text_map *map)
-{
-    PyObject *key, *text;
-    Py_ssize_t at = 0;
-    size_t used = 0, room = 0;
-    if (!PyDict_Check(dict)) {
-        PyErr_SetString(PyExc_TypeError, "a dict of int to bytes is wanted");
-        return -1;
-    }
-    map->entries = malloc(((size_t)PyDict_Size(dict) + 1) * sizeof *map->entries);
-    if (map->entries == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    while (PyDict_Next(dict, &at, &key, &text)) {
-        if (map_add(map, &used, &room, key, text) < 0) {
-            fp_text_map_clear(map);
-            return -1;
-        }
-    }
-    qsort(map->entries, map->total, sizeof *map->entries, by_value);
-    return 0;
-}
-
 static PyObject *
 replace_map(TextMachineObject *self, fp_text_map *old, PyObject *dict)
 {
     fp_text_map map = {0};
-    if (map_of(dict, &map) < 0)
+    if (fp_text_map_of(dict, &map) < 0)
         return NULL;
     lock(self);
     fp_text_map_clear(old);
@@ -301,37 +205,9 @@ machine_add_format(PyObject *object, PyObject *args)
     return PyErr_NoMemory();
 }
 
-typedef struct {
-    Py_ssize_t index, cpu;
-    long long count;
-} loss;
-
-static loss *
-losses_of(PyObject *list, Py_ssize_t *total)
-{
-    *total = PySequence_Size(list);
-    if (*total < 0)
-        return NULL;
-    loss *losses = calloc((size_t)*total + 1, sizeof *losses);
-    if (losses == NULL)
-        PyErr_NoMemory();
-    for (Py_ssize_t at = 0; losses && at < *total; at++) {
-        PyObject *item = PySequence_GetItem(list, at);
-        int good = item && PyTuple_Check(item) && PyArg_ParseTuple(item, "nnL", &losses[at].index, &losses[at].cpu, &losses[at].count);
-        if (item && !good && !PyErr_Occurred())
-            PyErr_SetString(PyExc_TypeError, "a loss is (index, cpu, count)");
-        Py_XDECREF(item);
-        if (!good) {
-            free(losses);
-            return NULL;
-        }
-    }
-    return losses;
-}
-
 /* Writes until `stop` or an event without a program: its position is returned and *missing set. */
 static Py_ssize_t
-write_lines(fp_text_machine *machine, const fp_record *records, Py_ssize_t start, Py_ssize_t stop, const loss *losses,
+write_lines(fp_text_machine *machine, const fp_record *records, Py_ssize_t start, Py_ssize_t stop, const fp_text_lost *losses,
             Py_ssize_t losses_total, long *missing)
 {
     Py_ssize_t lost = 0;
@@ -363,7 +239,7 @@ machine_lines(PyObject *object, PyObject *args)
         return NULL;
     start = start < 0 ? 0 : start;
     stop = stop > (Py_ssize_t)total ? (Py_ssize_t)total : stop;
-    loss *losses = losses_of(list, &losses_total);
+    fp_text_lost *losses = fp_text_losses_of(list, &losses_total);
     if (losses == NULL)
         return NULL;
     lock(self);

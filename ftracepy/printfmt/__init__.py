@@ -7,4 +7,15 @@ from ftracepy.printfmt.parser import parse
 from ftracepy.printfmt.program import Program
 from ftracepy.printfmt.target import Style, Target, target_of
 
-__all__ = ["PrintFmt", "PrintFmtFault", "Program", "Style", "Target", "compile", "compile_for", "compile_printk", "parse", "target_of"]
+__all__ = [
+    "PrintFmt",
+    "PrintFmtFault",
+    "Program",
+    "Style",
+    "Target",
+    "compile",
+    "compile_for",
+    "compile_printk",
+    "parse",
+    "target_of",
+]

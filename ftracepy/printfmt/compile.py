@@ -1,4 +1,4 @@
-"""An event's format to the program that prints its text, in either style, with what to do where the kernel's own memory is needed."""
+"""An event's format to the program that prints its text, in either style; plain fields where only its kernel could make it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _checked(code: Code) -> Code:
 
 
 def _deepest(code: Code) -> int:
-    from ftracepy._fastparse.twin_text import stack_effect
+    from ftracepy._fastparse.twin_run import stack_effect
 
     depth = most = 0
     for one in code:

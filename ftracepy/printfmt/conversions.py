@@ -10,7 +10,8 @@ from ftracepy.printfmt.nodes import PrintFmtFault
 from ftracepy.printfmt.program import ALT, LEFT, PLUS, SPACE, ZERO
 
 _SPEC = re.compile(
-    rb"%(?P<flags>[-+ #0]*)(?P<width>\*|\d+)?(?P<dot>\.(?P<precision>\*|-?\d+)?)?(?P<length>hh|h|ll|l|L|q|z|Z|j|t)?(?P<conv>[a-zA-Z%])"
+    rb"%(?P<flags>[-+ #0]*)(?P<width>\*|\d+)?(?P<dot>\.(?P<precision>\*|-?\d+)?)?"
+    rb"(?P<length>hh|h|ll|l|L|q|z|Z|j|t)?(?P<conv>[a-zA-Z%])"
 )
 _POINTER = re.compile(
     rb"[Ii]6c|[Ii]4[hnbl]|[Ii][46]|[Ii]S[pfsc]*|M[FR]?|mR?|[SsFfB][RBb]{0,2}|U[bBlL]?|h[CDN]?|bl?|[dD][234]?|[KxXgVErRNGtOCae]"

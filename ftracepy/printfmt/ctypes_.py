@@ -18,7 +18,7 @@ UINT = CType(4, False)
 S64 = CType(8, True)
 U64 = CType(8, False)
 
-_WORDS = frozenset("unsigned signed int long short char void const volatile struct union enum bool _Bool".split())
+_WORDS = frozenset(("unsigned", "signed", "int", "long", "short", "char", "void", "const", "volatile", "struct", "union", "enum"))
 _FIXED = {
     "u8": 1, "s8": -1, "u16": 2, "s16": -2, "u32": 4, "s32": -4, "u64": 8, "s64": -8,
     "uint8_t": 1, "int8_t": -1, "uint16_t": 2, "int16_t": -2, "uint32_t": 4, "int32_t": -4, "uint64_t": 8, "int64_t": -8,

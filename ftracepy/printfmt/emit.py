@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ftracepy.printfmt.arith import signed64
 from ftracepy.printfmt.conversions import STARRED, Spec, split
 from ftracepy.printfmt.ctypes_ import CType, wrap
 from ftracepy.printfmt.nodes import Node, PrintFmt, PrintFmtFault
@@ -77,10 +76,7 @@ class Emitter:
         conv = "d" if spec.conv == "i" else spec.conv
         shape = {"width": max(spec.width, 0), "precision": max(spec.precision, -1), "b": ord(conv)}
         if value.constant is not None and not starred:
-            from ftracepy._fastparse.twin_text import format_number
-
-            number = wrap(value.constant, CType(spec.size, conv == "d"))
-            return self._pool.text(format_number(number, conv, spec.flags, shape["width"], shape["precision"], self._target.exact))
+            return self._pool.text(self._constant(wrap(value.constant, CType(spec.size, conv == "d")), conv, spec))
         fused = self._fused(value, spec.size, conv) if not starred else None
         if fused:
             return [fused._replace(op=Op.FIELD_NUMBER, flags=fused.flags | flags, **shape)]
@@ -99,5 +95,7 @@ class Emitter:
             return None
         return load
 
-    def constant(self, value: int) -> Code:
-        return [Instruction(Op.CONST, v=signed64(value))]
+    def _constant(self, value: int, conv: str, spec: Spec) -> bytes:
+        from ftracepy._fastparse.twin_run import format_number
+
+        return format_number(value, conv, spec.flags, max(spec.width, 0), max(spec.precision, -1), self._target.exact)

@@ -24,6 +24,7 @@ _OPS = {
     ">>": Op.SHR, "<": Op.LT, "<=": Op.LE, ">": Op.GT, ">=": Op.GE, "==": Op.EQ, "!=": Op.NE, "&&": Op.BOTH, "||": Op.EITHER,
 }  # fmt: skip
 _COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
+_ARRAYS = frozenset({"__get_dynamic_array", "__get_rel_dynamic_array", "__get_sockaddr", "__get_rel_sockaddr"})
 _NS_PER_SEC = 1_000_000_000
 _PAGE_STRUCT_BYTES = 64
 
@@ -237,7 +238,7 @@ class Numbers:
             case Field(name):
                 field = self.field(name)
                 return field, CType(field.element_bytes, field.signed)
-            case Call(("__get_dynamic_array" | "__get_rel_dynamic_array" | "__get_sockaddr" | "__get_rel_sockaddr"), (Name(name),)):
+            case Call(name_of, (Name(name),)) if name_of in _ARRAYS:
                 field = self.field(name)
                 return field, CType(field.element_bytes, field.signed)
             case Cast(type_, inner) if type_.endswith("*"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ftracepy.printfmt.ctypes_ import CType
 from ftracepy.printfmt.known import KNOWN_VALUES, SOFTIRQS
 from ftracepy.printfmt.nodes import Binary, Braces, Call, Cast, Field, Index, Name, Node, Num, PrintFmtFault, Str, Ternary, Unary
 from ftracepy.printfmt.numbers import Expr, Numbers, load, locate
@@ -13,6 +12,7 @@ from ftracepy.schema import FieldKind
 Code = list[Instruction]
 _SEPARATORS = {"": ord(" "), "C": ord(":"), "D": ord("-"), "N": 0}
 _UUID = {"": 0, "b": 0, "B": 2, "l": 1, "L": 3}
+_SOCKADDR_PARTS = (("p", 1), ("c", 2), ("f", 4), ("s", 8))
 UNKNOWN = -1
 
 
@@ -82,10 +82,9 @@ class Texts:
                 first, count = self._pool.table(self._rows(rows))
                 return [*self._numbers.compile(value).code, Instruction(Op.SYMBOLIC, a=first, b=count)]
             case Call(("__print_hex" | "__print_hex_str") as name, (buffer, count_node)):
-                count = self._numbers.compile(count_node)
+                limit = [*self._numbers.compile(count_node).code, Instruction(Op.LIMIT)]
                 separator = 0 if name.endswith("str") else ord(" ")
-                limit = Instruction(Op.LIMIT)
-                return [*self.memory(buffer), *count.code, limit, Instruction(Op.HEX, b=separator)]
+                return [*self.memory(buffer), *limit, Instruction(Op.HEX, b=separator)]
             case Call("__print_array", (buffer, count_node, size_node)):
                 return self._array(buffer, self._numbers.compile(count_node), size_node)
             case Call("__print_dynamic_array", (Name(name), size_node)):
@@ -155,8 +154,8 @@ class Texts:
         size = self._constant(size_node)
         if size not in {1, 2, 4, 8}:
             raise PrintFmtFault(f"array elements of {size} bytes")
-        count = Expr((Instruction(Op.DYN_LEN, flags=rel, a=at), Instruction(Op.CONST, v=size), Instruction(Op.DIV, 8)), CType(8, False))
-        return [Instruction(Op.REF_LOC, flags=rel, a=at), *count.code, Instruction(Op.ARRAY, size)]
+        count = [Instruction(Op.DYN_LEN, flags=rel, a=at), Instruction(Op.CONST, v=size), Instruction(Op.DIV, 8)]
+        return [Instruction(Op.REF_LOC, flags=rel, a=at), *count, Instruction(Op.ARRAY, size)]
 
     def memory(self, node: Node) -> Code:
         """Instructions that push a reference to the bytes `node` points at."""
@@ -171,29 +170,36 @@ class Texts:
 
     def pointer(self, suffix: str, node: Node, width: int, star: Code) -> Code:
         """Instructions that print %p<suffix> of `node`; `star` pushes the argument of %*ph and %*pb."""
-        match suffix[:1], suffix[1:]:
-            case ("" | "K" | "x" | "X"), _:
+        kind, rest = suffix[:1], suffix[1:]
+        match kind:
+            case "" | "K" | "x" | "X":
                 return [*self._numbers.compile(node).code, Instruction(Op.POINTER, self._numbers.long_bytes, self._alt)]
-            case ("S" | "F" | "B"), _:
+            case "S" | "F" | "B":
                 return [*self._numbers.compile(node).code, Instruction(Op.SYMBOL, flags=self._alt, b=2 if self._exact else 1)]
-            case ("s" | "f"), _:
+            case "s" | "f":
                 return [*self._numbers.compile(node).code, Instruction(Op.SYMBOL, flags=self._alt, b=0)]
-            case ("M" | "m"), kind:
-                separator = {"F": ord("-")}.get(kind, ord(":")) if suffix[0] == "M" else 0
-                return [*self.memory(node), Instruction(Op.MAC, b=separator)]
-            case ("I" | "i"), kind if kind[:1] == "4":
-                return [*self.memory(node), Instruction(Op.IP4, b=(suffix[0] == "i") | 2 * (kind[1:] in {"h", "l"}))]
-            case ("I" | "i"), kind if kind[:1] == "6":
-                return [*self.memory(node), Instruction(Op.IP6, b=2 if kind == "6c" else suffix[0] == "i")]
-            case ("I" | "i"), kind if kind[:1] == "S":
-                bits = sum(bit for letter, bit in (("p", 1), ("c", 2), ("f", 4), ("s", 8)) if letter in kind)
-                return [*self.memory(node), Instruction(Op.SOCKADDR, b=bits)]
-            case "U", kind if kind in _UUID:
-                return [*self.memory(node), Instruction(Op.UUID, b=_UUID[kind])]
-            case "h", kind if kind in _SEPARATORS:
+            case "h" if rest in _SEPARATORS:
                 count = star or [Instruction(Op.CONST, v=width or 1)]
-                return [*self.memory(node), *count, Instruction(Op.LIMIT), Instruction(Op.HEX, b=_SEPARATORS[kind])]
-            case "b", kind:
-                bits_code = star or [Instruction(Op.CONST, v=width)]
-                return [*self.memory(node), *bits_code, Instruction(Op.BITMASK, flags=ALT, b=kind == "l")]
-        raise PrintFmtFault(f"%p{suffix} needs the kernel's own memory")
+                return [*self.memory(node), *count, Instruction(Op.LIMIT), Instruction(Op.HEX, b=_SEPARATORS[rest])]
+            case "b":
+                bits = star or [Instruction(Op.CONST, v=width)]
+                return [*self.memory(node), *bits, Instruction(Op.BITMASK, flags=ALT, b=rest == "l")]
+        return [*self.memory(node), _address(kind, rest)]
+
+
+def _address(kind: str, rest: str) -> Instruction:
+    """The instruction that shows referenced bytes as %p<kind><rest> does."""
+    match kind:
+        case "M":
+            return Instruction(Op.MAC, b=ord("-" if rest == "F" else ":"))
+        case "m":
+            return Instruction(Op.MAC)
+        case "I" | "i" if rest[:1] == "4":
+            return Instruction(Op.IP4, b=(kind == "i") | 2 * (rest[1:] in {"h", "l"}))
+        case "I" | "i" if rest[:1] == "6":
+            return Instruction(Op.IP6, b=2 if rest == "6c" else kind == "i")
+        case "I" | "i" if rest[:1] == "S":
+            return Instruction(Op.SOCKADDR, b=sum(bit for letter, bit in _SOCKADDR_PARTS if letter in rest[1:]))
+        case "U" if rest in _UUID:
+            return Instruction(Op.UUID, b=_UUID[rest])
+    raise PrintFmtFault(f"%p{kind}{rest} needs the kernel's own memory")

@@ -127,10 +127,10 @@ static void
 stamp(const fp_text_settings *settings, uint64_t raw, fp_text_out *out)
 {
     uint64_t value = shown_time(settings, raw);
+    if (settings->flag_columns)
+        fp_out_byte(out, ' ');
     if (!settings->is_ns) {
-        if (settings->kernel)
-            fp_out_byte(out, ' ');
-        fp_out_decimal_padded(out, value, 12, ' ');
+        fp_out_decimal_padded(out, value, settings->kernel ? 12 : 11, ' ');
         return;
     }
     uint32_t unit = 1000000000;
@@ -138,7 +138,6 @@ stamp(const fp_text_settings *settings, uint64_t raw, fp_text_out *out)
         value = (value + 500) / 1000;
         unit = 1000000;
     }
-    fp_out_byte(out, ' ');
     fp_out_decimal_padded(out, value / unit, 5, ' ');
     fp_out_byte(out, '.');
     fraction(out, (uint32_t)(value % unit), settings->digits);

@@ -45,6 +45,16 @@ convert(uint64_t value, unsigned size, bool is_signed)
     return is_signed ? (uint64_t)((int64_t)(value << shift) >> shift) : value << shift >> shift;
 }
 
+static uint64_t
+next_argument(fp_text_run_state *run, const fp_instruction *one)
+{
+    uint64_t step = one->size < 4 ? one->size : 4;
+    run->cursor = (run->cursor + step - 1) / step * step;
+    uint64_t value = fp_record_load(run->record, run->cursor, one->size, one->flags & FP_SIGNED, run->machine->settings.big_endian);
+    run->cursor += one->size;
+    return value;
+}
+
 static void
 operate(fp_text_run_state *run, const fp_instruction *one)
 {
@@ -77,7 +87,7 @@ operate(fp_text_run_state *run, const fp_instruction *one)
             top[-2] = (uint64_t)most;
         break;
     }
-    case FP_NEXT: *top = fp_next_argument(run, one); run->depth++; break;
+    case FP_NEXT: *top = next_argument(run, one); run->depth++; break;
     case FP_WIDTH: case FP_PRECISION: {
         int64_t value = (int64_t)top[-1];
         int clamped = (int)(value < -FP_WIDEST ? -FP_WIDEST : value > FP_WIDEST ? FP_WIDEST : value);
@@ -90,6 +100,9 @@ operate(fp_text_run_state *run, const fp_instruction *one)
         run->depth--;
     }
 }
+
+static void run_format(fp_text_run_state *run, const fp_instruction *one);
+static void show_next_string(fp_text_run_state *run);
 
 static void
 run_state(fp_text_run_state *run)
@@ -125,17 +138,30 @@ run_state(fp_text_run_state *run)
         default:
             if (one->op < FP_TEXT || one->op == FP_NEXT)
                 operate(run, one);
+            else if (one->op == FP_NEXT_STRING)
+                show_next_string(run);
             else if (one->op == FP_BPRINT)
-                fp_run_format(run, one);
+                run_format(run, one);
             else
                 fp_show(run, one);
         }
     }
 }
 
+static void
+show_next_string(fp_text_run_state *run)
+{
+    fp_reference rest = fp_record_reference(run->record, run->cursor, run->record->length);
+    const uint8_t *from = run->record->data + rest.at;
+    const uint8_t *nul = rest.length ? memchr(from, 0, rest.length) : NULL;
+    uint64_t length = nul ? (uint64_t)(nul - from) : rest.length;
+    fp_out_bytes(run->out, from, length);
+    run->cursor = rest.at + length + 1 < run->record->length ? rest.at + length + 1 : run->record->length;
+}
+
 /* Binary printk: the format's own program, its arguments taken one after the other. */
-void
-fp_run_format(fp_text_run_state *run, const fp_instruction *one)
+static void
+run_format(fp_text_run_state *run, const fp_instruction *one)
 {
     const fp_text_machine *machine = run->machine;
     uint64_t address = fp_record_load(run->record, one->a, one->size, false, machine->settings.big_endian);

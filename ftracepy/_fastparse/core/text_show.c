@@ -220,27 +220,6 @@ show_string_pointer(fp_text_run_state *run, uint64_t value)
         fp_out_hex(run->out, value);
 }
 
-uint64_t
-fp_next_argument(fp_text_run_state *run, const fp_instruction *one)
-{
-    uint64_t step = one->size < 4 ? one->size : 4;
-    run->cursor = (run->cursor + step - 1) / step * step;
-    uint64_t value = fp_record_load(run->record, run->cursor, one->size, one->flags & FP_SIGNED, run->machine->settings.big_endian);
-    run->cursor += one->size;
-    return value;
-}
-
-static void
-show_next_string(fp_text_run_state *run)
-{
-    fp_reference rest = fp_record_reference(run->record, run->cursor, run->record->length);
-    const uint8_t *from = run->record->data + rest.at;
-    const uint8_t *nul = rest.length ? memchr(from, 0, rest.length) : NULL;
-    uint64_t length = nul ? (uint64_t)(nul - from) : rest.length;
-    fp_out_bytes(run->out, from, length);
-    run->cursor = rest.at + length + 1 < run->record->length ? rest.at + length + 1 : run->record->length;
-}
-
 static void
 show_reference(fp_text_run_state *run, const fp_instruction *one, fp_reference from)
 {
@@ -303,7 +282,6 @@ fp_show(fp_text_run_state *run, const fp_instruction *one)
     case FP_BITMASK: show_bitmask(run, one); break;
     case FP_STACK: show_stack(run, one); break;
     case FP_QUOTED_LOC: show_quoted(run, one); break;
-    case FP_NEXT_STRING: show_next_string(run); break;
     default: show_reference(run, one, pop_reference(run));
     }
 }

@@ -60,10 +60,8 @@ fp_push(fp_text_run_state *run, fp_reference reference)
     run->depth += 2;
 }
 
-uint64_t fp_next_argument(fp_text_run_state *run, const fp_instruction *one);
 void fp_show_number(fp_text_run_state *run, const fp_instruction *one, uint64_t value);
 void fp_show(fp_text_run_state *run, const fp_instruction *one);
-void fp_run_format(fp_text_run_state *run, const fp_instruction *one);
 
 /* The bytes up to a NUL. */
 static inline void

@@ -1,0 +1,21 @@
+/* From Python values to what the text machine takes: settings, maps, losses. Each sets an exception where it fails. */
+#ifndef FP_BIND_TEXT_VALUES_H
+#define FP_BIND_TEXT_VALUES_H
+
+#include "bind.h"
+#include "core/text.h"
+
+typedef struct {
+    Py_ssize_t index, cpu;
+    long long count;
+} fp_text_lost;
+
+int fp_text_settings_of(PyObject *given, fp_text_settings *settings);
+
+/* A dict of numbers to bytes; `map` must be empty and stays so on failure. */
+int fp_text_map_of(PyObject *dict, fp_text_map *map);
+
+/* A sequence of (index, cpu, count), to be freed. */
+fp_text_lost *fp_text_losses_of(PyObject *list, Py_ssize_t *total);
+
+#endif
