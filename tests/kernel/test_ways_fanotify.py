@@ -1,0 +1,147 @@
+"""fanotify on this machine: renamed, removed and newly mounted folders, repeats, order between its two kinds of groups."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ftracepy.live.aides.opens import OpensAide
+from ftracepy.live.aides.watch import Watch
+from ftracepy.live.plan import Scope
+from ftracepy.sidefacts import Kind, SideFact
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    made = Watch()
+    try:
+        made.open()
+    except OSError as error:
+        pytest.skip(f"no fanotify here: {error}")
+    made.read()
+    yield made
+    made.close()
+
+
+def opened(*paths: str | Path) -> int:
+    """Open the paths in order in a child; returns its pid."""
+    code = "import os, sys\nfor path in sys.argv[1:]: os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))"
+    with subprocess.Popen([sys.executable, "-S", "-c", code, *map(str, paths)]) as child:
+        pass
+    assert child.returncode == 0
+    return child.pid
+
+
+def told(watch: Watch, pid: int) -> list[str]:
+    return [one.path.decode() for one in watch.read() if one.tid == pid]
+
+
+def test_order_of_one_thread_is_kept(watch: Watch, tmp_path: Path) -> None:
+    files = [tmp_path / f"{at}" for at in range(307)]
+    for file in files:
+        file.touch()
+    assert told(watch, opened(*files))[-307:] == list(map(str, files))
+
+
+def test_repeats_not_read_in_between_are_told_once_at_the_first(watch: Watch, tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    a.touch()
+    b.touch()
+    assert told(watch, opened(a, b, a, a))[-2:] == [str(a), str(b)]
+
+
+def test_a_renamed_folder_is_called_by_its_new_name(watch: Watch, tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    (old / "file").touch()
+    assert told(watch, opened(old / "file"))[-1] == str(old / "file")
+    old.rename(new)
+    assert told(watch, opened(new / "file"))[-1] == str(new / "file")
+
+
+def test_a_removed_folder_leaves_the_last_component(watch: Watch, tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    (folder / "file").touch()
+    pid = opened(folder / "file")
+    (folder / "file").unlink()
+    folder.rmdir()
+    assert told(watch, pid)[-1] == "file"
+
+
+def test_a_new_mount_is_watched_and_a_watch_keeps_none_busy(watch: Watch, tmp_path: Path) -> None:
+    if subprocess.run(["mount", "-t", "tmpfs", "nodev", tmp_path], capture_output=True).returncode:
+        pytest.skip("may not mount here")
+    try:
+        watch.mark_new()
+        (tmp_path / "file").touch()
+        assert told(watch, opened(tmp_path / "file"))[-1] == str(tmp_path / "file")
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_files_of_both_groups_are_marked_as_unordered(watch: Watch, tmp_path: Path) -> None:
+    """/proc has no handles: what is opened there comes by descriptor."""
+    (tmp_path / "file").touch()
+    pid = opened("/proc/version", tmp_path / "file")
+    ours = [one for one in watch.read() if one.tid == pid]
+    assert {b"/proc/version", os.fsencode(tmp_path / "file")} <= {one.path for one in ours}
+    assert not any(one.ordered for one in ours)
+
+
+def test_nothing_is_told_of_program_starts(watch: Watch) -> None:
+    pid = opened()
+    assert os.path.realpath(sys.executable) not in told(watch, pid)
+
+
+def test_the_aide_tells_of_others_and_not_of_itself(tmp_path: Path) -> None:
+    facts: list[SideFact] = []
+    aide = OpensAide()
+    aide.start(facts.append)
+    (tmp_path / "file").touch()
+    pid = opened(tmp_path / "file")
+    aide.catch_up()
+    paths = {fact.body.decode(): fact.tid for fact in facts if fact.kind is Kind.PATH}
+    caught = [at for at, fact in enumerate(facts) if fact.kind is Kind.CAUGHT_UP]
+    aide.stop()
+    assert paths[str(tmp_path / "file")] == pid
+    assert os.getpid() not in paths.values()
+    assert caught
+    assert facts[-1].kind is Kind.CAUGHT_UP
+
+
+def test_the_aide_keeps_to_a_thread(tmp_path: Path) -> None:
+    facts: list[SideFact] = []
+    aide = OpensAide(Scope(tid=1))
+    aide.start(facts.append)
+    opened(tmp_path)
+    aide.catch_up()
+    aide.stop()
+    assert {fact.tid for fact in facts if fact.kind is Kind.PATH} <= {1}
+
+
+def test_stop_without_start_and_twice() -> None:
+    aide = OpensAide()
+    aide.stop()
+    aide.start(lambda _: None)
+    aide.stop()
+    aide.stop()
+
+
+def test_descriptors_and_threads_are_given_back() -> None:
+    def once() -> None:
+        aide = OpensAide()
+        aide.start(lambda _: None)
+        opened("/proc/version")
+        aide.stop()
+
+    once()
+    before = len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
+    for _ in range(5):
+        once()
+    assert (len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))) == before
