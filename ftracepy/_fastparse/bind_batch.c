@@ -211,6 +211,8 @@ static PyGetSetDef batch_getset[] = {
 static PyMethodDef batch_methods[] = {
     {"column", (PyCFunction)batch_column, METH_VARARGS,
      "column(id, field): (indices 'I', values 'q' or 'Q') of a number field, for the events of that id."},
+    {"select", (PyCFunction)(void (*)(void))fp_batch_select, METH_VARARGS | METH_KEYWORDS,
+     "select(*, cpus=None, ids=None, pids=None, since_ns=0, until_ns=2**64-1): the chosen events as a batch of their own."},
     {NULL, NULL, 0, NULL},
 };
 

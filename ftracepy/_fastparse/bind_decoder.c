@@ -114,9 +114,8 @@ decoder_dealloc(DecoderObject *self)
     Py_DECREF((PyObject *)type);
 }
 
-/* For O&: the format K would let -1 pass for "all of time". */
-static int
-parse_u64(PyObject *given, void *value)
+int
+fp_parse_u64(PyObject *given, void *value)
 {
     unsigned long long number = PyLong_AsUnsignedLongLong(given);
     if (number == (unsigned long long)-1 && PyErr_Occurred())
@@ -145,7 +144,7 @@ decoder_feed(DecoderObject *self, PyObject *args, PyObject *kwargs)
     int cpu;
     PyObject *data;
     unsigned long long offset = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iO|O&:feed", names, &cpu, &data, parse_u64, &offset))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iO|O&:feed", names, &cpu, &data, fp_parse_u64, &offset))
         return NULL;
     fp_stream *stream = find_stream(self, cpu);
     if (stream == NULL)
@@ -257,7 +256,7 @@ decoder_batch(DecoderObject *self, PyObject *args, PyObject *kwargs)
     static char *names[] = {"until_ns", "max_events", NULL};
     unsigned long long until_ns = UINT64_MAX;
     Py_ssize_t most = 65536;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O&n:batch", names, parse_u64, &until_ns, &most))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O&n:batch", names, fp_parse_u64, &until_ns, &most))
         return NULL;
     if (most < 1 || (uint64_t)most > UINT32_MAX) {
         PyErr_SetString(PyExc_ValueError, "max_events is 1 to 4294967295");

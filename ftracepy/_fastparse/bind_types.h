@@ -74,6 +74,11 @@ PyObject *fp_column_view(fp_state *state, PyObject *owner, void *memory, const v
 PyObject *fp_losses_list(const fp_output *out);
 PyObject *fp_faults_list(const fp_output *out);
 
+/* For O&, into an unsigned long long: the format K would let -1 pass for "all of time". */
+int fp_parse_u64(PyObject *given, void *value);
+
+PyObject *fp_batch_select(PyObject *batch, PyObject *args, PyObject *kwargs);
+
 extern PyType_Spec fp_formats_spec, fp_decoder_spec, fp_batch_spec, fp_iterator_spec, fp_event_spec, fp_column_spec;
 
 #endif

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from operator import index
 from typing import Any
 
 from ftracepy._fastparse.twin_fields import NO_TYPE, SCALAR, Event, EventType
@@ -57,6 +58,39 @@ class Batch:
         indices = [at for at, event in enumerate(self._events) if event.id == id]
         values = (self._events[at].number(spec) for at in indices)
         return _column("I", indices), _column("q" if spec.signed else "Q", values)
+
+    def select(
+        self,
+        *,
+        cpus: Iterable[int] | None = None,
+        ids: Iterable[int] | None = None,
+        pids: Iterable[int] | None = None,
+        since_ns: int = 0,
+        until_ns: int = ALL_NS,
+    ) -> Batch:
+        """The chosen events, with the losses of the chosen CPUs and times in their place."""
+        _check_u64(since_ns)
+        _check_u64(until_ns)
+        chosen = Batch(self._types)
+        chosen.until_ns, chosen.faults = self.until_ns, self.faults
+        wanted = [(name, set(map(index, some))) for name, some in (("cpu", cpus), ("id", ids), ("pid", pids)) if some is not None]
+        losses = iter([*self.losses, (len(self) + 1, -1, 0)])
+        loss = next(losses)
+        for at in range(len(self) + 1):
+            while loss[0] <= at:
+                ts = self._events[min(at, len(self) - 1)].ts if self._events else since_ns
+                if _in_time(ts, since_ns, until_ns) and all(name != "cpu" or loss[1] in some for name, some in wanted):
+                    chosen.losses.append((len(chosen), loss[1], loss[2]))
+                loss = next(losses)
+            if at < len(self) and _in_time(self._events[at].ts, since_ns, until_ns):
+                event = self._events[at]
+                if all(getattr(event, name) in some for name, some in wanted):
+                    chosen._events.append(event)
+        return chosen
+
+
+def _in_time(ts: int, since_ns: int, until_ns: int) -> bool:
+    return ts >= since_ns and (until_ns == ALL_NS or ts < until_ns)
 
 
 def _column(typecode: str, values: Iterable[int]) -> memoryview:
