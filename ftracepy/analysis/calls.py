@@ -122,6 +122,8 @@ class Calls(Machine):
                 found[one.id] = partial(_LIFE[one.name], self.pairing)
             elif one.system == "task" and one.name == "task_newtask":
                 found[one.id] = lambda event: self.pairing.born(number(event, "pid"))
+            elif (one.system, one.name) == ("signal", "signal_deliver"):
+                found[one.id] = self._delivered
             elif (one.system, one.name) in self._within:
                 found[one.id] = self._note
         if (enter := schema.event("raw_syscalls", "sys_enter")) and (leave := schema.event("raw_syscalls", "sys_exit")):
@@ -172,11 +174,14 @@ class Calls(Machine):
             if field.startswith("__") and field.endswith("_val") and isinstance(value := entry.args[field], str):
                 arg = field[2:-4]
                 entry.texts[arg] = Text(value, "user@enter") if value or not entry.args.get(arg) else Text(None)
+        self._text_at_site(entry)
+        if (early := self._early.pop(entry.tid, None)) is not None:
+            self._improve(entry, early)
+
+    def _text_at_site(self, entry: Entry) -> None:
         nr, site = self._site.pop(entry.tid, (-1, None))
         if site is not None and nr == entry.nr:
             self._improve(entry, site)
-        if (early := self._early.pop(entry.tid, None)) is not None:
-            self._improve(entry, early)
 
     def _improve(self, entry: Entry, found: Text) -> None:
         """Keep the text nearest to what the kernel used; of its own copies the first, for later ones are links followed."""
@@ -200,6 +205,9 @@ class Calls(Machine):
         found, whole = words.text(value, self._order) if isinstance(value, tuple) else ("", False)
         self._site[event.pid] = number(event, "nr", -1), Text(found if whole else found + "...", "user@enter")
 
+    def _delivered(self, event: Event) -> None:
+        self.pairing.delivered(event.pid, number(event, "sa_handler"), number(event, "sa_flags"))
+
     def _note(self, event: Event) -> None:
         if (entry := self.pairing.open.get(event.pid)) is not None:
             entry.notes.append((event.name, {name: event[name] for name in event.keys()}))  # noqa: SIM118
@@ -221,6 +229,8 @@ class Calls(Machine):
         if entry.name not in self._names:
             return
         self._early.pop(entry.tid, None)
+        if outcome is Outcome.DENIED:
+            self._text_at_site(entry)
         call = self._call(entry, outcome, ret, end, None)
         known = call.text("filename")
         if entry.name in OPENS and ret is not None and ret >= 0 and known.provenance != "kernel-copy":

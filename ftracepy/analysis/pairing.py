@@ -17,10 +17,11 @@ from typing import Any
 
 from ftracepy.analysis.tasks import Tasks
 from ftracepy.analysis.walk import Machine
-from ftracepy.system.errnos import ERESTARTNOINTR, RESTARTS, failed
+from ftracepy.system.errnos import ERESTARTNOINTR, ERESTARTSYS, RESTARTS, failed
 
 PATIENCE = 1_000_000_000
 _EINTR = 4
+_SIG_DFL, _SIG_IGN, _SA_RESTART = 0, 1, 0x10000000
 _NEVER_RETURN = {"exit", "exit_group"}
 _BIRTHS = {"clone", "clone3", "fork", "vfork"}
 EXECS = {"execve", "execveat"}
@@ -185,6 +186,14 @@ class Pairing(Machine):
         if entry is not None:
             entry.execed = True
             self.open[pid] = entry
+
+    def delivered(self, tid: int, handler: int, flags: int) -> None:
+        """A signal takes effect in the task: only one with a handler lets the program see that its call was interrupted."""
+        held = self._held.get(tid)
+        if held is None or handler in {_SIG_DFL, _SIG_IGN}:
+            return
+        if held.ret != -ERESTARTSYS or not flags & _SA_RESTART:
+            self._release(tid)
 
     def died(self, tid: int, ts: int) -> None:
         """A task has ended: so has the call it was in, or was interrupted in."""

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from ftracepy.analysis.calls import OPENS, Call, calls
 from ftracepy.analysis.tasks import Tasks as TaskTable
-from ftracepy.probes import Syscalls, Tasks
+from ftracepy.probes import Syscalls, Tasks, Tracepoint
 from ftracepy.system import openflags
 from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, pattern, tool
 from ftracepy.tools.options import Pattern
@@ -38,7 +38,11 @@ class Opened(Row):
     path: str | None = col(show=lambda path: path, help="the file, as far as this way of reading it tells")
 
 
-@tool(wishes=(Syscalls(_NAMES, strings=("filename", "pathname")), Tasks()), options=Options, row=Opened)
+# What a signal did to a waiting open: interrupted it, restarted it, or killed its task.
+_SIGNALS = Tracepoint("signal", "signal_deliver")
+
+
+@tool(wishes=(Syscalls(_NAMES, strings=("filename", "pathname")), _SIGNALS, Tasks()), options=Options, row=Opened)
 def opensnoop(feed: Feed, options: Options) -> Iterator[Opened]:
     for call in calls(feed, OPENS, tasks=TaskTable(feed.schema)):
         path = call.text("filename").value

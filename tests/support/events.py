@@ -54,6 +54,7 @@ _OTHERS = {
     ("task", "task_newtask"): ("pid", "comm", "clone_flags"),
     ("task", "task_rename"): ("pid", "oldcomm", "newcomm"),
     ("signal", "signal_generate"): ("sig", "errno", "code", "comm", "pid", "group", "result"),
+    ("signal", "signal_deliver"): ("sig", "errno", "code", "sa_handler", "sa_flags"),
     ("ftrace", "raw_data"): ("id", "buf"),
 }
 

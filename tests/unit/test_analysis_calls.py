@@ -228,6 +228,37 @@ def test_an_interrupted_call_does_not_wait_for_ever() -> None:
     assert ends(told(trace, ended=False)) == [(7, "openat", Outcome.RETURNED, -4)]
 
 
+@pytest.mark.parametrize(
+    ("handler", "flags", "then"),
+    [(0x4000, 0, [(7, "openat", Outcome.RETURNED, -4)]), (0, 0, [(7, "openat", Outcome.DIED, None)])],
+)
+def test_a_delivered_signal_tells_interruption_from_death(handler: int, flags: int, then: list[object]) -> None:
+    trace = Trace()
+    trace.enter(7, "openat")
+    trace.leave(7, "openat", -512)
+    trace.event(7, "signal", "signal_deliver", sig=10, errno=0, code=0, sa_handler=handler, sa_flags=flags)
+    trace.exit(7)
+    assert ends(told(trace)) == then
+
+
+def test_a_handler_with_sa_restart_lets_the_call_go_on() -> None:
+    trace = Trace()
+    trace.enter(7, "openat")
+    trace.leave(7, "openat", -512)
+    trace.event(7, "signal", "signal_deliver", sig=10, errno=0, code=0, sa_handler=0x4000, sa_flags=0x14000000)
+    trace.enter(7, "openat")
+    trace.leave(7, "openat", 3)
+    assert ends(told(trace)) == [(7, "openat", Outcome.RETURNED, 3)]
+
+
+def test_a_denied_call_shows_what_its_caller_passed() -> None:
+    trace = Trace(probes={"path_site": ("nr", "path")})
+    trace.newtask(1, 7)
+    trace.probe(7, "path_site", nr=257, path=as_words(b"/denied\0", 32))
+    trace.leave(7, "openat", -1)
+    assert [call.text("filename").value for call in told(trace)] == ["/denied"]
+
+
 def test_the_kernels_own_restart_ends_as_restarted_if_nothing_follows() -> None:
     trace = Trace()
     trace.enter(7, "clone")
