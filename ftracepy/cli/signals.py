@@ -16,7 +16,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def stop_on_signals() -> Iterator[Stop]:
     """A Stop that the first Ctrl-C, SIGTERM or SIGHUP asks; one more breaks off with KeyboardInterrupt, undoing as it goes.
 
-    A signal that was ignored when we started stays ignored: nohup and background jobs rely on it.
+    A SIGHUP that was ignored when we started stays ignored: nohup relies on it. SIGINT is taken though a script's
+    background jobs start with it ignored: `kill -INT` is how scripts end a tracer.
     """
     stop = Stop()
 
@@ -25,9 +26,8 @@ def stop_on_signals() -> Iterator[Stop]:
             raise KeyboardInterrupt
         stop.ask(signum)
 
-    before = {one: signal.getsignal(one) for one in _SIGNALS if signal.getsignal(one) != signal.SIG_IGN}
-    for one in before:
-        signal.signal(one, asked)
+    taken = [one for one in _SIGNALS if one != signal.SIGHUP or signal.getsignal(one) != signal.SIG_IGN]
+    before = {one: signal.signal(one, asked) for one in taken}
     try:
         yield stop
     finally:
