@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ftracepy._fastparse import Batch, Event
 
 _PRINTK = re.compile(r'^\s*0x([0-9a-fA-F]+)\s*:\s*"(.*)"\s*$')
+_FLAG_NAMES = ("need-resched", "hardirq/softirq", "preempt-depth", "migrate-disable")
 _NO_NAME = frozenset({"raw_data", "kernel_stack", "user_stack", "function", "print", "bprint", "bputs"})
 
 
@@ -28,6 +29,7 @@ class Formatter:
     def __init__(self, schema: Schema, style: Style = "kernel", ns: bool = False, *, flags: bool = False) -> None:
         self._schema = schema
         self._target: Target = target_of(schema, style)
+        self._columns = 4 if self._target.exact and self._target.release < (5, 13) else 5
         self._machine = _machine_type()(self._settings(ns, flags))
         self._machine.set_symbols(schema.kallsyms.encode("utf-8", "surrogateescape"))
         self._machine.set_strings(printk_strings(schema.printk_formats))
@@ -35,13 +37,12 @@ class Formatter:
 
     def _settings(self, ns: bool, flags: bool) -> dict[str, int]:
         schema, target = self._schema, self._target
-        columns = 4 if target.exact and target.release < (5, 13) else 5
         common = {one.name: one.offset for one in next(iter(schema.formats.values())).common} if schema.formats else {}
         return {
             "kernel": target.exact,
             "big_endian": target.big_endian,
             "long_bytes": target.long_bytes,
-            "flag_columns": columns if target.exact or flags else 0,
+            "flag_columns": self._columns if target.exact or flags else 0,
             "lazy_bit": target.release >= (6, 13),
             "digits": 9 if ns else 6,
             "mult": schema.time.mult,
@@ -51,6 +52,10 @@ class Formatter:
             "flags_at": common.get("common_flags", 2),
             "preempt_at": common.get("common_preempt_count", 3),
         }
+
+    def heading(self, cpus: int) -> bytes:
+        """What stands above the first line: the kernel's legend of columns (trace.c, print_func_help_header_irq), or the CPU count."""
+        return _legend(self._columns).encode() if self._target.exact else b"cpus=%d\n" % cpus
 
     def lines(self, batch: Batch, start: int = 0, stop: int | None = None) -> bytes:
         """Whole lines for batch[start:stop], lost events in their place."""
@@ -101,6 +106,17 @@ class Formatter:
             return False
         syscall = system == "syscalls" and name.startswith(("sys_enter_", "sys_exit_"))
         return syscall or (system == "ftrace" and name in _NO_NAME)
+
+
+def _legend(flag_columns: int) -> str:
+    """The head of the kernel's `trace` file, without the counts of entries, which only a live buffer has."""
+    names = ["irqs-off/BH-disabled" if flag_columns == 5 else "irqs-off", *_FLAG_NAMES[: flag_columns - 1]]
+    margin, bars = "#" + " " * 30, "|" * flag_columns
+    lines = [f"{margin}  _-----=> {names[0]}"]
+    lines += [f"{margin}{'|' * (at - 1)} / _{'-' * (5 - at)}=> {name}" for at, name in enumerate(names[1:], 1)]
+    lines.append(f"{margin}{'|' * (flag_columns - 1)} /     delay")
+    titles = f"#           TASK-PID     CPU#  {bars:<5}  TIMESTAMP  FUNCTION"
+    return "\n".join(["# tracer: nop", "#", *lines, titles, f"#              | |         |   {bars:<5}     |         |", ""])
 
 
 def _library_is_ns(schema: Schema) -> bool:
