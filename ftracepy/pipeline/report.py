@@ -42,7 +42,7 @@ def _writer(request: ReportRequest, source: Recording, out: BinaryIO) -> Callabl
         from ftracepy.text import Formatter
 
         formatter = Formatter(source.schema, request.style)
-        out.write(formatter.header(source.cpus))
+        out.write(formatter.heading(len(source.cpus)))
         return lambda batch: out.write(formatter.lines(batch))
     from ftracepy.sinks.events import writer
 
