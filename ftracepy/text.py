@@ -54,7 +54,7 @@ class Formatter:
         }
 
     def heading(self, cpus: int) -> bytes:
-        """What stands above the first line: the legend of columns (kernel: trace.c, print_func_help_header_irq), or the CPU count."""
+        """What stands above the first line: the legend of columns (trace.c, print_func_help_header_irq) or the CPU count."""
         return _legend(self._columns).encode() if self._target.exact else b"cpus=%d\n" % cpus
 
     def lines(self, batch: Batch, start: int = 0, stop: int | None = None) -> bytes:
