@@ -33,7 +33,7 @@ class Formatter:
         self._machine = _machine_type()(self._settings(ns, flags))
         self._machine.set_symbols(schema.kallsyms.encode("utf-8", "surrogateescape"))
         self._machine.set_strings(printk_strings(schema.printk_formats))
-        self._comms_known = -1
+        self._comms: dict[int, str] = {}
 
     def _settings(self, ns: bool, flags: bool) -> dict[str, int]:
         schema, target = self._schema, self._target
@@ -81,8 +81,8 @@ class Formatter:
 
     def _learn_comms(self) -> None:
         comms = self._schema.cmdlines
-        if len(comms) != self._comms_known:
-            self._comms_known = len(comms)
+        if comms != self._comms:
+            self._comms = dict(comms)
             self._machine.set_comms({pid: comm.encode("utf-8", "surrogateescape") for pid, comm in comms.items()})
 
     def _add(self, id: int) -> None:

@@ -1,6 +1,6 @@
 """The C decoder's types; twin.py has the same ones in plain Python."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, final
 
 Buffer = bytes | bytearray | memoryview

@@ -30,7 +30,7 @@ _PRECEDENCE = {
     "||": 1, "&&": 2, "|": 3, "^": 4, "&": 5, "==": 6, "!=": 6, "<": 7, ">": 7, "<=": 7, ">=": 7,
     "<<": 8, ">>": 8, "+": 9, "-": 9, "*": 10, "/": 10, "%": 10,
 }  # fmt: skip
-_DEEPEST = 200
+_DEEPEST = 120  # parentheses count twice; the deepest real one needs 33
 
 
 def parse(print_fmt: str, long_bytes: int = 8) -> PrintFmt:
@@ -76,10 +76,13 @@ class _Parser:
             raise PrintFmtFault(f"expected a {kind}, found {self._peek().text!r}")
         return self._next()
 
-    def _ternary(self) -> Node:
+    def _deeper(self) -> None:
         self._depth += 1
         if self._depth > _DEEPEST:
             raise PrintFmtFault("nested too deeply")
+
+    def _ternary(self) -> Node:
+        self._deeper()
         condition = self._binary(1)
         if self._accept("?"):
             yes = self._ternary()
@@ -96,14 +99,15 @@ class _Parser:
         return left
 
     def _unary(self) -> Node:
+        self._deeper()
+        node = self._prefixed()
+        self._depth -= 1
+        return node
+
+    def _prefixed(self) -> Node:
         token = self._peek()
         if token.kind == "op" and token.text in {"-", "~", "!", "+", "&", "*"}:
-            self._depth += 1
-            if self._depth > _DEEPEST:
-                raise PrintFmtFault("nested too deeply")
-            node = Unary(self._next().text, self._unary())
-            self._depth -= 1
-            return node
+            return Unary(self._next().text, self._unary())
         if token.kind == "op" and token.text == "(" and (type_ := self._cast_type()):
             return Cast(type_, self._unary())
         return self._postfix()
