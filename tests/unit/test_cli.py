@@ -343,3 +343,27 @@ def test_json_rows_are_objects_on_the_real_stdout(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("ftracepy.pipeline.tool.run_tool", one_row)
     assert main(["opensnoop", "--format", "json"]) == 0
     assert json.loads(capfdbinary.readouterr().out) == {"notice": "said"}
+
+
+def test_doctor_tells_without_a_tracefs_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--tracefs", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("no  tracefs ") for line in shown)
+    assert sum("cannot run here" in line for line in shown) == 1
+    assert main(["doctor", "opensnoop", "--tracefs", str(tmp_path)]) in {ExitCode.UNSUPPORTED, ExitCode.FAILED, ExitCode.DENIED}
+
+
+def test_doctor_in_json_is_an_object_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--format", "json", "--tracefs", str(tmp_path)]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {"name", "ok", "detail", "change"} == set(found[0])
+    assert {"tool", "ways", "reason", "hint"} == set(found[-1])
+
+
+def test_reset_says_what_it_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "events").mkdir()
+    (tmp_path / "trace_clock").write_text("[local]\n")
+    done = ["instance ftracepy_1", "setting tracing_on back to '1'"]
+    monkeypatch.setattr("ftracepy.live.reset.reset", lambda _tracefs: done)
+    assert main(["reset", "--tracefs", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "removed instance ftracepy_1\nput setting tracing_on back to '1'\n"
