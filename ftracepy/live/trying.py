@@ -42,7 +42,7 @@ def everything(tracefs: Tracefs) -> Iterator[Tried]:
     built = config.read()
     with ExitStack() as stack:
         try:
-            instance = stack.enter_context(Instance(tracefs, buffer_kb=64))
+            instance = stack.enter_context(Instance(tracefs, clock="local", buffer_kb=64))
         except FtracepyError as error:
             yield Tried("instances", False, _said(error), error.hint)
             return

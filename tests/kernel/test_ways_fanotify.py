@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ftracepy.live.aides import fanotify
+from ftracepy.live.aides.fanotify import FAN_ONDIR
 from ftracepy.live.aides.opens import OpensAide
 from ftracepy.live.aides.watch import Watch
 from ftracepy.live.plan import Scope
@@ -145,3 +147,41 @@ def test_descriptors_and_threads_are_given_back() -> None:
     for _ in range(5):
         once()
     assert (len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))) == before
+
+
+def test_a_mount_in_another_namespace_is_watched_by_its_own_path(watch: Watch, tmp_path: Path) -> None:
+    """As in a container: nothing of the mount shows in our own mount table."""
+    script = 'mount -t tmpfs nodev "$0" && mkdir "$0/d" && touch "$0/d/f" && echo && read x && cat "$0/d/f" && echo && read x'
+    command = ["unshare", "-m", "sh", "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as child:
+        assert child.stdin
+        assert child.stdout
+        if not child.stdout.readline():
+            pytest.skip("may not make a mount namespace here")
+        watch.mark_new()
+        print(file=child.stdin)
+        child.stdout.readline()
+        told_of = {one.path.decode() for one in watch.read()}
+        print(file=child.stdin)
+    assert str(tmp_path / "d/f") in told_of
+    assert not (tmp_path / "d").exists()
+
+
+def test_a_folder_outside_of_what_is_mounted_has_no_path(tmp_path: Path) -> None:
+    """A bind mount of a part reaches the whole file system by handle, but its paths would lie."""
+    inside, outside, place = tmp_path / "part", tmp_path / "outside", tmp_path / "place"
+    for folder in (inside, outside, place):
+        folder.mkdir()
+    if subprocess.run(["mount", "--bind", inside, place], capture_output=True).returncode:
+        pytest.skip("may not mount here")
+    group = fanotify.group(by_handle=True)
+    try:
+        fanotify.mark(group, str(tmp_path), by_handle=True)
+        pid = opened(outside)
+        report = next(one for one in fanotify.read(group) if one.tid == pid and one.name == b"." and one.mask & FAN_ONDIR)
+        assert fanotify.folder_path("/", report.handle)
+        with pytest.raises(FileNotFoundError):
+            fanotify.folder_path(str(place), report.handle)
+    finally:
+        os.close(group)
+        subprocess.run(["umount", place], check=True)

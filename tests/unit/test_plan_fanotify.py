@@ -43,9 +43,9 @@ def test_any_bytes_are_read_or_ignored(data: bytes) -> None:
 def watch(monkeypatch: pytest.MonkeyPatch) -> tuple[Watch, list[bytes]]:
     """A watch whose queue is a list of reads, over folders called after their handles."""
     made, queue = Watch(by_handle=100), list[bytes]()
-    made._roots[FSID] = ["/"]
+    made._roots[FSID] = [mounts.Mount("8:1", "/", "ext4")]
     monkeypatch.setattr("ftracepy.live.aides.fanotify.os.read", lambda *_: queue.pop(0) if queue else _empty())
-    monkeypatch.setattr(fanotify, "folder_path", lambda _, handle: b"/" + handle[8:])
+    monkeypatch.setattr(fanotify, "folder_path", lambda _, handle, __: b"/" + handle[8:])
     return made, queue
 
 

@@ -23,6 +23,7 @@ _PID = re.compile(rb" pid=(\d+) old_pid=\d+$", re.MULTILINE)
 _BUFFER_KB, _READ_BYTES, _IDLE_MS, _WAIT_S = 64, 1 << 16, 100, 2.0
 _BUSY_NS = 20_000_000
 _MAX_ARGV_BYTES = 1 << 16
+_CLOCK = "local"  # what a new instance has: to change it costs 25 ms, and nobody looks at these stamps
 
 
 class ArgvAide:
@@ -42,7 +43,7 @@ class ArgvAide:
         from ftracepy.live.instance import Instance
 
         with ExitStack() as stack:
-            instance = stack.enter_context(Instance(self._tracefs, buffer_kb=_BUFFER_KB))
+            instance = stack.enter_context(Instance(self._tracefs, clock=_CLOCK, buffer_kb=_BUFFER_KB))
             self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
             stack.callback(os.close, self._wake_read)
             stack.callback(os.close, self._wake_write)

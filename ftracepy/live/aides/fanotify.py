@@ -102,10 +102,12 @@ def _report(mask: int, tid: int, fd: int, info: bytes) -> Opened:
     return Opened(mask, tid, -1, fsid, info[_INFO.size : name_at], info[name_at:].partition(b"\0")[0])
 
 
-def folder_path(mount_point: str, handle: bytes) -> bytes:
-    """The path, now, of the folder that `handle` names. Raises OSError (ESTALE: it is gone).
+def folder_path(mount_point: str, handle: bytes, prefix: str = "") -> bytes:
+    """The path, now and in the namespace that `prefix` reaches, of the folder that `handle` names.
 
     The mount point is open only meanwhile: a descriptor kept would keep the file system from being unmounted.
+    Raises OSError: ESTALE where the folder is gone, ENOENT where that path leads elsewhere (the folder lies outside
+    of what is mounted there, or under another mount).
     """
     mount = os.open(mount_point, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
@@ -113,7 +115,10 @@ def folder_path(mount_point: str, handle: bytes) -> bytes:
     finally:
         os.close(mount)
     try:
-        return os.readlink(b"/proc/self/fd/%d" % fd)
+        path = os.readlink(b"/proc/self/fd/%d" % fd)
+        if not os.path.samestat(os.fstat(fd), os.stat(os.fsencode(prefix) + path)):
+            raise FileNotFoundError(path)
+        return path
     finally:
         os.close(fd)
 

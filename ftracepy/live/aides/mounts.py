@@ -13,12 +13,16 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One mounted file system: `path` reaches it from here, `whole` says that its own root is what is mounted."""
+    """One mounted file system: `path` reaches it from here, `whole` says that its own root is what is mounted.
+
+    `prefix` is the part of `path` that reaches the mount namespace, "" for our own.
+    """
 
     device: str
     path: str
     kind: str
     whole: bool = True
+    prefix: str = ""
 
 
 def mounted(proc: Path = Path("/proc")) -> list[Mount]:
@@ -62,5 +66,5 @@ def _mounts(folder: Path, prefix: str) -> Iterator[Mount]:
         if len(fields) > 4:
             place = _OCTAL.sub(lambda match: chr(int(match[1], 8)), fields[4])
             by_place.pop(place, None)
-            by_place[place] = Mount(fields[2], prefix + place, after.partition(" ")[0], fields[3] == "/")
+            by_place[place] = Mount(fields[2], prefix + place, after.partition(" ")[0], fields[3] == "/", prefix)
     yield from by_place.values()

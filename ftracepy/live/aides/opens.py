@@ -19,7 +19,7 @@ from ftracepy.sidefacts import Kind, SideFact
 
 NAME = "opens"
 _BUSY_NS, _IDLE_MS = 20_000_000, 100
-_REMARK_NS = 2_000_000_000
+_REMARK_NS = 5_000_000_000  # other mount namespaces cannot be polled
 _WAIT_S = 2.0
 _MAX_KNOWN = 1 << 14
 

@@ -38,8 +38,9 @@ class Watch:
     by_handle: int = -1
     by_fd: int = -1
     unwatched: list[str] = field(default_factory=list)
+    _mounts: list[mounts.Mount] = field(default_factory=list)
     _marked: set[str] = field(default_factory=set)
-    _roots: dict[bytes, list[str]] = field(default_factory=dict)
+    _roots: dict[bytes, list[mounts.Mount]] = field(default_factory=dict)
     _folders: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
 
     def open(self) -> None:
@@ -63,11 +64,12 @@ class Watch:
         return [fd for fd in (self.by_handle, self.by_fd) if fd >= 0]
 
     def mark_new(self) -> None:
-        """Mark the file systems that are not marked yet; folders may be called otherwise from now on."""
-        self._folders.clear()
+        """Mark the file systems that are not marked yet; where the mounts have changed, folders may be called otherwise."""
         found = mounts.mounted()
-        present = {mount.device for mount in found}
-        self._marked &= present
+        if found != self._mounts:
+            self._mounts = found
+            self._folders.clear()
+        self._marked &= {mount.device for mount in found}
         for mount in found:
             if mount.device not in self._marked:
                 self._marked.add(mount.device)
@@ -89,7 +91,7 @@ class Watch:
         """Only where a handle can be turned into a path again from here."""
         try:
             fanotify.mark(self.by_handle, mount.path, by_handle=True)
-            self._roots.setdefault(fanotify.fsid_of(mount.path), []).insert(0, mount.path)
+            self._roots.setdefault(fanotify.fsid_of(mount.path), []).insert(0, mount)
         except OSError as error:
             return error.errno not in _NO_HANDLES
         return True
@@ -148,7 +150,7 @@ class Watch:
     def _folder(self, report: Opened) -> bytes:
         for root in self._roots.get(report.fsid, ()):
             with suppress(OSError):
-                return fanotify.folder_path(root, report.handle)
+                return fanotify.folder_path(root.path, report.handle, root.prefix)
         return b""
 
 

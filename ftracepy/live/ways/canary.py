@@ -61,7 +61,7 @@ def prove(tracefs: Tracefs, candidate: Candidate) -> None:
 def seen(tracefs: Tracefs, candidate: Candidate) -> tuple[str, str]:
     """What must be seen, and what was: the canary's trace, word arrays turned into text."""
     assert candidate.proof
-    with Instance(tracefs, buffer_kb=_BUFFER_KB) as instance:
+    with Instance(tracefs, clock="local", buffer_kb=_BUFFER_KB) as instance:
         with suppress(FtracepyError):
             instance.only([threading.get_native_id()])
         for probe in candidate.probes:
