@@ -70,6 +70,35 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
+class Progress:
+    """`say`, with texts that begin with a carriage return kept on one line of the terminal, each in place of the last."""
+
+    def __init__(self) -> None:
+        self._shown = 0
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._clear()
+
+    def __call__(self, text: str) -> None:
+        if not text.startswith("\r"):
+            self._clear()
+            say(text)
+            return
+        line = f"ftracepy: {visible(text[1:])}"
+        sys.stderr.write("\r" + line.ljust(self._shown))
+        sys.stderr.flush()
+        self._shown = len(line)
+
+    def _clear(self) -> None:
+        """Blanks, not an escape sequence: every terminal knows them."""
+        if self._shown:
+            sys.stderr.write("\r" + " " * self._shown + "\r")
+            self._shown = 0
+
+
 def show(text: str) -> None:
     """One line of output that may quote the kernel or a file."""
     sys.stdout.write(visible(text) + "\n")

@@ -7,7 +7,7 @@ import sys
 import click
 
 from ftracepy.cli import complete
-from ftracepy.cli.outputs import say
+from ftracepy.cli.outputs import Progress
 from ftracepy.cli.signals import exit_code, stop_on_signals
 from ftracepy.errors import UsageFault
 
@@ -71,7 +71,7 @@ def command(
         progress=sys.stderr.isatty(),
         strict=strict,
     )
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, Progress() as say:
         code = record(request, stop, say)
     return exit_code(code, stop, live=True)
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ftracepy.cli.main import main
+from ftracepy.cli.outputs import Progress
 from ftracepy.errors import DataLost, ExitCode, FtracepyError, KernelCannot, NotPermitted, UsageFault
 from ftracepy.pipeline.requests import Common, RecordRequest, ReportRequest, Stop
 from ftracepy.tools import kit
@@ -367,3 +368,12 @@ def test_reset_says_what_it_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("ftracepy.live.reset.reset", lambda _tracefs: done)
     assert main(["reset", "--tracefs", str(tmp_path)]) == 0
     assert capsys.readouterr().out == "removed instance ftracepy_1\nput setting tracing_on back to '1'\n"
+
+
+def test_progress_stays_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress() as tell:
+        for text in ("\r1000 events", "\r5 e", "done", "\rx\x1b"):
+            tell(text)
+    assert capsys.readouterr().err == (
+        "\rftracepy: 1000 events\rftracepy: 5 e        \r" + " " * 13 + "\rftracepy: done\n\rftracepy: x\\x1b\r" + " " * 15 + "\r"
+    )
