@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ftracepy.errors import KernelCannot
+from ftracepy.errors import FtracepyError, KernelCannot
 from ftracepy.live.plan import Plan, ProbeDef, plan
 from ftracepy.live.ways import canary, libraries, path_fanotify
 from ftracepy.live.ways.candidate import Candidate
@@ -162,6 +162,20 @@ def test_trials_stop_at_the_first_that_works_and_keep_the_reasons(tmp_path: Path
         assert [error.what for error in trials.refused] == ["cannot be", "bad shows nothing"]
         verdicts.save()
     assert tried == ["bad", "good"]
+
+
+def test_a_passing_refusal_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[FtracepyError | None] = [FtracepyError("no memory", wrote="instances/x (ENOMEM)"), None]
+
+    def prove(_: Tracefs, __: Candidate) -> None:
+        if error := answers.pop(0):
+            raise error
+
+    monkeypatch.setattr(canary, "prove", prove)
+    trials, way = Trials(Tracefs(tmp_path), Verdicts(tmp_path)), Candidate("a", Way("x", "a", "none"))
+    assert trials.first(lambda: way) is None
+    assert trials.first(lambda: way) == way
+    assert trials.first(lambda: way) == way
 
 
 def test_verdicts_that_cannot_be_kept_or_read(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ftracepy.errors import FtracepyError
+from ftracepy.errors import FtracepyError, KernelCannot
 from ftracepy.live.ways import canary
 from ftracepy.live.ways.candidate import Candidate
 from ftracepy.live.ways.verdicts import Verdicts
 from ftracepy.tracefs import Tracefs
 
+_LASTING = ("EINVAL", "ENOENT", "EOPNOTSUPP", "E2BIG", "ENOSYS")
 Offer = Callable[[], "Candidate | Iterable[Candidate]"]
 
 
@@ -37,14 +38,22 @@ class Trials:
     def works(self, candidate: Candidate) -> bool:
         """Whether the way shows what it must, tried now or since boot."""
         key = f"{self.tracefs.root}/{candidate.key}"
-        what, why = self.verdicts.get(key, lambda: self._tried(candidate))
+        if not self.verdicts.knows(key):
+            try:
+                canary.prove(self.tracefs, candidate)
+            except FtracepyError as error:
+                if not _is_lasting(error):
+                    self.refused.append(error)
+                    return False
+                self.verdicts.keep(key, [error.what, error.why or error.kernel])
+            else:
+                self.verdicts.keep(key, ["", ""])
+        what, why = self.verdicts.get(key, lambda: ["", ""])
         if what:
             self.refused.append(FtracepyError(what, why=why))
         return not what
 
-    def _tried(self, candidate: Candidate) -> list[str]:
-        try:
-            canary.prove(self.tracefs, candidate)
-        except FtracepyError as error:
-            return [error.what, error.why or error.kernel]
-        return ["", ""]
+
+def _is_lasting(error: FtracepyError) -> bool:
+    """Whether the same trial would end the same way until the next boot: not so for lack of memory or rights, or a busy file."""
+    return isinstance(error, KernelCannot) or any(f"({name})" in error.wrote for name in _LASTING)

@@ -46,9 +46,16 @@ class Verdicts:
     def get(self, key: str, compute: Callable[[], Any]) -> Any:
         """The JSON value kept under `key`, computed now if there is none."""
         if key not in self._known:
-            self._known[key] = compute()
-            self._changed = True
+            self.keep(key, compute())
         return self._known[key]
+
+    def knows(self, key: str) -> bool:
+        return key in self._known
+
+    def keep(self, key: str, value: Any) -> None:
+        """Keep a JSON value under `key`."""
+        self._known[key] = value
+        self._changed = True
 
     def forget(self) -> None:
         """Try everything again."""
