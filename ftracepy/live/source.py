@@ -103,6 +103,7 @@ class LiveSource:
         self._texts = self.instance.texts(symbols=self._symbols)
         self.schema = self._texts.schema()
         self.cpus = self.instance.cpus()
+        self._online = _online_cpus()
         self._start_threads()
         self._restrict()
         self._write_header()
@@ -205,9 +206,15 @@ class LiveSource:
         for round_ in self._capture.rounds():
             if round_.last:
                 self._stats = self._read_stats()
+                self._tell_of_hotplug()
             while self._capture.faults:
                 self._notice(self._capture.faults.pop(0))
             yield round_
+
+    def _tell_of_hotplug(self) -> None:
+        """Buffers outlive their CPUs and every possible CPU is read, so coming and going loses nothing, but explains gaps."""
+        if (now := _online_cpus()) != self._online:
+            self._notice(f"CPUs online were {self._online} at the start and {now} at the end; events of both are here")
 
     def stop(self) -> None:
         """End soon; what is buffered still comes. Only a write to a pipe, so any thread or signal handler may ask."""
@@ -257,6 +264,13 @@ class LiveSource:
         self._notices.append(text)
         if self._say:
             self._say(text)
+
+
+def _online_cpus() -> str:
+    try:
+        return Path("/sys/devices/system/cpu/online").read_text().strip()
+    except OSError:
+        return "unknown"
 
 
 def default_buffer_kb() -> int:

@@ -68,7 +68,7 @@ def sabotage(monkeypatch: pytest.MonkeyPatch) -> Callable[[Saboteur], Saboteur]:
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOMEM, errno.EPERM, errno.EBUSY], ids=errno.errorcode.get)
 def test_one_change_refused(clean_kernel: Tracefs, sabotage: Callable[[Saboteur], Saboteur], error: int) -> None:
-    before = snapshot(clean_kernel.root)
+    before = snapshot(clean_kernel.root, [os.getpid()])
     changes = _count(clean_kernel, sabotage)
     assert changes > 15
     faults = []
@@ -81,7 +81,7 @@ def test_one_change_refused(clean_kernel: Tracefs, sabotage: Callable[[Saboteur]
     sabotage(Saboteur())
     assert len(faults) > 8
     assert all(lines[0].startswith("cannot ") or len(lines) > 1 for lines in faults)
-    assert difference(before, snapshot(clean_kernel.root)) == []
+    assert difference(before, snapshot(clean_kernel.root, [os.getpid()])) == []
 
 
 def _count(tracefs: Tracefs, sabotage: Callable[[Saboteur], Saboteur]) -> int:
@@ -99,7 +99,7 @@ def test_all_changes_refused_from_some_moment_on_are_undone_by_reset(
 
     monkeypatch.setattr(instances, "_RETRY_S", 0.0)
     monkeypatch.setattr(instance, "_UNDO_TRIES", 1)
-    before = snapshot(clean_kernel.root)
+    before = snapshot(clean_kernel.root, [os.getpid()])
     for number in range(0, _count(clean_kernel, sabotage), 3):
         sabotage(Saboteur(number, errno.EIO, for_good=True))
         with pytest.raises(FtracepyError):
@@ -108,4 +108,4 @@ def test_all_changes_refused_from_some_moment_on_are_undone_by_reset(
         with monkeypatch.context() as patch:
             patch.setattr(reset, "is_alive", lambda owner: owner.pid != os.getpid())
             reset.reset(clean_kernel)
-    assert difference(before, snapshot(clean_kernel.root)) == []
+    assert difference(before, snapshot(clean_kernel.root, [os.getpid()])) == []

@@ -1,16 +1,16 @@
 """Everything in a tracefs that somebody could have set, as one dict, to be compared before and after.
 
 Left out: data (trace pipes, counts, logs, names of tasks), what root itself may not read, and what belongs to
-runs of ftracepy that are alive elsewhere on this machine.
+runs of ftracepy by other processes, which come and go on a busy machine.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from ftracepy.live.owner import is_alive, myself, owner_of
+from ftracepy.live.owner import owner_of
 
 _DATA = frozenset(
     {
@@ -22,29 +22,32 @@ _DATA = frozenset(
 )  # fmt: skip
 
 
-def snapshot(root: Path) -> dict[str, str]:
-    """Path below `root` -> text of every control file; a folder's entry says that it is there."""
-    return dict(_walk(root, root))
+def snapshot(root: Path, runs_of: Collection[int] = ()) -> dict[str, str]:
+    """Path below `root` -> text of every control file; a folder's entry says that it is there.
+
+    Of ftracepy's own runs, those of the processes `runs_of` are seen.
+    """
+    return dict(_walk(root, root, frozenset(runs_of)))
 
 
-def _walk(root: Path, folder: Path) -> Iterator[tuple[str, str]]:
+def _walk(root: Path, folder: Path, runs_of: frozenset[int]) -> Iterator[tuple[str, str]]:
     for entry in sorted(os.listdir(folder)):
         path = folder / entry
-        if entry in _DATA or _is_of_another_run(entry):
+        if entry in _DATA or _is_of_another(entry, runs_of):
             continue
         if path.is_dir():
             yield str(path.relative_to(root)) + "/", ""
-            yield from _walk(root, path)
+            yield from _walk(root, path, runs_of)
         else:
-            yield str(path.relative_to(root)), _text(path)
+            yield str(path.relative_to(root)), _text(path, runs_of)
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, runs_of: frozenset[int]) -> str:
     try:
         lines = path.read_text(errors="backslashreplace").splitlines()
     except OSError as error:
         return f"({error.strerror})"
-    return "\n".join(line for line in lines if not _is_of_another_run(_group(line)))
+    return "\n".join(line for line in lines if not _is_of_another(_group(line), runs_of))
 
 
 def _group(line: str) -> str:
@@ -53,9 +56,9 @@ def _group(line: str) -> str:
     return first.partition(":")[2].partition("/")[0] if "/" in first else first.partition(":")[0]
 
 
-def _is_of_another_run(name: str) -> bool:
+def _is_of_another(name: str, runs_of: frozenset[int]) -> bool:
     owner = owner_of(name)
-    return owner is not None and owner.pid != myself().pid and is_alive(owner)
+    return owner is not None and owner.pid not in runs_of
 
 
 def difference(before: dict[str, str], after: dict[str, str]) -> list[str]:
