@@ -18,6 +18,7 @@ _INTERRUPTED = 128 + signal.SIGINT
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code (docs/exit-codes.md)."""
+    argv = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _run(argv)
         sys.stdout.flush()
@@ -29,13 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         _forget_output()
         return _PIPE_CLOSED
     except click.ClickException as fault:
-        return _failed(_usage(fault))
+        return _failed(_usage(fault, argv))
     except OSError as fault:
         return _failed(_from_system(fault))
     return code
 
 
-def _run(argv: Sequence[str] | None) -> int:
+def _run(argv: list[str]) -> int:
     """Parse and call. Click's own `main` is not used: it turns a closed pipe into exit code 1."""
     from ftracepy.cli.group import ftracepy
 
@@ -44,7 +45,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
         return shells.answer(ftracepy, instruction)
     try:
-        with ftracepy.make_context("ftracepy", list(sys.argv[1:] if argv is None else argv)) as context:
+        with ftracepy.make_context("ftracepy", argv) as context:
             code = ftracepy.invoke(context)
     except click.exceptions.Exit as end:
         return end.exit_code
@@ -62,15 +63,13 @@ def _failed(fault: FtracepyError) -> int:
     return fault.exit_code
 
 
-def _usage(fault: click.ClickException) -> FtracepyError:
-    """Click's message in our layout."""
-    context = fault.ctx if isinstance(fault, click.UsageError) else None
-    what = fault.format_message().strip().removesuffix(".")
-    first, *rest = what.splitlines() or [""]
-    if isinstance(fault, click.UsageError):
-        command = context.command_path if context else "ftracepy"
-        return UsageFault(first, why="\n".join(rest), hint=f"{command} --help")
-    return FtracepyError(first, why="\n".join(rest))
+def _usage(fault: click.ClickException, argv: Sequence[str]) -> FtracepyError:
+    """Click's message in our layout; it does not always know which command it was parsing for."""
+    first, *rest = fault.format_message().strip().removesuffix(".").splitlines() or [""]
+    if not isinstance(fault, click.UsageError):
+        return FtracepyError(first, why="\n".join(rest))
+    guess = " ".join(["ftracepy", *(word for word in argv[:1] if not word.startswith("-"))])
+    return UsageFault(first, why="\n".join(rest), hint=f"{fault.ctx.command_path if fault.ctx else guess} --help")
 
 
 def _from_system(fault: OSError) -> FtracepyError:

@@ -152,6 +152,7 @@ def test_report_asks_for_all_of_it(asked: Asked) -> None:
         (["opnsnoop"], "no command or tool 'opnsnoop'\n  try     ftracepy opensnoop"),
         (["xyzzy"], "try     ftracepy --help"),
         (["opensnoop", "--fromat", "json"], "Did you mean '--format'?\n  try     ftracepy opensnoop --help"),
+        (["syscount", "--limit"], "try     ftracepy syscount --help"),
         (["opensnoop", "--pid", "x"], "--pid: 'x' is not a whole number"),
         (["opensnoop", "--comm", "("], "'(' is not a regular expression"),
         (["opensnoop", "--replay", "f", "--", "ls"], "a recording is shown without running a command"),
