@@ -45,9 +45,8 @@ def open_live(
     Raises FtracepyError for what the kernel cannot, does not allow, or for a command that cannot be run.
     """
     child = undo.enter_context(Child(setting.command)) if setting.command else None
-    scope = Scope(pid=child.pid) if child and setting.only_command else setting.scope
-    chosen = plan(wishes, where, scope=scope)
-    if child and setting.only_command:
+    chosen = plan(wishes, where, scope=setting.scope)
+    if child and setting.only_command:  # with all that it starts, which no Scope says
         chosen = replace(chosen, pids=(child.pid,), follow_forks=True)
     source = undo.enter_context(
         live.open(
