@@ -356,6 +356,9 @@ def _stack(run: Run, one: Instruction) -> None:
 
 def _raw_field(run: Run, one: Instruction) -> None:
     data = run.pop_bytes()
+    if one.b == 2:
+        run.out += bytes(byte if 32 <= byte < 127 else ord(".") for byte in data)
+        return
     text = data.partition(b"\0")[0]
     if one.b and all(32 <= byte < 127 or 9 <= byte <= 13 for byte in text):
         run.out += text

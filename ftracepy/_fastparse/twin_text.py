@@ -79,8 +79,14 @@ class TextMachine:
                 return bytes(out), at, event.id
             while pending and pending[0][0] <= at:
                 out += self._loss(*pending.pop(0)[1:])
-            out += self._head(event) + (self.text(event.id, event.raw) or b"") + b"\n"
+            out += self._line(event)
         return bytes(out), stop, -1
+
+    def _line(self, event: TextRecord) -> bytes:
+        """The kernel ends every event's line, also where the print fmt ends it already; its own events end theirs."""
+        name, program = self._programs[event.id]
+        text = self._head(event) + Run(self, event.raw, program).go()
+        return text if text.endswith(b"\n") and not (self.kernel and name) else text + b"\n"
 
     def _loss(self, cpu: int, count: int) -> bytes:
         if self.kernel:

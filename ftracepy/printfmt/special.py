@@ -7,7 +7,9 @@ import re
 from ftracepy.printfmt.conversions import Spec
 from ftracepy.printfmt.emit import Emitter
 from ftracepy.printfmt.fallback import reference
+from ftracepy.printfmt.nodes import PrintFmt
 from ftracepy.printfmt.numbers import load
+from ftracepy.printfmt.parser import parse
 from ftracepy.printfmt.program import ALT, REL, Instruction, Op, Pool
 from ftracepy.printfmt.target import Target
 from ftracepy.printfmt.texts import Code
@@ -24,7 +26,11 @@ def special(format: EventFormat, target: Target, emitter: Emitter, pool: Pool) -
     if not target.exact:
         return None
     if format.system == "syscalls" and format.name.startswith(("sys_enter_", "sys_exit_")):
+        if format.name in {"sys_enter_open", "sys_enter_openat"} and "__print_flags(REC->flags" in format.print_fmt:
+            return _open(format, emitter, pool)
         return _syscall(format, target, pool)
+    if format.system == "synthetic":
+        return emitter.compile(parse(format.print_fmt.replace(", ", " ", format.print_fmt.partition('",')[0].count(", "))))
     if format.field("__probe_ip") or format.field("__probe_func"):
         return _probe(format, target, emitter, pool)
     return None
@@ -72,18 +78,34 @@ def _syscall(format: EventFormat, target: Target, pool: Pool) -> Code:
         code += pool.text(f"{', ' if number else ''}{field.name}: ".encode())
         code += _argument(field, conv)
         if value := format.field(f"__{field.name}_val"):
-            code += _user_value(value, pool)
+            code += _user_value(value, format.print_fmt, pool)
     return [*code, *pool.text(b")")]
+
+
+def _open(format: EventFormat, emitter: Emitter, pool: Pool) -> Code:
+    """open and openat of 7.x: numbers in decimal, flags by name, a mode only where a file may be made (O_CREAT, O_TMPFILE)."""
+    whole = parse(format.print_fmt)
+    template, _, mode = whole.template.replace(b"0x%08lx", b"%lu").partition(b", mode: ")
+    makes = parse('"%d", REC->flags & 0x410040').args[0]
+    with_mode = PrintFmt(template + b", mode: " + mode, whole.args)
+    both = (emitter.compile(with_mode), emitter.compile(PrintFmt(template, whole.args[:-1])))
+    name = pool.text(f"sys_{format.name.removeprefix('sys_enter_')}(".encode())
+    return [*name, *emitter.texts.choice(emitter.numbers.compile(makes), *both), *pool.text(b")")]
 
 
 def _argument(field: Field, conv: int) -> Code:
     return [Instruction(Op.FIELD_NUMBER, field.size, a=field.offset, b=conv)]
 
 
-def _user_value(value: Field, pool: Pool) -> Code:
+def _user_value(value: Field, print_fmt: str, pool: Pool) -> Code:
+    """What a new kernel copied from user space: text, or bytes in hex and as far as they can be shown."""
     if value.kind not in {FieldKind.DATA_LOC, FieldKind.REL_LOC}:
         return []
-    return [*pool.text(b" "), Instruction(Op.QUOTED_LOC, flags=_rel(value), a=value.offset)]
+    if f"__get_str({value.name})" in print_fmt:
+        return [*pool.text(b' "'), Instruction(Op.STRING_LOC, flags=_rel(value), a=value.offset), *pool.text(b'"')]
+    hexa = [*reference(value), Instruction(Op.HEX, b=ord(":"))]
+    shown = [*reference(value), Instruction(Op.RAW_FIELD, b=2)]
+    return [*pool.text(b" ("), *hexa, *pool.text(b') "'), *shown, *pool.text(b'"')]
 
 
 def _rel(field: Field) -> int:

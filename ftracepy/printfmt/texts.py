@@ -33,7 +33,7 @@ class Texts:
             case Field(name):
                 return self._field(self._numbers.field(name))
             case Ternary(condition, yes, no):
-                return self._choice(self._numbers.compile(condition), self.compile(yes), self.compile(no))
+                return self.choice(self._numbers.compile(condition), self.compile(yes), self.compile(no))
             case Cast(type_, inner) if type_.endswith("*") or "char" in type_:
                 return self.compile(inner)
             case Unary("&", Index(Field(name), Num(0))):
@@ -46,7 +46,8 @@ class Texts:
                 return [*self._numbers.compile(node).code, Instruction(Op.STRING_POINTER)]
         raise PrintFmtFault(f"{type(node).__name__} is no text")
 
-    def _choice(self, condition: Expr, yes: Code, no: Code) -> Code:
+    def choice(self, condition: Expr, yes: Code, no: Code) -> Code:
+        """Instructions that do `yes` or `no`."""
         if condition.constant is not None:
             return yes if condition.constant else no
         return [

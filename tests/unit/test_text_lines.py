@@ -75,7 +75,7 @@ def test_as_trace_cmd(implementation: str) -> None:
 
 def test_as_later_versions_of_trace_cmd(implementation: str) -> None:
     later = lines(implementation, ticking(), "trace-cmd", flags=True)
-    assert [line[29:50] for line in later[1:4]] == [" .....     5.000000:", " dNh12     5.000001:", " dNHff     5.000002:"]
+    assert [line[28:48] for line in later[1:4]] == [" .....     5.000000:", " dNh12     5.000001:", " dNHff     5.000002:"]
 
 
 def test_nanoseconds_and_clocks_that_are_no_time(implementation: str) -> None:

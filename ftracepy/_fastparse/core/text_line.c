@@ -167,7 +167,9 @@ fp_text_line(fp_text_machine *machine, const fp_program *program, const fp_recor
 {
     fp_text_head(machine, program, record, out);
     fp_text_run(machine, program, record, out);
-    if (!out->failed && out->used && out->data[out->used - 1] != '\n')
+    /* The kernel ends every event's line, also where the print fmt ends it already; its own events end theirs. */
+    bool ends = machine->settings.kernel && program->name_length;
+    if (!out->failed && out->used && (ends || out->data[out->used - 1] != '\n'))
         fp_out_byte(out, '\n');
 }
 

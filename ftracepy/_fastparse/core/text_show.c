@@ -172,6 +172,11 @@ show_raw_field(fp_text_run_state *run, const fp_instruction *one, fp_reference f
 {
     const uint8_t *data = run->record->data + from.at;
     bool printable = one->b;
+    if (one->b == 2) {
+        for (uint64_t at = 0; at < from.length; at++)
+            fp_out_byte(run->out, data[at] >= 32 && data[at] < 127 ? data[at] : '.');
+        return;
+    }
     for (uint64_t at = 0; printable && at < from.length && data[at]; at++)
         printable = (data[at] >= 32 && data[at] < 127) || (data[at] >= 9 && data[at] <= 13);
     if (printable) {

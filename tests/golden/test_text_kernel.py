@@ -1,0 +1,90 @@
+"""Real ring buffers as text: ours in the kernel's style against what the kernel itself printed of the same buffer.
+
+Pointers are hashed in the kernel's text (option hash-ptr) and therefore left out of the comparison; which page a
+number stands for is known of kernels that KASLR did not move only.
+"""
+
+from __future__ import annotations
+
+import re
+import tarfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from ftracepy.batch import decoder_for
+from ftracepy.schema import Schema, TimeScale, parse_cmdlines, parse_event_format, parse_header_page
+from ftracepy.text import Formatter
+from tests.support.corpus import ROOT, raw_names
+
+# The graph tracer prints a listing of its own; splice leaves the tail in the kernel; a page was read before the text.
+_OTHER_EVENTS = re.compile("fgraph|splice|drop_over_mid|empty|mmap")
+_CANNOT_KNOW = {
+    "eprobe": "an event probe's format does not tell which event it hangs on",
+    "k5.10rt": "PREEMPT_RT 5.10 has two columns more",
+    "mod_printk": "kallsyms was read after the module had gone",
+}
+_POINTER = re.compile(rb"\b[0-9a-f]{8}(?:[0-9a-f]{8})?\b")
+_EVENT = re.compile(rb"\] \S+ +[0-9.]+: (?P<name>[\w<]+)")
+_LEAST_EQUAL = 0.90  # of all lines; what differs is fields in place of what only that kernel could evaluate
+_SCORE: Counter[str] = Counter()
+
+pytestmark = pytest.mark.skipif(not raw_names(), reason=f"no ring buffers under {ROOT} (FTRACEPY_CORPUS)")
+
+
+def files(name: str) -> dict[str, bytes]:
+    with tarfile.open(Path(ROOT, "raw", f"{name}.tar.xz")) as archive:
+        opened = ((one.name.partition("/")[2], archive.extractfile(one)) for one in archive if one.isfile())
+        return {path: file.read() for path, file in opened if file}
+
+
+def schema_of(found: dict[str, bytes], name: str) -> Schema:
+    def text(path: str) -> str:
+        return found.get(path, b"").decode("utf-8", "surrogateescape")
+
+    subbuf = text("buffer_subbuf_size_kb").strip()
+    page_bytes = int(subbuf) * 1024 if subbuf else None
+    page = parse_header_page(text("header_page.inst") or text("header_page"), big_endian="s390x" in name, page_bytes=page_bytes)
+    schema = Schema(page=page, kallsyms=text("kallsyms.excerpt"), printk_formats=text("printk_formats"), uname=text("uname"))
+    formats = (path for path in found if path.startswith("formats/") and path.endswith("/format"))
+    schema.add(parse_event_format(text(path), path.split("/")[1], page.long_bytes) for path in formats)
+    schema.cmdlines = parse_cmdlines(text("saved_cmdlines"))
+    schema.time = TimeScale(is_ns=not re.search(r"\[(?:counter|uptime|x86-tsc)\]", text("trace_clock")))
+    return schema
+
+
+def comparable(text: bytes) -> list[bytes]:
+    lines = [line for line in text.rstrip(b"\n").split(b"\n") if not line.startswith((b"CPU:", b"##### CPU"))]
+    first = next((at for at, line in enumerate(lines) if not line.startswith(b"#")), len(lines))
+    return [_POINTER.sub(b"PTR", line) for line in lines[first:]]
+
+
+@pytest.mark.parametrize("name", [one for one in raw_names() if not _OTHER_EVENTS.search(one)])
+def test_as_the_kernel_printed_it(name: str) -> None:
+    if why := next((why for mark, why in _CANNOT_KNOW.items() if mark in name), ""):
+        pytest.skip(why)
+    found = files(name)
+    schema = schema_of(found, name)
+    data = {int(at[1]): pages for path, pages in found.items() if (at := re.fullmatch(r"cpu(\d+)\.raw", path))}
+    decoder = decoder_for(schema, sorted(data))
+    for cpu, pages in data.items():
+        decoder.feed(cpu, pages)
+    mine, kernel = comparable(Formatter(schema).lines(decoder.batch(max_events=1 << 20))), comparable(found["trace.txt"])
+    assert len(mine) == len(kernel)
+    for line, want in zip(mine, kernel, strict=True):
+        _SCORE["lines"] += 1
+        _SCORE["equal"] += line == want
+        if line != want:
+            match = _EVENT.search(want)
+            _SCORE[f"differ: {match['name'].decode() if match else name}"] += 1
+
+
+def test_score(capsys: pytest.CaptureFixture[str]) -> None:
+    if not _SCORE:
+        pytest.skip("no ring buffer was compared in this run")
+    share = _SCORE["equal"] / _SCORE["lines"]
+    with capsys.disabled():
+        print(f"\nkernel style: {_SCORE['equal']} of {_SCORE['lines']} lines equal ({share:.3%})")
+        print(", ".join(f"{what} {count}" for what, count in _SCORE.most_common(40) if what.startswith("differ")))
+    assert share >= _LEAST_EQUAL
