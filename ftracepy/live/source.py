@@ -34,7 +34,7 @@ _TASK_EVENTS = frozenset({"sched_process_fork", "sched_process_exec", "sched_pro
 
 
 def open(
-    plan: Plan,
+    plan: Plan | Callable[[], Plan],
     *,
     tracefs: Tracefs,
     clock: str = "mono",
@@ -44,8 +44,9 @@ def open(
     symbols: bool | None = False,
     say: Callable[[str], None] | None = None,
 ) -> LiveSource:
-    """A live source for `plan`; nothing is done to the kernel before it is entered.
+    """A live source for `plan`, or for the plan that it returns when it is called while the kernel makes the instance.
 
+    Nothing is done to the kernel before the source is entered.
     `buffer_kb` is for each CPU (default: 8 MB, less where memory is short); `header` is added to the HEADER
     fact; `facts` False leaves HEADER and task snapshot out; `symbols` says whether the texts hold kallsyms
     (None: where an event prints addresses by name); `say` hears notices as they come.
@@ -55,14 +56,15 @@ def open(
 
 
 class LiveSource:
-    """Fulfils source.Source. `schema` and `cpus` are there once it is entered."""
+    """Fulfils source.Source. `plan`, `schema` and `cpus` are there once it is entered."""
 
+    plan: Plan
     schema: Schema
     cpus: list[int]
 
     def __init__(
         self,
-        plan: Plan,
+        plan: Plan | Callable[[], Plan],
         tracefs: Tracefs,
         clock: str,
         buffer_kb: int | None,
@@ -71,7 +73,7 @@ class LiveSource:
         symbols: bool | None,
         say: Callable[[str], None] | None,
     ) -> None:
-        self.plan = plan
+        self._given = plan
         self.instance = Instance(tracefs, clock=clock, buffer_kb=buffer_kb or default_buffer_kb())
         self.marks_written = 0
         self._ask_read = self._ask_write = -1
@@ -85,7 +87,8 @@ class LiveSource:
 
     def __enter__(self) -> LiveSource:
         with self._stack:
-            self._stack.enter_context(self.instance)
+            with _Meanwhile(lambda: self._stack.enter_context(self.instance)):
+                self.plan = self._given if isinstance(self._given, Plan) else self._given()
             self._begin()
             self._stack = self._stack.pop_all()
         return self
@@ -271,6 +274,36 @@ def _online_cpus() -> str:
         return Path("/sys/devices/system/cpu/online").read_text().strip()
     except OSError:
         return "unknown"
+
+
+class _Meanwhile:
+    """Does `work` in a thread while its block runs; leaving the block waits for it, and raises what it raised.
+
+    Making an instance takes tens of milliseconds, nearly all of them the kernel's waiting (RCU grace periods).
+    """
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self._work = work
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="meanwhile")
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:
+            self._error = error
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
+        try:
+            self._thread.join()
+        except KeyboardInterrupt:
+            self._thread.join()  # what it made must be known to whoever undoes it
+            raise
+        if self._error and kind is None:
+            raise self._error
 
 
 def default_buffer_kb() -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ftracepy import live, tracefs
-from ftracepy.live.plan import Scope, plan
+from ftracepy.live.plan import Plan, Scope, plan
 from ftracepy.pipeline.children import Child
 
 if TYPE_CHECKING:
@@ -45,9 +45,13 @@ def open_live(
     Raises FtracepyError for what the kernel cannot, does not allow, or for a command that cannot be run.
     """
     child = undo.enter_context(Child(setting.command)) if setting.command else None
-    chosen = plan(wishes, where, scope=setting.scope)
-    if child and setting.only_command:  # with all that it starts, which no Scope says
-        chosen = replace(chosen, pids=(child.pid,), follow_forks=True)
+
+    def chosen() -> Plan:
+        all_ = plan(wishes, where, scope=setting.scope)
+        if child and setting.only_command:  # with all that it starts, which no Scope says
+            return replace(all_, pids=(child.pid,), follow_forks=True)
+        return all_
+
     source = undo.enter_context(
         live.open(
             chosen,

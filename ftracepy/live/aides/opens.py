@@ -1,6 +1,6 @@
 """The aide that tells paths of opened files: a thread that turns fanotify's reports into PATH facts.
 
-CAUGHT_UP is written when both queues were found empty, with the time taken before looking: every 20 ms at most
+CAUGHT_UP is written when both queues were found empty, with the time taken before looking: every 5 ms at most
 while files are opened, and every 100 ms anyway, for an open that fanotify does not report (a device on an unwatched file
 system, O_PATH) has nobody else to end the wait for its path.
 """
@@ -18,7 +18,7 @@ from ftracepy.live.plan import EVERYBODY, Mark, Scope
 from ftracepy.sidefacts import Kind, SideFact
 
 NAME = "opens"
-_BUSY_NS, _IDLE_MS = 20_000_000, 100
+_BUSY_MS, _IDLE_MS = 5, 100
 _REMARK_NS = 5_000_000_000  # other mount namespaces cannot be polled
 _WAIT_S = 2.0
 _MAX_KNOWN = 1 << 14
@@ -90,12 +90,12 @@ class OpensAide:
             stopping, asked = self._stopping, self._asked
             before = time.monotonic_ns()
             busy = self._report(self._watch.read())
-            if stopping or asked > self._done or before - told >= (_BUSY_NS if busy else _IDLE_MS * 1_000_000):
+            if stopping or asked > self._done or before - told >= (_BUSY_MS if busy else _IDLE_MS) * 1_000_000:
                 self._tell_caught_up(before, asked)
                 told = before
             if stopping:
                 return
-            ready = {fd for fd, _ in poll.poll(_IDLE_MS // 5 if busy else _IDLE_MS)}
+            ready = {fd for fd, _ in poll.poll(_BUSY_MS if busy else _IDLE_MS)}
             if self._wake_read in ready:
                 os.read(self._wake_read, 4096)
             if self._mountinfo in ready or before - remarked >= _REMARK_NS:
