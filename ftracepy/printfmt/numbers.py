@@ -151,6 +151,13 @@ class Numbers:
             return value
         return Expr((*value.code, Instruction(Op.TO, value.type.size, SIGNED if value.type.signed else 0)), value.type)
 
+    def is_unknown_page(self, node: Node) -> bool:
+        """Whether `node` is the address of a page's struct on a kernel that does not tell where those are."""
+        match node:
+            case Binary("+", Cast("struct page *", Name()), _):
+                return self._exact and self._page_array is None
+        return False
+
     def _page(self, node: Node) -> Expr:
         """The address of page number `node`."""
         if self._page_array is None:
@@ -161,7 +168,7 @@ class Numbers:
 
     def _binary(self, node: Binary) -> Expr:
         match node:
-            case Binary("+", Cast("struct page *", Name("vmemmap_base")), number) if self._exact:
+            case Binary("+", Cast("struct page *", Name()), number) if self._exact:
                 return self._page(number)
         op = _OPS[node.op]
         left, right = self._promoted(self.compile(node.left)), self._promoted(self.compile(node.right))

@@ -9,7 +9,7 @@ from typing import Literal
 from ftracepy.schema import Schema
 
 Style = Literal["kernel", "trace-cmd"]
-_RELEASE = re.compile(r"\b(\d+)\.(\d+)[.\w+-]*")
+_RELEASE = re.compile(r"^Linux (?:\S+ )??(\d+)\.(\d+)")  # with the machine's name in front or without
 _NEWEST = (99, 0)
 
 
@@ -29,7 +29,7 @@ class Target:
 
 def target_of(schema: Schema, style: Style) -> Target:
     """What `schema` says of its kernel; a kernel that is not named is taken for a new one."""
-    match = _RELEASE.search(schema.uname)
+    match = _RELEASE.match(schema.uname)
     release = (int(match[1]), int(match[2])) if match else _NEWEST
     return Target(style, schema.page.long_bytes, release, schema.page.big_endian, _page_array(schema.kallsyms))
 

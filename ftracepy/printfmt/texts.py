@@ -13,6 +13,7 @@ Code = list[Instruction]
 _SEPARATORS = {"": ord(" "), "C": ord(":"), "D": ord("-"), "N": 0}
 _UUID = {"": 0, "b": 0, "B": 2, "l": 1, "L": 3}
 _SOCKADDR_PARTS = (("p", 1), ("c", 2), ("f", 4), ("s", 8))
+_NO_POINTER = b"(____ptrval____)"  # the kernel's own words for a pointer whose value it cannot show
 UNKNOWN = -1
 
 
@@ -173,6 +174,11 @@ class Texts:
         """Instructions that print %p<suffix> of `node`; `star` pushes the argument of %*ph and %*pb."""
         kind, rest = suffix[:1], suffix[1:]
         match kind:
+            case "" if self._numbers.is_unknown_page(node):
+                return self._pool.text(_NO_POINTER)
+            case "" if isinstance(node, Ternary) and self._numbers.is_unknown_page(node.yes):
+                yes, no = self.pointer("", node.yes, 0, []), self.pointer("", node.no, 0, [])
+                return self.choice(self._numbers.compile(node.condition), yes, no)
             case "" | "K" | "x" | "X":
                 return [*self._numbers.compile(node).code, Instruction(Op.POINTER, self._numbers.long_bytes, self._alt)]
             case "S" | "F" | "B":

@@ -1,0 +1,123 @@
+"""Text of this kernel's own events, line by line: against the instance's `trace` file and against `trace-cmd report -N`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ftracepy.batch import Batch, decoder_for
+from ftracepy.live.instance import Instance
+from ftracepy.live.plan import ProbeDef
+from ftracepy.probes import Tracepoint
+from ftracepy.recording import Writer
+from ftracepy.schema import Schema
+from ftracepy.schematexts import SchemaTexts
+from ftracepy.source import Pages
+from ftracepy.text import Formatter
+from ftracepy.tracefs import Tracefs
+
+SYSTEMS = ("syscalls", "raw_syscalls", "sched", "task", "signal", "timer", "irq", "irq_vectors", "block", "net", "sock", "tcp",
+           "skb", "power", "workqueue", "ipi", "tlb", "mmap", "kmem")  # fmt: skip
+# `jiffies` and HZ are the kernel's own; trace-cmd's table of timer flags is misread (see tests/golden/differences.toml).
+_ONLY_THE_KERNEL = re.compile(rb"writeback_single_inode|jbd2_run_stats|jbd2_checkpoint_stats")
+_TRACE_CMD_WRONG = re.compile(rb"timer_start: .*flags=")
+
+
+def work() -> None:
+    """A little of everything that the systems above trace."""
+    subprocess.run(["sh", "-c", "ls / > /dev/null; kill -0 $$; exit 3"], check=False)
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        peer, _ = server.accept()
+        client.sendall(b"x")
+        peer.recv(1)
+        peer.close()
+
+
+def recorded(tracefs: Tracefs) -> tuple[bytes, SchemaTexts, dict[int, bytes]]:
+    """The kernel's text, the texts to read the pages with, and the pages."""
+    with Instance(tracefs, buffer_kb=16384) as instance:
+        (instance.path / "options/hash-ptr").write_text("0")
+        for system in SYSTEMS:
+            if (folder := instance.path / "events" / system).exists():
+                for event in folder.glob("*/format"):
+                    instance.expect(Tracepoint(system, event.parent.name))
+                (folder / "enable").write_text("1")
+        work()
+        os.write(marker := os.open(instance.path / "trace_marker", os.O_WRONLY), b"two\nlines\n")
+        os.close(marker)
+        instance.stop_recording()
+        text = (instance.path / "trace").read_bytes()
+        texts = instance.texts(symbols=True)
+        return text, texts, {cpu: drained(instance.path, cpu) for cpu in instance.cpus()}
+
+
+def drained(path: Path, cpu: int) -> bytes:
+    """Every sub-buffer of one CPU."""
+    fd = os.open(path / f"per_cpu/cpu{cpu}/trace_pipe_raw", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        pieces = []
+        while piece := read(fd):
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(fd)
+
+
+def read(fd: int) -> bytes:
+    try:
+        return os.read(fd, 4096)
+    except BlockingIOError:
+        return b""
+
+
+def batch_of(schema: Schema, data: dict[int, bytes]) -> Batch:
+    decoder = decoder_for(schema, sorted(data))
+    for cpu, pages in data.items():
+        decoder.feed(cpu, pages)
+    return decoder.batch(max_events=1 << 22)
+
+
+def test_lines_are_the_kernels_and_trace_cmds(clean_kernel: Tracefs, tmp_path: Path) -> None:
+    text, texts, data = recorded(clean_kernel)
+    schema = texts.schema()
+    batch = batch_of(schema, data)
+    assert len(batch) > 1000
+    mine = Formatter(schema).lines(batch).splitlines()
+    kernel = [line for line in text.splitlines() if not line.startswith((b"#", b"CPU:"))]
+    differ = [(a, b) for a, b in zip(mine, kernel, strict=True) if a != b and not _ONLY_THE_KERNEL.search(b)]
+    assert not differ, f"{len(differ)} of {len(kernel)}; first: {differ[0]}"
+    if shutil.which("trace-cmd") is None:
+        pytest.skip("the kernel's text is equal; no trace-cmd here for the other half")
+    compare_with_trace_cmd(schema, texts, data, batch, tmp_path / "x.dat")
+
+
+def compare_with_trace_cmd(schema: Schema, texts: SchemaTexts, data: dict[int, bytes], batch: Batch, path: Path) -> None:
+    with Writer(path, texts, sorted(data)) as writer:
+        for cpu, pages in data.items():
+            writer.write(Pages(cpu, pages))
+    run = subprocess.run(["trace-cmd", "report", "-N", "-i", str(path)], capture_output=True, check=True)
+    theirs = [line for line in run.stdout.splitlines() if not line.startswith(b"cpus=")]
+    mine = Formatter(schema, "trace-cmd").lines(batch).splitlines()
+    differ = [(a, b) for a, b in zip(mine, theirs, strict=True) if a != b and not _TRACE_CMD_WRONG.search(b)]
+    assert not differ, f"{len(differ)} of {len(theirs)}; first: {differ[0]}"
+
+
+def test_probes_and_user_stacks(clean_kernel: Tracefs) -> None:
+    with Instance(clean_kernel) as instance:
+        (instance.path / "options/userstacktrace").write_text("1")
+        instance.add_probe(ProbeDef("p", "here", f"{shutil.which('true')}:0x2000", ("a=%di:u64", "b=%si:x32")))
+        instance.enable(Tracepoint("sched", "sched_process_exec"))
+        subprocess.run(["true"], check=True)
+        instance.stop_recording()
+        text = (instance.path / "trace").read_bytes()
+        schema = instance.texts(symbols=True).schema()
+        data = {cpu: drained(instance.path, cpu) for cpu in instance.cpus()}
+    kernel = [line for line in text.splitlines() if not line.startswith(b"#")]
+    assert Formatter(schema).lines(batch_of(schema, data)).splitlines() == kernel
+    assert kernel
