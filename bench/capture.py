@@ -12,6 +12,14 @@ from pathlib import Path
 from bench.decode import FTRACEPY
 from bench.timing import Result, Run, Spread, run
 
+_INSTANCE = Path("/sys/kernel/tracing/instances/bench_peer")
+_REFUSED = (
+    "set_ftrace_filter",
+    "set_ftrace_notrace",
+    "set_ftrace_pid",
+    "set_ftrace_notrace_pid",
+    "/proc/sys/kernel/ftrace_enabled",
+)
 _EVENTS = ["raw_syscalls:sys_enter", "raw_syscalls:sys_exit"]
 
 
@@ -47,16 +55,25 @@ def _peer(folder: Path, work: list[str]) -> Capture:
     path = folder / "peer.dat"
     events = [word for event in _EVENTS for word in ("-e", event)]
     command = ["trace-cmd", "record", "--compression", "none", "-b", "8192", *events, "-o", str(path), *work]
-    return _capture(folder, ["unshare", "-m", "sh", "-c", _shielded(folder, command)], path)
+    _INSTANCE.mkdir()
+    try:
+        return _capture(folder, ["unshare", "-m", "sh", "-c", _shielded(folder, command)], path)
+    finally:
+        _INSTANCE.rmdir()
 
 
 def _shielded(folder: Path, command: list[str]) -> str:
-    """Some kernels refuse writes that trace-cmd insists on: plain files bound over them, in its own mount namespace."""
+    """trace-cmd in a mount namespace where an instance stands for the top-level buffer, which is not ours to use.
+
+    Some kernels refuse writes that trace-cmd insists on: plain files are bound over those.
+    """
     plain = folder / "plain"
     plain.write_text("")
-    files = ["/sys/kernel/tracing/set_ftrace_pid", "/proc/sys/kernel/ftrace_enabled", "/sys/kernel/tracing/set_ftrace_filter"]
-    binds = "; ".join(f"mount --bind {plain} {file} 2>/dev/null" for file in files)
-    return f"{binds}; exec {' '.join(command)}"
+    top = _INSTANCE.parents[1]
+    shared = [one.name for one in sorted(_INSTANCE.iterdir()) if (top / one.name).exists() and one.name not in _REFUSED]
+    binds = [f"mount --bind {_INSTANCE / name} {top / name}" for name in shared]
+    binds += [f"mount --bind {plain} {top / name} 2>/dev/null || true" for name in _REFUSED]
+    return f"set -e; {'; '.join(binds)}; exec {' '.join(command)}"
 
 
 def _capture(folder: Path, command: list[str], path: Path) -> Capture:

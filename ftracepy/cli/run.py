@@ -20,8 +20,6 @@ def run_tool(
         raise UsageFault("a recording is shown without running a command", hint="leave out --replay, or what follows --")
     common = Common(
         replay=replay,
-        duration_s=options.duration,
-        limit=options.limit,
         strict=strict,
         tracefs_root=tracefs,
         buffer_kb=buffer_kb,

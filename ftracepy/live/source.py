@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 import threading
 import time
@@ -42,6 +43,7 @@ def open(
     header: Mapping[str, object] | None = None,
     facts: bool = True,
     symbols: bool | None = False,
+    duration_s: float | None = None,
     say: Callable[[str], None] | None = None,
 ) -> LiveSource:
     """A live source for `plan`, or for the plan that it returns when it is called while the kernel makes the instance.
@@ -49,10 +51,10 @@ def open(
     Nothing is done to the kernel before the source is entered.
     `buffer_kb` is for each CPU (default: 8 MB, less where memory is short); `header` is added to the HEADER
     fact; `facts` False leaves HEADER and task snapshot out; `symbols` says whether the texts hold kallsyms
-    (None: where an event prints addresses by name); `say` hears notices as they come.
+    (None: where an event prints addresses by name); `duration_s` ends it by itself; `say` hears notices as they come.
     Entering raises FtracepyError kinds.
     """
-    return LiveSource(plan, tracefs, clock, buffer_kb, dict(header or {}), facts, symbols, say)
+    return LiveSource(plan, tracefs, clock, buffer_kb, dict(header or {}), facts, symbols, duration_s, say)
 
 
 class LiveSource:
@@ -71,6 +73,7 @@ class LiveSource:
         header: dict[str, object],
         facts: bool,
         symbols: bool | None,
+        duration_s: float | None,
         say: Callable[[str], None] | None,
     ) -> None:
         self._given = plan
@@ -79,6 +82,8 @@ class LiveSource:
         self._ask_read = self._ask_write = -1
         self._asked = False
         self._header, self._facts, self._symbols, self._say = header, facts, symbols, say
+        self._duration_s = duration_s
+        self._started = threading.Event()
         self._notices: list[str] = []
         self._stats: list[CpuStats] | None = None
         self._early: list[SideFact] | None = []
@@ -111,6 +116,7 @@ class LiveSource:
         self._restrict()
         self._write_header()
         self._enable()
+        self._started.set()
 
     def _own_events(self) -> list[Tracepoint]:
         return [Tracepoint(self.instance.group, name) for name in dict.fromkeys(probe.event for probe in self.plan.probes)]
@@ -154,7 +160,7 @@ class LiveSource:
             "tool": "",
             "ways": [asdict(way) for way in self.plan.ways],
             "uname": f"{name.sysname} {name.release} {name.machine}",
-            "argv": sys.argv,
+            "argv": [os.path.basename(sys.argv[0]), *sys.argv[1:]],
             "own": sorted(int(tid) for tid in os.listdir("/proc/self/task")),
             "epoch_ns": time.time_ns() - now,
             "clock": self.instance.clock,
@@ -226,7 +232,9 @@ class LiveSource:
             os.write(self._ask_write, b"x")
 
     def _close_when_asked(self) -> None:
-        os.read(self._ask_read, 1)
+        if self._duration_s is not None:
+            self._started.wait()
+        select.select([self._ask_read], [], [], self._duration_s)
         for aide in self.plan.aides:
             self._try(aide.stop)
         self._capture.finish(bounded=not self._try(self.instance.stop_recording))
@@ -240,6 +248,7 @@ class LiveSource:
         return True
 
     def _end_closer(self) -> None:
+        self._started.set()
         self.stop()
         self._closer.join()
         fds = (self._ask_read, self._ask_write)

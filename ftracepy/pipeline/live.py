@@ -29,6 +29,7 @@ class Setting:
     symbols: bool | None = False
     command: tuple[str, ...] = ()
     only_command: bool = False
+    duration_s: float | None = None
     facts: bool = True
 
 
@@ -61,6 +62,7 @@ def open_live(
             header=setting.header,
             facts=setting.facts,
             symbols=setting.symbols,
+            duration_s=setting.duration_s,
             say=say,
         )
     )

@@ -32,8 +32,6 @@ def record(request: RecordRequest, stop: Stop, say: Callable[[str], None]) -> Ex
         where = find(request.tracefs_root, say)
         wishes = list(_wishes(request, where))
         source = open_live(where, wishes, _setting(request), stop, say, undo)
-        if request.duration_s is not None:
-            undo.callback(stop.after(request.duration_s).cancel)
         writer = Writer(request.output, source.texts(), source.cpus, compression=request.compression)
         undo.enter_context(writer)
         progress = _Progress(source, writer, say if request.progress else None)
@@ -54,6 +52,7 @@ def _setting(request: RecordRequest) -> Setting:
         symbols=None,
         command=request.command,
         only_command=request.only_command,
+        duration_s=request.duration_s,
         facts=bool(request.tools),
     )
 

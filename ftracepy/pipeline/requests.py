@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,15 +9,9 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What every tool understands, beside its own options.
-
-    `duration_s` counts wall time when live and trace time on a recording; `limit` is a number of rows;
-    `command` runs while the tool watches, and its end ends the run.
-    """
+    """What every tool understands, beside its own options. `command` runs while the tool watches; its end ends the run."""
 
     replay: str | None = None
-    duration_s: float | None = None
-    limit: int | None = None
     strict: bool = False
     tracefs_root: str | None = None
     buffer_kb: int | None = None
@@ -62,7 +55,7 @@ class ReportRequest:
 
 @dataclass(slots=True)
 class Stop:
-    """Asks a run to end: set by signals, by --duration and by the end of a command. Safe in a signal handler.
+    """Asks a run to end: set by signals and by the end of a command. Safe in a signal handler.
 
     `signum` is the first signal that asked (0: none did).
     """
@@ -83,10 +76,3 @@ class Stop:
         self._actions.append(action)
         if self.asked:
             action()
-
-    def after(self, seconds: float) -> threading.Timer:
-        """Ask in `seconds`; the caller cancels the timer it is given."""
-        timer = threading.Timer(seconds, self.ask)
-        timer.daemon = True
-        timer.start()
-        return timer

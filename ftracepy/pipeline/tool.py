@@ -68,11 +68,9 @@ def _source(tool: AnyTool, options: Filters, common: Common, sink: Sink, stop: S
         scope=Scope(options.pid, options.tid),
         buffer_kb=common.buffer_kb,
         command=common.command,
+        duration_s=options.duration,
     )
-    source = open_live(where, tool.wishes(options), setting, stop, sink.notice, undo)
-    if options.duration is not None:
-        undo.callback(stop.after(options.duration).cancel)
-    return source
+    return open_live(where, tool.wishes(options), setting, stop, sink.notice, undo)
 
 
 class _Header:
