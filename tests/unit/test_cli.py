@@ -104,7 +104,7 @@ def test_every_tool_has_the_common_options(name: str, asked: Asked) -> None:
     assert tool.name == name
     assert (options.pid, options.tid, options.duration, options.limit, options.timestamps) == (7, 8, 1.5, 3, True)
     assert options.comm.search("sh")
-    assert common == Common(replay="f.dat", duration_s=1.5, limit=3, strict=True, tracefs_root="/t", buffer_kb=64, command=())
+    assert common == Common(replay="f.dat", strict=True, tracefs_root="/t", buffer_kb=64, command=())
 
 
 def test_defaults_are_the_tools_own(asked: Asked) -> None:
