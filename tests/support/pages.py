@@ -1,7 +1,7 @@
 """The page writer: sub-buffers made from what they mean, so that a test shows events and not hex.
 
-    writer = PageWriter(schema)
-    page = writer.page(1000, writer.event("tick", delta=5, pid=7, number=-1), writer.stop(), lost=12)
+writer = PageWriter(schema)
+page = writer.page(1000, writer.event("tick", delta=5, pid=7, number=-1), writer.stop(), lost=12)
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def event_format(name: str, number: int, *fields: str, system: str = "test", lon
     for one in fields:
         declaration, offset, size, signed = (part.strip() for part in one.split(";"))
         lines.append(f"\tfield:{declaration};\toffset:{offset};\tsize:{size};\tsigned:{signed};\n")
-    text = f"name: {name}\nID: {number}\nformat:\n{_COMMON}\n{''.join(lines)}\nprint fmt: \"\"\n"
+    text = f'name: {name}\nID: {number}\nformat:\n{_COMMON}\n{"".join(lines)}\nprint fmt: ""\n'
     return parse_event_format(text, system, long_bytes)
 
 
