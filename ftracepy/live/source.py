@@ -92,8 +92,11 @@ class LiveSource:
 
     def __enter__(self) -> LiveSource:
         with self._stack:
-            with _Meanwhile(lambda: self._stack.enter_context(self.instance)):
-                self.plan = self._given if isinstance(self._given, Plan) else self._given()
+            made = _Meanwhile(lambda: self._stack.enter_context(self.instance))
+            self._stack.callback(made.wait)  # wherever an interrupt strikes, what is being made is undone
+            made.start()
+            self.plan = self._given if isinstance(self._given, Plan) else self._given()
+            made.finish()
             self._begin()
             self._stack = self._stack.pop_all()
         return self
@@ -286,32 +289,40 @@ def _online_cpus() -> str:
 
 
 class _Meanwhile:
-    """Does `work` in a thread while its block runs; leaving the block waits for it, and raises what it raised.
+    """Does `work` in a thread of its own.
 
     Making an instance takes tens of milliseconds, nearly all of them the kernel's waiting (RCU grace periods).
+    Events instead of join: a join that an interrupt breaks off takes the thread for ended (CPython 3.11).
     """
 
     def __init__(self, work: Callable[[], object]) -> None:
         self._work = work
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="meanwhile")
+        self._begun = False
+        self._entered, self._done = threading.Event(), threading.Event()
 
     def _run(self) -> None:
+        self._entered.set()
         try:
             self._work()
         except BaseException as error:
             self._error = error
+        finally:
+            self._done.set()
 
-    def __enter__(self) -> None:
-        self._thread.start()
+    def start(self) -> None:
+        self._begun = True
+        threading.Thread(target=self._run, name="meanwhile").start()
 
-    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
-        try:
-            self._thread.join()
-        except KeyboardInterrupt:
-            self._thread.join()  # what it made must be known to whoever undoes it
-            raise
-        if self._error and kind is None:
+    def wait(self) -> None:
+        """Until the work is over, if it was begun; an interrupt may have struck just before that."""
+        if self._begun and self._entered.wait(1):
+            self._done.wait()
+
+    def finish(self) -> None:
+        """Wait, and raise what the work raised."""
+        self.wait()
+        if self._error:
             raise self._error
 
 

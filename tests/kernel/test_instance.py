@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_own_threads_are_left_out_and_children_are_not(clean_kernel: Tracefs) ->
         instance.enable(GETPPID)
         before = os.getppid() and entries(instance)
         subprocess.run(["sh", "-c", "exit 0"], check=True)  # a shell asks for its parent at start
-        child = subprocess.run(["python3", "-S", "-c", "import os\nfor _ in range(37): os.getppid()"], check=True)
+        child = subprocess.run([sys.executable, "-S", "-c", "import os\nfor _ in range(37): os.getppid()"], check=True)
         assert child.returncode == 0
         assert before == 0
         assert entries(instance) >= 37
@@ -57,7 +58,8 @@ def test_own_threads_are_left_out_and_children_are_not(clean_kernel: Tracefs) ->
 def test_only_a_process_and_its_children(clean_kernel: Tracefs) -> None:
     with (
         subprocess.Popen(
-            ["sh", "-c", "read _; python3 -S -c 'import os; [os.getppid() for _ in range(41)]'"], stdin=subprocess.PIPE
+            ["sh", "-c", f"read _; exec {sys.executable} -S -c 'import os; [os.getppid() for _ in range(41)]'"],
+            stdin=subprocess.PIPE,
         ) as shell,
         Instance(clean_kernel) as instance,
     ):
