@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from ftracepy._fastparse import Batch, Decoder, Event
@@ -41,7 +42,12 @@ def _layout(schema: Schema) -> tuple[Any, ...]:
 
 
 def _event(one: EventFormat) -> tuple[Any, ...]:
-    return (one.id, one.system, one.name, _fields(one, one.fields), _fields(one, one.common))
+    """The fields come when the first event of the kind does: most formats of a recording are of events it does not hold."""
+    return (one.id, one.system, one.name, partial(_both_fields, one), ())
+
+
+def _both_fields(one: EventFormat) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    return _fields(one, one.fields), _fields(one, one.common)
 
 
 def _fields(event: EventFormat, fields: Iterable[Field]) -> tuple[tuple[Any, ...], ...]:

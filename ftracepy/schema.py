@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 
 class FieldKind(Enum):
@@ -50,7 +51,11 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class EventFormat:
-    """One event: `id` is what common_type holds, `print_fmt` the text after 'print fmt:'."""
+    """One event: `id` is what common_type holds, `print_fmt` the text after 'print fmt:'.
+
+    Those that `parse_event_format` makes read their fields when first asked for: of a distribution
+    kernel's 2300 formats a trace needs a few.
+    """
 
     system: str
     name: str
@@ -59,6 +64,17 @@ class EventFormat:
     fields: tuple[Field, ...]
     print_fmt: str
     text: str = field(default="", repr=False)
+    unread: tuple[bytes, int] = field(default=(b"", 8), repr=False, compare=False)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            """Only reached for what has no value yet."""
+            if name not in _LATE:
+                raise AttributeError(name)
+            for late, value in zip(_LATE, _late_values(*self.unread), strict=True):
+                object.__setattr__(self, late, value)
+            return getattr(self, name)
 
     def field(self, name: str) -> Field | None:
         """The field called `name`, a common one included, or None."""
@@ -120,8 +136,15 @@ class FormatFault(ValueError):
     """A format or header_page text that does not say what it must."""
 
 
-_FIELD = re.compile(r"\s*field:\s*(?P<decl>.*?);\s*offset:(?P<offset>\d+);\s*size:(?P<size>\d+);(?:\s*signed:(?P<signed>\d+);)?")
+_EARLY, _LATE = ("system", "name", "id", "unread"), ("common", "fields", "print_fmt", "text")
+_NAME = re.compile(rb"^name:\s*(.+)$", re.MULTILINE)
+_ID = re.compile(rb"^ID:\s*(\d{1,9})\b", re.MULTILINE)
+# Numbers as long as a u32 at most: a longer one is no offset, and a field that has one is not there.
+_FIELD = re.compile(
+    r"\s*field:\s*(?P<decl>.*?);\s*offset:(?P<offset>[0-9]{1,10});\s*size:(?P<size>[0-9]{1,10});(?:\s*signed:(?P<signed>[0-9]+);)?"
+)
 _DECL = re.compile(r"^(?P<type>.*?)(?P<name>[A-Za-z_]\w*)\s*(?P<array>(?:\[[^\]]*\]\s*)*)$", re.DOTALL)
+_COUNT = re.compile(r"\[0*[1-9][0-9]{0,9}\]")
 _LOC = re.compile(r"^__(?P<rel>data|rel)_loc\s+(?P<type>.*?)\s*(?P<array>\[\])?\s*$")
 _SIZES = {
     "char": 1, "bool": 1, "_Bool": 1, "u8": 1, "s8": 1, "__u8": 1, "__s8": 1, "uint8_t": 1, "int8_t": 1, "signed char": 1,
@@ -131,15 +154,23 @@ _SIZES = {
 }  # fmt: skip
 
 
-def parse_event_format(text: str, system: str, long_bytes: int = 8) -> EventFormat:
-    """Parse one events/SYSTEM/NAME/format text; raises FormatFault where name or ID is missing."""
-    name = re.search(r"^name:\s*(.+)$", text, re.MULTILINE)
-    number = re.search(r"^ID:\s*(\d+)", text, re.MULTILINE)
+def parse_event_format(text: str | bytes, system: str, long_bytes: int = 8) -> EventFormat:
+    """Take one events/SYSTEM/NAME/format text; raises FormatFault where name or ID is missing."""
+    data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+    name, number = _NAME.search(data), _ID.search(data)
     if not name or not number:
         raise FormatFault(f"an event format of system {system!r} has no name or ID")
+    one = object.__new__(EventFormat)
+    head = (system, name[1].strip().decode("utf-8", "backslashreplace"), int(number[1]), (data, long_bytes))
+    for attribute, value in zip(_EARLY, head, strict=True):
+        object.__setattr__(one, attribute, value)
+    return one
+
+
+def _late_values(data: bytes, long_bytes: int) -> tuple[tuple[Field, ...], tuple[Field, ...], str, str]:
+    text = data.decode("utf-8", "backslashreplace")
     before, _, fmt = text.partition("print fmt:")
-    common, fields = _field_groups(before, long_bytes)
-    return EventFormat(system, name[1].strip(), int(number[1]), common, fields, fmt.strip(), text)
+    return (*_field_groups(before, long_bytes), fmt.strip(), text)
 
 
 def _field_groups(text: str, long_bytes: int) -> tuple[tuple[Field, ...], tuple[Field, ...]]:
@@ -174,7 +205,7 @@ def _parse_field(line: str, long_bytes: int) -> Field | None:
     if not array:
         return Field(name, type_, offset, size, signed, FieldKind.FIXED, size, None)
     element = _element_bytes(type_, long_bytes)
-    count = int(array[1:-1]) if array[1:-1].isdigit() and int(array[1:-1]) else size // element
+    count = int(array[1:-1]) if _COUNT.fullmatch(array) else size // element
     element = size // count if count and size % count == 0 else element
     return Field(name, type_ + array, offset, size, signed, FieldKind.FIXED, element, count)
 

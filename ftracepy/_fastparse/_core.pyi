@@ -101,7 +101,9 @@ class Decoder:
     """Sub-buffers of one instance to batches of events; see ftracepy.batch.decoder_for. Threads may share it."""
 
     def __new__(cls, layout: tuple[Any, ...], events: list[tuple[Any, ...]], cpus: Sequence[int]) -> Decoder:
-        """Raises ValueError where the layout contradicts itself, an id is above 65535 or a CPU is not 0 to 65535."""
+        """`events` are (id, system, name, fields, common fields); instead of the fields may stand a callable that gives both at
+        their first use. Raises ValueError where the layout contradicts itself, an id is above 65535 or a CPU is not 0 to 65535.
+        """
     def feed(self, cpu: int, data: Buffer, offset_bytes: int = 0) -> None:
         """Queue whole sub-buffers of a CPU; the buffer is kept, not copied. ValueError for an unknown CPU."""
     def batch(self, until_ns: int = ..., max_events: int = 65536) -> Batch:

@@ -82,33 +82,80 @@ own_names(const fp_event_type *type)
     return keys;
 }
 
+static void
+fields_deinit(fp_event_type *type)
+{
+    for (size_t i = 0; i < type->total; i++)
+        Py_XDECREF(type->names[i]);
+    Py_XDECREF(type->keys);
+    free(type->names);
+    free(type->fields);
+}
+
+/* Fill in the fields; where that fails, `type` has none and an exception is set. */
+static int
+fields_init(fp_event_type *type, PyObject *own, PyObject *common)
+{
+    size_t total = (size_t)PyTuple_Size(own) + (size_t)PyTuple_Size(common);
+    fp_event_type found = {.names = calloc(total + 1, sizeof *found.names), .fields = calloc(total + 1, sizeof *found.fields)};
+    if (found.names == NULL || found.fields == NULL) {
+        PyErr_NoMemory();
+    } else if (parse_fields(own, &found) == 0) {
+        found.own = found.total;
+        found.keys = parse_fields(common, &found) == 0 ? own_names(&found) : NULL;
+    }
+    if (found.keys == NULL) {
+        fields_deinit(&found);
+        return -1;
+    }
+    Py_XDECREF(type->keys);
+    type->keys = found.keys;
+    type->names = found.names;
+    type->fields = found.fields;
+    type->own = found.own;
+    type->total = found.total;
+    return 0;
+}
+
 static int
 parse_event(PyObject *given, FormatsObject *formats)
 {
     unsigned int id;
     PyObject *system, *name, *own, *common;
-    if (!PyArg_ParseTuple(given, "IUUO!O!;event", &id, &system, &name, &PyTuple_Type, &own, &PyTuple_Type, &common))
+    if (!PyArg_ParseTuple(given, "IUUOO!;event", &id, &system, &name, &own, &PyTuple_Type, &common))
         return -1;
     if (id > UINT16_MAX)
         return fault("event: an id is 16 bits wide");
-    size_t total = (size_t)PyTuple_Size(own) + (size_t)PyTuple_Size(common);
     fp_event_type *type = &formats->types[formats->types_total++];
     type->system = interned(system);
     type->name = interned(name);
-    type->names = calloc(total + 1, sizeof *type->names);
-    type->fields = calloc(total + 1, sizeof *type->fields);
-    if (type->names == NULL || type->fields == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    if (parse_fields(own, type) < 0)
-        return -1;
-    type->own = type->total;
-    if (parse_fields(common, type) < 0)
-        return -1;
-    type->keys = own_names(type);
     formats->by_id[id] = type;
+    if (PyTuple_Check(own))
+        return fields_init(type, own, common);
+    Py_INCREF(own);
+    type->late = own;
+    type->keys = PyTuple_New(0);
     return type->keys != NULL ? 0 : -1;
+}
+
+/* Ask for the late fields; an event whose fields contradict themselves has none. */
+static void
+fetch_fields(fp_event_type *type)
+{
+    PyObject *own, *common, *late = type->late;
+    Py_INCREF(late);
+    PyObject *given = PyObject_CallNoArgs(late);
+    Py_DECREF(late);
+    if (type->late != NULL) { /* else another thread was here while that ran */
+        Py_CLEAR(type->late);
+        if (given != NULL && PyArg_ParseTuple(given, "O!O!;late fields", &PyTuple_Type, &own, &PyTuple_Type, &common))
+            fields_init(type, own, common);
+    }
+    Py_XDECREF(given);
+    if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_ValueError))
+        PyErr_Clear();
+    else if (PyErr_Occurred())
+        PyErr_WriteUnraisable(type->name);
 }
 
 static int
@@ -152,13 +199,10 @@ fp_formats_new(fp_state *state, PyObject *layout, PyObject *events)
 static void
 event_type_deinit(fp_event_type *type)
 {
-    for (size_t i = 0; i < type->total; i++)
-        Py_XDECREF(type->names[i]);
     Py_XDECREF(type->system);
     Py_XDECREF(type->name);
-    Py_XDECREF(type->keys);
-    free(type->names);
-    free(type->fields);
+    Py_XDECREF(type->late);
+    fields_deinit(type);
 }
 
 static void
@@ -177,7 +221,10 @@ formats_dealloc(FormatsObject *self)
 const fp_event_type *
 fp_event_type_of(const FormatsObject *formats, uint16_t id)
 {
-    return id < formats->ids ? formats->by_id[id] : NULL;
+    fp_event_type *type = id < formats->ids ? formats->by_id[id] : NULL;
+    if (type != NULL && type->late != NULL)
+        fetch_fields(type);
+    return type;
 }
 
 const fp_field *

@@ -23,9 +23,10 @@ typedef struct {
 
 void fp_buffer_release(fp_buffer *buffer);
 
-/* What one event type is called; `names` are interned, the event's own fields before the common ones. */
+/* What one event type is called; `names` are interned, the event's own fields before the common ones.
+ * `late` is the callable that gives the fields at their first use; NULL where they are known. */
 typedef struct {
-    PyObject *system, *name, *keys;
+    PyObject *system, *name, *keys, *late;
     PyObject **names;
     fp_field *fields;
     size_t own, total;
@@ -43,6 +44,7 @@ typedef struct {
 } FormatsObject;
 
 FormatsObject *fp_formats_new(fp_state *state, PyObject *layout, PyObject *events);
+/* NULL for an id without a format; needs the GIL, since it may fetch late fields. */
 const fp_event_type *fp_event_type_of(const FormatsObject *formats, uint16_t id);
 /* The field called `name`, or NULL (no exception unless one is already set by the comparison). */
 const fp_field *fp_find_field(const fp_event_type *type, PyObject *name);

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ftracepy._fastparse.twin_pages import Layout
@@ -32,18 +33,50 @@ class FieldSpec(NamedTuple):
             raise ValueError("field: a number of neither 1, 2, 4 nor 8 bytes")
 
 
-class EventType:
-    """The fields of one event id: its own and the common ones; the first of a name counts."""
+Fields = Iterable[tuple[Any, ...]]
+LateFields = Callable[[], tuple[Fields, Fields]]
 
-    def __init__(self, system: str, name: str, own: Iterable[tuple[Any, ...]], common: Iterable[tuple[Any, ...]]) -> None:
+
+class EventType:
+    """The fields of one event id: its own and the common ones; the first of a name counts.
+
+    `own` may be a callable that gives both at their first use; late fields that contradict themselves are none.
+    """
+
+    def __init__(self, system: str, name: str, own: Fields | LateFields, common: Fields) -> None:
         self.system = sys.intern(system)
         self.name = sys.intern(name)
+        self._late: LateFields | None = None
+        self._keys: tuple[str, ...] = ()
+        self._fields: dict[str, FieldSpec] = {}
+        if callable(own):
+            self._late = own
+        else:
+            self._fill(own, common)
+
+    def _fill(self, own: Fields, common: Fields) -> None:
         fields = [FieldSpec(*one) for one in own]
-        self.keys = tuple(one.name for one in fields)
-        self.fields: dict[str, FieldSpec] = {}
+        found: dict[str, FieldSpec] = {}
         for one in (*fields, *(FieldSpec(*each) for each in common)):
             one.check()
-            self.fields.setdefault(one.name, one)
+            found.setdefault(one.name, one)
+        self._keys, self._fields = tuple(one.name for one in fields), found
+
+    def _fetch(self) -> None:
+        if late := self._late:
+            self._late = None
+            with suppress(ValueError):
+                self._fill(*late())
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        self._fetch()
+        return self._keys
+
+    @property
+    def fields(self) -> dict[str, FieldSpec]:
+        self._fetch()
+        return self._fields
 
 
 NO_TYPE = EventType("", "", (), ())
