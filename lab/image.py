@@ -1,0 +1,154 @@
+"""What guests run from memory: a Debian with Python and the test tools, made once, and the checkout on top, packed at each run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from lab import cpio
+from lab.debian import Apt, LabFault, run, unpack
+
+PYTHON = "3.11"
+CHECKOUT = "checkout"
+_PROGRAMS = ("python3", "dash", "coreutils", "mount", "util-linux", "procps", "grep", "sed", "tar", "gzip", "trace-cmd", "strace")
+_MODULES = ("click", "psutil", "pytest", "hypothesis", "backports.zstd")
+# Dependencies that only their packages' scripts need.
+_UNUSED = ("perl", "libperl", "usrmerge", "dpkg", "gcc-12", "media-types", "init-system-helpers", "libdb5", "debconf", "libtirpc")
+_DROPPED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/perl", "usr/share/lintian",
+            "usr/share/bash-completion", "usr/share/zoneinfo", "usr/share/bug", "usr/lib/python3.11/lib2to3",
+            "usr/lib/python3.11/idlelib", "usr/lib/python3.11/ensurepip", "usr/lib/python3.11/distutils", "usr/lib/python3.11/test",
+            "usr/lib/python3.11/pydoc_data", "usr/share/gcc", "usr/lib/udev", "usr/lib/systemd")  # fmt: skip
+_MERGED = ("bin", "sbin", "lib", "lib64")
+_PARTS = ("ftracepy", "tests", "fixtures", "scripts", "lab", "pyproject.toml", "constraints.txt")
+_LOADERS = {"amd64": "lib64/ld-linux-x86-64.so.2", "arm64": "lib/ld-linux-aarch64.so.1"}
+_TRIPLES = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
+def machine(architecture: str) -> str:
+    """uname's name of a Debian architecture."""
+    return _MACHINES[architecture]
+
+
+def base(apt: Apt, root: Path, cache: Path) -> Path:
+    """The archive with everything but the checkout; made if what it is made from has changed."""
+    what = "\n".join([Path(__file__).read_text(), (root / "constraints.txt").read_text(), (root / "constraints-dev.txt").read_text()])
+    archive = cache / f"base-{apt.architecture}-{hashlib.sha256(what.encode()).hexdigest()[:12]}.cpio"
+    if not archive.exists():
+        for old in cache.glob(f"base-{apt.architecture}-*"):
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+        _make_base(apt, root, archive)
+    return archive
+
+
+def _make_base(apt: Apt, root: Path, archive: Path) -> None:
+    print(f"lab: making the guests' Debian for {apt.architecture}, once", file=sys.stderr)
+    if not apt.is_ready:
+        apt.update()
+    folder = archive.with_suffix(".root")
+    for name in _MERGED:
+        (folder / "usr" / name).mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(f"usr/{name}")
+    for package in apt.fetch_with_dependencies(_PROGRAMS):
+        if not package.name.startswith(_UNUSED):
+            unpack(package, folder)
+    (folder / "usr/bin/sh").unlink(missing_ok=True)
+    (folder / "usr/bin/sh").symlink_to("dash")
+    _install_modules(root, folder / "usr/lib/python3/dist-packages", apt.architecture)
+    for name in _DROPPED:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    _compile(folder, apt.architecture, folder / "usr/lib/python3.11", "/usr/lib/python3.11")
+    _compile(folder, apt.architecture, folder / "usr/lib/python3/dist-packages", "/usr/lib/python3/dist-packages")
+    _pack_base(folder, archive)
+
+
+def _pack_base(folder: Path, archive: Path) -> None:
+    draft = archive.with_suffix(f".{os.getpid()}")
+    with draft.open("wb") as out:
+        packed = cpio.Writer(out)
+        packed.device("dev/console", 0o600, 5, 1)
+        packed.device("dev/null", 0o666, 1, 3)
+        packed.tree(folder)
+        packed.text("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/sh\n")
+        packed.text("etc/group", "root:x:0:\nnogroup:x:65534:\n")
+        for name in ("proc", "sys", "tmp", "run", "root"):
+            (folder / name).mkdir(exist_ok=True)
+            packed.path(folder / name, name)
+        packed.close()
+    draft.replace(archive)
+
+
+def _install_modules(root: Path, into: Path, architecture: str) -> None:
+    """Ready-made wheels for the guest's Python and processor, at the versions that the checkout's environment has."""
+    platforms = [f"--platform={name}_{_MACHINES[architecture]}" for name in ("manylinux2014", "manylinux_2_17", "manylinux_2_28")]
+    python = [f"--python-version={PYTHON}", "--implementation=cp", "--only-binary=:all:", *platforms]
+    pins = Path(into.parent / "pins.txt")
+    both = (root / "constraints.txt").read_text() + (root / "constraints-dev.txt").read_text()
+    pins.write_text("".join(f"{line}\n" for line in both.splitlines() if "==" in line))
+    pip = [str(root / ".venv/bin/python"), "-m", "pip", "install", "-q", "--no-compile", "--disable-pip-version-check"]
+    run([*pip, "--target", str(into), *python, "-c", str(pins), *_MODULES])
+    pins.unlink()
+
+
+def interpreter(folder: Path, architecture: str) -> tuple[list[str], dict[str, str]] | None:
+    """How to run the guest's Python here, without root and without entering it; None where the processor is another one."""
+    if _MACHINES[architecture] != os.uname().machine:
+        return None
+    libraries = f"{folder}/usr/lib/{_TRIPLES[architecture]}"
+    loader = [str(folder / _LOADERS[architecture]), "--library-path", libraries, f"{folder}/usr/bin/python{PYTHON}"]
+    return loader, {**os.environ, "PYTHONHOME": f"{folder}/usr", "LC_ALL": "C.UTF-8"}
+
+
+def _compile(folder: Path, architecture: str, tree: Path, shown_as: str) -> None:
+    """Bytecode beside the sources, by the guest's own Python: an emulated processor is slow at compiling."""
+    found = interpreter(folder, architecture)
+    if found is None:
+        return
+    command, environment = found
+    # Some sources are there to fail.
+    subprocess.run([*command, "-S", "-m", "compileall", "-q", "-s", tree, "-p", shown_as, tree], env=environment, capture_output=True)
+
+
+def overlay(root: Path, archive: Path, architecture: str, out: Path, job: dict[str, str]) -> None:
+    """The checkout as it is now, compiled, and the job's files (path -> text, run as root at start) in one archive."""
+    stage = archive.parent / f"stage-{architecture}"
+    kept = set(_refresh(root, stage))
+    _compile(archive.with_suffix(".root"), architecture, stage, f"/{CHECKOUT}")
+    with out.open("wb") as file:
+        packed = cpio.Writer(file)
+        packed.tree(stage, CHECKOUT, lambda name: name in kept or "__pycache__" in name)
+        for name, text in job.items():
+            packed.text(name, text, 0o755)
+        packed.close()
+
+
+def _refresh(root: Path, stage: Path) -> Iterator[str]:
+    """Copy what has changed, so that what was compiled is kept; yields every name that belongs there."""
+    for path in _sources(root):
+        name = path.relative_to(root)
+        copy = stage / name
+        if path.is_dir():
+            copy.mkdir(parents=True, exist_ok=True)
+        elif not copy.exists() or copy.stat().st_mtime != path.stat().st_mtime or copy.stat().st_size != path.stat().st_size:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy)
+        yield name.as_posix()
+
+
+def _sources(root: Path) -> Iterator[Path]:
+    for part in _PARTS:
+        path = root / part
+        if path.is_dir():
+            yield path
+            for folder, names, files in os.walk(path):
+                names[:] = [name for name in names if name != "__pycache__"]
+                yield from (Path(folder) / name for name in (*names, *files))
+        elif path.exists():
+            yield path
+    if not any(root.glob("ftracepy/_fastparse/_core*.so")):
+        raise LabFault("the C decoder is not built\n  try     scripts/bootstrap")

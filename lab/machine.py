@@ -1,0 +1,144 @@
+"""One boot of one kernel: start QEMU, watch its lines, and say how it ended.
+
+A guest's own end (a status, be it a failure) is told apart from a panic, from a hang, and from QEMU's own failure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import selectors
+import signal
+import socket
+import subprocess
+import tarfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+End = Literal["done", "panic", "hang", "emulator"]
+BOOT_SECONDS = 120
+_PANIC = re.compile(rb"Kernel panic - not syncing|BUG: unable to handle|Oops: |kernel BUG at ")
+_STATUS = re.compile(rb"^status (\d+)\n")
+# 6.12 and later panic at random in guests of several processors under emulation when cmpxchg16b is offered.
+_PROCESSORS = {"x86_64": ("qemu64,-cx16",), "aarch64": ("cortex-a57",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """What to start."""
+
+    kernel: Path
+    initrd: Path
+    seconds: float
+    machine: str = "x86_64"
+    cpus: int = 1
+    memory_mb: int = 1024
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How it ended. `status` is the command's own, with `end` "done"; 124 there: the command took too long."""
+
+    end: End
+    status: int = 0
+    seconds: float = 0.0
+    console: bytes = b""
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def is_mishap(self) -> bool:
+        """Whether the guest, not the command, came to grief."""
+        return self.end != "done"
+
+
+def command(boot: Boot, lines: list[str]) -> list[str]:
+    """QEMU's command line; `lines` are its serial ports."""
+    settings = "console=ttyS0 panic=-1 oops=panic quiet loglevel=4 rdinit=/lab/init tsc=unstable mitigations=off random.trust_cpu=on"
+    qemu = [f"qemu-system-{boot.machine}", "-accel", "tcg,thread=multi", "-cpu", _PROCESSORS[boot.machine][0], "-smp", str(boot.cpus)]
+    qemu += ["-m", f"{boot.memory_mb}M", "-display", "none", "-nodefaults", "-no-user-config", "-no-reboot", "-net", "none"]
+    qemu += ["-kernel", str(boot.kernel), "-initrd", str(boot.initrd), "-append", settings]
+    return [*qemu, *(part for line in lines for part in ("-serial", line))]
+
+
+def shell(boot: Boot) -> int:
+    """A person at the guest's console, until the guest is switched off."""
+    return subprocess.run(command(boot, ["mon:stdio", "null", "null"])).returncode
+
+
+def run(boot: Boot, output: Callable[[bytes], object]) -> Outcome:
+    """Boot, pass on what the command writes as it comes, and return when the guest has ended or its time is over."""
+    began = time.monotonic()
+    ours, theirs = zip(*(socket.socketpair() for _ in range(3)), strict=True)
+    options: list[str] = []
+    for at, end in enumerate(theirs):
+        options += ["-add-fd", f"fd={end.fileno()},set={at + 1}"]
+    chardevs = [part for at, end in enumerate(theirs) for part in ("-chardev", f"socket,id=line{at},fd={end.fileno()}")]
+    started = command(boot, [f"chardev:line{at}" for at in range(3)]) + chardevs
+    try:
+        qemu = subprocess.Popen(
+            started, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            pass_fds=[end.fileno() for end in theirs], preexec_fn=_gentle,
+        )  # fmt: skip
+    finally:
+        for end in theirs:
+            end.close()
+    try:
+        outcome = _watch(boot, qemu, ours, output)
+    finally:
+        qemu.kill()
+        qemu.wait()
+        for end in ours:
+            end.close()
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def _gentle() -> None:
+    os.nice(5)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _watch(boot: Boot, qemu: subprocess.Popen[bytes], lines: tuple[socket.socket, ...], output: Callable[[bytes], object]) -> Outcome:
+    console, result = bytearray(), bytearray()
+    takers: list[Callable[[bytes], object]] = [console.extend, output, result.extend]
+    deadline = time.monotonic() + boot.seconds + BOOT_SECONDS
+    with selectors.DefaultSelector() as selector:
+        for line, taker in zip(lines, takers, strict=True):
+            selector.register(line, selectors.EVENT_READ, taker)
+        while selector.get_map():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return Outcome(end="hang", console=bytes(console))
+            for key, _ in selector.select(min(left, 1.0)):
+                data = b""
+                with contextlib.suppress(ConnectionResetError):
+                    data = key.fileobj.recv(1 << 16)  # type: ignore[union-attr]
+                if data:
+                    key.data(data)
+                else:
+                    selector.unregister(key.fileobj)
+    return ended(bytes(console), bytes(result), (qemu.stderr.read() if qemu.stderr else b""))
+
+
+def ended(console: bytes, result: bytes, complaint: bytes) -> Outcome:
+    """What a guest that is off has left behind."""
+    status = _STATUS.match(result)
+    if status:
+        return Outcome("done", int(status[1]), console=console, files=_files(result[status.end() :]))
+    if _PANIC.search(console):
+        return Outcome("panic", console=console)
+    return Outcome("emulator" if not console else "hang", console=console + complaint)
+
+
+def _files(packed: bytes) -> dict[str, bytes]:
+    found = {}
+    with contextlib.suppress(tarfile.TarError, EOFError, OSError), tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        for member in archive:
+            if (data := archive.extractfile(member)) is not None:
+                found[os.path.normpath(member.name)] = data.read()
+    return found
