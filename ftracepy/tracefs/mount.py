@@ -56,7 +56,7 @@ def find(
             if is_tracefs(path):
                 return Tracefs(path)
         except PermissionError:
-            denied = path
+            denied = denied or path
     if denied is not None:
         raise _not_permitted(f"cannot look into {denied}")
     return _mounted(places, say) if mount else _raise_unmounted()
