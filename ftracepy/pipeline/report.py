@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ftracepy import recording
 from ftracepy.errors import DataLost, ExitCode, UsageFault
+from ftracepy.pipeline.merge import merge
 from ftracepy.stream import ALL_NS, Stream
 
 if TYPE_CHECKING:
@@ -17,48 +18,89 @@ if TYPE_CHECKING:
     from ftracepy.schema import Schema
 
 _NS_PER_S = 1_000_000_000
+Show = Callable[["Batch", int, int], object]
 
 
 def report(request: ReportRequest, out: BinaryIO, say: Callable[[str], None], stop: Stop) -> ExitCode:
     """Write the chosen events to `out`, and losses in their place; faults and notices go to `say`.
 
-    Raises RecordingFault for a file that cannot be read, UsageFault for an event or instance it does
-    not have, DataLost where `request.strict` forbids losses.
+    All instances of a recording are shown together in one time order, unless `request.instance` names
+    one. Raises RecordingFault for a file that cannot be read, UsageFault for an event or instance it
+    does not have, DataLost where `request.strict` forbids losses.
     """
-    with recording.open(request.path, instance=request.instance) as source:
-        stream = Stream(source)
-        select = _Selection(request, stream.schema)
-        write = _writer(request, source, out)
-        for batch in stream:
-            if stop.asked:
-                break
-            write(select(batch))
-        out.flush()
-        return _end(stream, request, say)
+    sources = _sources(request)
+    streams = [Stream(source) for source in sources]
+    chosen = [(_chosen(request, stream), stream.schema.time) for stream in streams]
+    shows = _shows(request, sources, out)
+    for number, batch, start, end in merge(chosen, lambda: stop.asked):
+        shows[number](batch, start, end)
+    out.flush()
+    return _end(streams, [source.instance if len(sources) > 1 else "" for source in sources], request, say)
 
 
-def _writer(request: ReportRequest, source: Recording, out: BinaryIO) -> Callable[[Batch], object]:
+def _sources(request: ReportRequest) -> list[Recording]:
+    source = recording.open(request.path, instance=request.instance)
+    return [source] if request.instance is not None or len(source.buffers) < 2 else source.every_instance()
+
+
+def _chosen(request: ReportRequest, stream: Stream) -> Iterator[Batch]:
+    select = _Selection(request, stream.schema)
+    return (select(batch) for batch in stream)
+
+
+def _shows(request: ReportRequest, sources: list[Recording], out: BinaryIO) -> list[Show]:
+    """For each source what writes a run of its events."""
+    several = len(sources) > 1
     if request.format == "text":
-        from ftracepy.text import Formatter
-
-        formatter = Formatter(source.schema, request.style)
-        out.write(formatter.heading(len(source.cpus)))
-        return lambda batch: out.write(formatter.lines(batch))
+        width = max(len(source.instance) for source in sources)
+        marks = [f"{source.instance:>{width}}{':' if source.instance else ' '} " if several else "" for source in sources]
+        out.write(_heading(request, sources))
+        return [_text(request, source, out, mark) for source, mark in zip(sources, marks, strict=True)]
     from ftracepy.sinks.events import writer
 
-    return writer(request.format, source.schema, out)
+    names = [source.instance if several else None for source in sources]
+    return [
+        writer(request.format, source.schema, out, instance=name, heading=number == 0)
+        for number, (source, name) in enumerate(zip(sources, names, strict=True))
+    ]
 
 
-def _end(stream: Stream, request: ReportRequest, say: Callable[[str], None]) -> ExitCode:
-    for notice in stream.source.health().notices:
+def _heading(request: ReportRequest, sources: list[Recording]) -> bytes:
+    from ftracepy.text import Formatter
+
+    return Formatter(sources[0].schema, request.style).heading(max(len(source.cpus) for source in sources))
+
+
+def _text(request: ReportRequest, source: Recording, out: BinaryIO, mark: str) -> Show:
+    from ftracepy.sinks.escape import visible
+    from ftracepy.text import Formatter
+
+    formatter = Formatter(source.schema, request.style)
+    if not mark:
+        return lambda batch, start, end: out.write(formatter.lines(batch, start, end))
+    shown = visible(mark).encode()
+
+    def write(batch: Batch, start: int, end: int) -> None:
+        if start == end:
+            out.write(shown + formatter.lines(batch, start, end))
+        for at in range(start, end):  # one by one: an event's own text may have lines of its own
+            out.write(shown + formatter.lines(batch, at, at + 1))
+
+    return write
+
+
+def _end(streams: list[Stream], names: list[str], request: ReportRequest, say: Callable[[str], None]) -> ExitCode:
+    for notice in dict.fromkeys(notice for stream in streams for notice in stream.source.health().notices):
         say(notice)
-    for cpu, offset, reason in stream.faults:
-        say(f"CPU {cpu}: the sub-buffer at byte {offset} cannot be read: {reason}")
-    for cpu, count in stream.unseen_losses().items():
-        say(f"CPU {cpu}: {count} more events were lost than the pages tell")
-    if request.strict and (lost := stream.lost()):
+    for stream, name in zip(streams, names, strict=True):
+        place = f"instance '{name}', CPU" if name else "CPU"
+        for cpu, offset, reason in stream.faults:
+            say(f"{place} {cpu}: the sub-buffer at byte {offset} cannot be read: {reason}")
+        for cpu, count in stream.unseen_losses().items():
+            say(f"{place} {cpu}: {count} more events were lost than the pages tell")
+    if request.strict and (lost := sum(stream.lost() for stream in streams)):
         raise DataLost(f"{lost} events were lost while '{request.path}' was recorded")
-    return ExitCode.FAILED if stream.faults else ExitCode.DONE
+    return ExitCode.FAILED if any(stream.faults for stream in streams) else ExitCode.DONE
 
 
 class _Selection:

@@ -70,6 +70,11 @@ class Recording:
         """Another instance of the same file; raises FtracepyError where there is none of that name."""
         return Recording(self._cursor, self._contents, self._codec, _named(self._contents, self.path, name))
 
+    def every_instance(self) -> list[Recording]:
+        """All instances of the file, the top-level buffer first; each tells of its own faults."""
+        named = [buffer for buffer in self.buffers if buffer.name]
+        return [self.of_instance(buffer.name) for buffer in [*(one for one in self.buffers if not one.name), *named]]
+
     def rounds(self) -> Iterator[Round]:
         """Yield all pages, the CPU whose next piece begins earliest first; memory stays at about two pieces per CPU."""
         pieces = (self._reader(data).pieces() for data in self._buffer.cpus)
@@ -99,8 +104,8 @@ class Recording:
 def open_recording(path: str | os.PathLike[str], instance: str | None = None) -> Recording:
     """Open a trace.dat of version 6 or 7.
 
-    `instance` None means the top-level buffer, or, where that is empty and one instance alone has
-    data, that one. Raises RecordingFault where the file cannot be read.
+    `instance` None means the top-level buffer, or, where that is empty, the instance with the most
+    data. Raises RecordingFault where the file cannot be read.
     """
     cursor = Cursor(_map(os.fspath(path)), os.fspath(path))
     head = read_head(cursor)
@@ -136,9 +141,9 @@ def _codec(cursor: Cursor, head: Head) -> Codec | None:
 
 
 def _default(contents: Contents) -> BufferData:
-    filled = [buffer for buffer in contents.buffers if not buffer.is_empty]
     top = next((buffer for buffer in contents.buffers if not buffer.name), BufferData(""))
-    return filled[0] if top.is_empty and len(filled) == 1 else top
+    filled = [buffer for buffer in contents.buffers if not buffer.is_empty]
+    return max(filled, key=lambda buffer: sum(cpu.size for cpu in buffer.cpus)) if top.is_empty and filled else top
 
 
 def _named(contents: Contents, path: str, name: str) -> BufferData:
