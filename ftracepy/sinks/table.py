@@ -73,7 +73,7 @@ def _cell(column: Column, last: bool) -> Callable[[Any], str]:
     """What makes the padded text of one column's value."""
     pad, show, safe = _padder(column, last), column.show, not column.escape
     if show is None:
-        return lambda value: pad("-" if value is None else escape(str(value)))
+        return lambda value: pad(column.none if value is None else escape(str(value)))
     if safe:
         return lambda value: pad(cell(column, value))
     return lambda value: pad(escape(cell(column, value)))

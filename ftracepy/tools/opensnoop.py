@@ -35,7 +35,7 @@ class Opened(Row):
     fd: int | None = col(width=4, help="the new file descriptor")
     err: str | None = col(width=7, help="why it failed")
     flags: str | None = col(width=14, show=lambda flags: flags.replace("O_", ""), help="how it was opened")
-    path: str | None = col(show=lambda path: path, help="the file, as far as this way of reading it tells")
+    path: str | None = col(none="?", help="the file, as far as this way of reading it tells")
 
 
 # What a signal did to a waiting open: interrupted it, restarted it, or killed its task.
@@ -53,7 +53,7 @@ def opensnoop(feed: Feed, options: Options) -> Iterator[Opened]:
         if call.ret is not None and options.admits(pid=call.pid, tid=call.tid, comm=call.comm):
             yield Opened(
                 ts_ns=call.end_ns, pid=call.pid, comm=call.comm, fd=call.ret_if_ok, err=call.errname,
-                flags=_flags(call, feed.schema.arch), path="?" if path is None else path,
+                flags=_flags(call, feed.schema.arch), path=path,
             )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ Align = Literal["left", "right"]
 class Column:
     """One column: `name` is the attribute and the JSON key, `title` the head of a table.
 
-    `width` 0 means the rest of the line. `show` makes the cell's text from the value (None is always shown as `-`);
+    `width` 0 means the rest of the line. `show` makes the cell's text from the value, None being shown as `none`;
     `escape` False means that `show` has made untrusted text safe already.
     """
 
@@ -24,15 +24,17 @@ class Column:
     help: str
     show: Callable[[Any], str] | None
     escape: bool
+    none: str = "-"
 
 
 def col(
     *, width: int = 0, align: Align | None = None, help: str = "", title: str | None = None,
-    show: Callable[[Any], str] | None = None, escape: bool = True, default: Any = dataclasses.MISSING,
+    show: Callable[[Any], str] | None = None, escape: bool = True, none: str = "-",
+    default: Any = dataclasses.MISSING,
 ) -> Any:  # fmt: skip
     """A column of a Row; numbers are aligned right, everything else left, unless `align` says otherwise."""
-    meta = {"col": {"width": width, "align": align, "help": help, "title": title, "show": show, "escape": escape}}
-    return dataclasses.field(default=default, metadata=meta)
+    meta = {"width": width, "align": align, "help": help, "title": title, "show": show, "escape": escape, "none": none}
+    return dataclasses.field(default=default, metadata={"col": meta})
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(col,))
@@ -72,7 +74,7 @@ class Row(_Declared):
 def cell(column: Column, value: Any) -> str:
     """One value as a table shows it."""
     if value is None:
-        return "-"
+        return column.none
     return column.show(value) if column.show else str(value)
 
 
