@@ -20,6 +20,7 @@ from pathlib import Path
 from ftracepy.errors import FtracepyError, KernelCannot
 from ftracepy.live.capture import Capture
 from ftracepy.live.instance import Instance
+from ftracepy.live.meanwhile import Meanwhile
 from ftracepy.live.plan import Plan
 from ftracepy.probes import Tracepoint
 from ftracepy.schema import Schema
@@ -92,7 +93,7 @@ class LiveSource:
 
     def __enter__(self) -> LiveSource:
         with self._stack:
-            made = _Meanwhile(lambda: self._stack.enter_context(self.instance))
+            made = Meanwhile(lambda: self._stack.enter_context(self.instance))
             self._stack.callback(made.wait)  # wherever an interrupt strikes, what is being made is undone
             made.start()
             self.plan = self._given if isinstance(self._given, Plan) else self._given()
@@ -286,44 +287,6 @@ def _online_cpus() -> str:
         return Path("/sys/devices/system/cpu/online").read_text().strip()
     except OSError:
         return "unknown"
-
-
-class _Meanwhile:
-    """Does `work` in a thread of its own.
-
-    Making an instance takes tens of milliseconds, nearly all of them the kernel's waiting (RCU grace periods).
-    Events instead of join: a join that an interrupt breaks off takes the thread for ended (CPython 3.11).
-    """
-
-    def __init__(self, work: Callable[[], object]) -> None:
-        self._work = work
-        self._error: BaseException | None = None
-        self._begun = False
-        self._entered, self._done = threading.Event(), threading.Event()
-
-    def _run(self) -> None:
-        self._entered.set()
-        try:
-            self._work()
-        except BaseException as error:
-            self._error = error
-        finally:
-            self._done.set()
-
-    def start(self) -> None:
-        self._begun = True
-        threading.Thread(target=self._run, name="meanwhile").start()
-
-    def wait(self) -> None:
-        """Until the work is over, if it was begun; an interrupt may have struck just before that."""
-        if self._begun and self._entered.wait(1):
-            self._done.wait()
-
-    def finish(self) -> None:
-        """Wait, and raise what the work raised."""
-        self.wait()
-        if self._error:
-            raise self._error
 
 
 def default_buffer_kb() -> int:
