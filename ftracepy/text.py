@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ftracepy.printfmt import Style, Target, compile_for, compile_printk, target_of
+from ftracepy.printfmt import (
+    Style,
+    Target,
+    compile_for,
+    compile_printk,
+    graph_events,
+    graph_legend,
+    graph_settings,
+    plain_ids,
+    target_of,
+)
 from ftracepy.schema import Schema
 
 if TYPE_CHECKING:
@@ -14,6 +26,9 @@ if TYPE_CHECKING:
 
 _PRINTK = re.compile(r'^\s*0x([0-9a-fA-F]+)\s*:\s*"(.*)"\s*$')
 _FLAG_NAMES = ("need-resched", "hardirq/softirq", "preempt-depth", "migrate-disable")
+_MESSAGES = ("print", "bprint", "bputs")
+_GRAPH = "function_graph"
+_HELD = -2
 _NO_NAME = frozenset({"raw_data", "kernel_stack", "user_stack", "function", "print", "bprint", "bputs"})
 
 
@@ -23,17 +38,47 @@ class Formatter:
     `style` "kernel": what an instance's `trace` file shows, with the trace options' defaults and pointers as they
     are. "trace-cmd": the layout and text of `trace-cmd report -N` (3.1); `flags` adds the column of irq and preempt
     state that later versions show. `ns` shows nanoseconds instead of microseconds.
+    `tracer` is the one that wrote the buffer, where that is known: in kernel style function_graph makes a listing of
+    calls, and so does, where it is not known, the first batch with that tracer's events. `options` are the recording
+    kernel's, as trace_options names them. `cpus` is how many it had.
     One Formatter serves one stream; call it from one thread at a time.
     """
 
-    def __init__(self, schema: Schema, style: Style = "kernel", ns: bool = False, *, flags: bool = False) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        style: Style = "kernel",
+        ns: bool = False,
+        *,
+        flags: bool = False,
+        tracer: str | None = None,
+        options: Collection[str] = (),
+        cpus: int = 1,
+    ) -> None:
         self._schema = schema
+        self._options, self._cpus = frozenset(options), cpus
+        self._held: Batch | None = None
+        self._held_at = 0
         self._target: Target = target_of(schema, style)
         self._columns = 4 if self._target.exact and self._target.release < (5, 13) else 5
         self._machine = _machine_type()(self._settings(ns, flags))
         self._machine.set_symbols(schema.kallsyms.encode("utf-8", "surrogateescape"))
         self._machine.set_strings(printk_strings(schema.printk_formats))
         self._comms: dict[int, str] = {}
+        graph = graph_events(schema) if self._target.exact and tracer in {None, _GRAPH} else None
+        self._graph_ids = tuple(one.id for one in graph) if graph else ()
+        self._listing = False
+        if graph and tracer == _GRAPH:
+            self._list()
+
+    def _list(self) -> None:
+        """From here on a listing of calls; the messages in it do not name the function that wrote them."""
+        self._listing = True
+        self._machine.set_graph(graph_settings(self._schema, self._options, self._cpus), plain_ids(self._schema))
+        self._target = replace(self._target, bare=True)
+        for name in _MESSAGES:
+            if format := self._schema.event("ftrace", name):
+                self._add(format.id)
 
     def _settings(self, ns: bool, flags: bool) -> dict[str, int]:
         schema, target = self._schema, self._target
@@ -53,23 +98,55 @@ class Formatter:
             "preempt_at": common.get("common_preempt_count", 3),
         }
 
-    def heading(self, cpus: int) -> bytes:
-        """What stands above the first line: the legend of columns (trace.c, print_func_help_header_irq) or the CPU count."""
-        return _legend(self._columns).encode() if self._target.exact else b"cpus=%d\n" % cpus
+    def heading(self, cpus: int, batch: Batch | None = None) -> bytes:
+        """What stands above the first line: the legend of columns (trace.c, print_func_help_header_irq) or the CPU count.
 
-    def lines(self, batch: Batch, start: int = 0, stop: int | None = None) -> bytes:
-        """Whole lines for batch[start:stop], lost events in their place."""
+        `batch`: the first one, which shows whether function_graph wrote it where the Formatter was not told.
+        """
+        self._cpus = max(self._cpus, cpus)
+        if not self._target.exact:
+            return b"cpus=%d\n" % cpus
+        if batch is not None:
+            self._look(batch)
+        return (graph_legend(self._options) if self._listing else _legend(self._columns)).encode()
+
+    def lines(self, batch: Batch, start: int = 0, stop: int | None = None, *, more: bool = False) -> bytes:
+        """Whole lines for batch[start:stop], lost events in their place.
+
+        `more`: this is the whole batch and others follow, or rest() does: in a listing of calls, lines that depend on
+        events to come are then kept till the next call.
+        """
         stop = len(batch) if stop is None else min(stop, len(batch))
         self._learn_comms()
+        self._look(batch)
+        before = self._resumed(batch)
+        return before + self._made(batch, start, stop, None, more)
+
+    def rest(self) -> bytes:
+        """The lines that the last call of lines(more=True) kept."""
+        return self._resumed(None)
+
+    def _look(self, batch: Batch) -> None:
+        if self._graph_ids and not self._listing and any(len(batch.column(id, "func")[0]) for id in self._graph_ids):
+            self._list()
+
+    def _resumed(self, following: Batch | None) -> bytes:
+        """What was kept of the batch before; what `following` does not settle either is written as it is."""
+        held, self._held = self._held, None
+        return b"" if held is None else self._made(held, self._held_at, len(held), following, False)
+
+    def _made(self, batch: Batch, start: int, stop: int, following: Batch | None, hold: bool) -> bytes:
         losses = [loss for loss in batch.losses if start <= loss[0] < stop or (loss[0] == stop == len(batch))]
         parts: list[bytes] = []
         while True:
-            text, start, missing = self._machine.lines(batch, start, stop, losses)
+            text, start, why = self._machine.lines(batch, start, stop, losses, following, hold)
             parts.append(text)
-            if missing < 0:
+            if why == _HELD:
+                self._held, self._held_at = batch, start
+            if why < 0:
                 return b"".join(parts)
             losses = [loss for loss in losses if loss[0] >= start]
-            self._add(missing)
+            self._add(why)
 
     def text(self, event: Event) -> str:
         """The event's own text, what a line shows after the event's name."""

@@ -50,6 +50,8 @@ machine_dealloc(PyObject *object)
     free(machine->formats);
     free(machine->format_addresses);
     free(machine->heads);
+    free(machine->graph_cpus);
+    free(machine->plain_ids);
     free(machine->out.data);
     fp_text_map_clear(&machine->strings);
     fp_text_map_clear(&machine->comms);
@@ -205,53 +207,60 @@ machine_add_format(PyObject *object, PyObject *args)
     return PyErr_NoMemory();
 }
 
-/* Writes until `stop` or an event without a program: its position is returned and *missing set. */
-static Py_ssize_t
-write_lines(fp_text_machine *machine, const fp_record *records, Py_ssize_t start, Py_ssize_t stop, const fp_text_lost *losses,
-            Py_ssize_t losses_total, long *missing)
-{
-    Py_ssize_t lost = 0;
-    machine->out.used = 0;
-    for (Py_ssize_t at = start; at < stop; at++) {
-        const fp_record *record = records + at;
-        const fp_program *program = record->id < machine->programs_total ? machine->programs[record->id] : NULL;
-        if (program == NULL) {
-            *missing = record->id;
-            return at;
-        }
-        for (; lost < losses_total && losses[lost].index <= at; lost++)
-            fp_text_loss(machine, (uint32_t)losses[lost].cpu, losses[lost].count, &machine->out);
-        fp_text_line(machine, program, record, &machine->out);
-    }
-    return stop;
-}
-
 static PyObject *
 machine_lines(PyObject *object, PyObject *args)
 {
     TextMachineObject *self = (TextMachineObject *)object;
-    PyObject *batch, *list;
+    PyObject *batch, *list, *following = Py_None;
     Py_ssize_t start, stop, losses_total;
-    const fp_record *records;
-    size_t total;
-    long missing = -1;
-    if (!PyArg_ParseTuple(args, "OnnO:lines", &batch, &start, &stop, &list) || fp_batch_records(batch, &records, &total) < 0)
+    int hold = 0;
+    fp_text_span span = {0};
+    if (!PyArg_ParseTuple(args, "OnnO|Op:lines", &batch, &start, &stop, &list, &following, &hold) ||
+        fp_batch_records(batch, &span.records, &span.total) < 0)
         return NULL;
-    start = start < 0 ? 0 : start;
-    stop = stop > (Py_ssize_t)total ? (Py_ssize_t)total : stop;
+    if (following != Py_None && fp_batch_records(following, &span.following, &span.following_total) < 0)
+        return NULL;
+    span.start = start < 0 ? 0 : (size_t)start;
+    span.stop = stop < 0 ? 0 : (size_t)stop > span.total ? span.total : (size_t)stop;
+    span.hold = hold;
     fp_text_lost *losses = fp_text_losses_of(list, &losses_total);
     if (losses == NULL)
         return NULL;
+    span.losses = losses;
+    span.losses_total = (size_t)losses_total;
     lock(self);
     fp_text_out *out = &self->machine.out;
+    size_t reached;
+    long why;
     Py_BEGIN_ALLOW_THREADS
-    start = write_lines(&self->machine, records, start, stop, losses, losses_total, &missing);
+    reached = fp_text_lines(&self->machine, &span, &why);
     Py_END_ALLOW_THREADS
     free(losses);
     PyObject *text = out->failed ? PyErr_NoMemory() : PyBytes_FromStringAndSize((const char *)out->data, (Py_ssize_t)out->used);
     out->failed = false;
     PyThread_release_lock(self->lock);
-    return text ? Py_BuildValue("(Nnl)", text, start, missing) : NULL;
+    return text ? Py_BuildValue("(Nnl)", text, (Py_ssize_t)reached, why) : NULL;
+}
+
+static PyObject *
+machine_set_graph(PyObject *object, PyObject *args)
+{
+    TextMachineObject *self = (TextMachineObject *)object;
+    fp_text_machine *machine = &self->machine;
+    PyObject *given, *ids;
+    fp_graph_settings settings;
+    if (!PyArg_ParseTuple(args, "OO:set_graph", &given, &ids) || fp_graph_settings_of(given, &settings) < 0)
+        return NULL;
+    uint8_t *plain = fp_plain_ids_of(ids);
+    if (plain == NULL)
+        return NULL;
+    lock(self);
+    uint8_t *old = machine->plain_ids;
+    machine->plain_ids = plain;
+    machine->graph = settings;
+    PyThread_release_lock(self->lock);
+    free(old);
+    Py_RETURN_NONE;
 }
 
 static PyObject *
@@ -284,7 +293,9 @@ static PyMethodDef machine_methods[] = {
     {"set_comms", set_comms, METH_O, "Task names by pid."},
     {"add", machine_add, METH_VARARGS, "add(id, name, code, entries, literals): the program of one event type."},
     {"add_format", machine_add_format, METH_VARARGS, "add_format(address, code, entries, literals): a binary printk's format."},
-    {"lines", machine_lines, METH_VARARGS, "lines(batch, start, stop, losses) -> (text, next, id without a program or -1)."},
+    {"set_graph", machine_set_graph, METH_VARARGS, "set_graph(settings, plain_ids): from here on a function_graph listing."},
+    {"lines", machine_lines, METH_VARARGS,
+     "lines(batch, start, stop, losses, following, hold) -> (text, next, id without a program, -1 or -2: held)."},
     {"text", machine_text, METH_VARARGS, "text(id, record) -> the event's text, or None without a program."},
     {NULL, NULL, 0, NULL},
 };

@@ -41,6 +41,63 @@ fp_text_settings_of(PyObject *given, fp_text_settings *settings)
     return 0;
 }
 
+int
+fp_graph_settings_of(PyObject *given, fp_graph_settings *settings)
+{
+    static const char *const names[] = {
+        "entry", "exit", "cpu_digits", "abstime", "cpu", "proc", "duration", "overhead", "tail", "overrun", "retval",
+        "entry_func_at", "entry_func_bytes", "entry_depth_at", "entry_depth_bytes", "exit_func_at", "exit_func_bytes",
+        "exit_depth_at", "exit_depth_bytes", "calltime_at", "calltime_bytes", "rettime_at", "rettime_bytes",
+        "exit_overrun_at", "exit_overrun_bytes", "exit_retval_at", "exit_retval_bytes",
+    };
+    enum { NAMES = sizeof names / sizeof *names };
+    long long v[NAMES];
+    for (size_t at = 0; at < NAMES; at++) {
+        if (setting(given, names[at], &v[at]) < 0)
+            return -1;
+        bool size = at >= 12 && at % 2 == 0;
+        if (v[at] < 0 || v[at] > UINT16_MAX || (size && v[at] != 0 && v[at] != 1 && v[at] != 2 && v[at] != 4 && v[at] != 8)) {
+            PyErr_Format(PyExc_ValueError, "%s is out of range", names[at]);
+            return -1;
+        }
+    }
+    fp_graph_field fields[8];
+    for (size_t at = 0; at < 8; at++)
+        fields[at] = (fp_graph_field){(unsigned)v[11 + at * 2], (unsigned)v[12 + at * 2]};
+    *settings = (fp_graph_settings){
+        .on = true, .entry = (unsigned)v[0], .exit = (unsigned)v[1], .cpu_digits = v[2] < 1 ? 1 : v[2] > 5 ? 5 : (unsigned)v[2],
+        .abstime = v[3], .cpu = v[4], .proc = v[5], .duration = v[6], .overhead = v[7], .tail = v[8], .overrun = v[9],
+        .retval = (unsigned)v[10], .entry_func = fields[0], .entry_depth = fields[1], .exit_func = fields[2],
+        .exit_depth = fields[3], .calltime = fields[4], .rettime = fields[5], .exit_overrun = fields[6], .exit_retval = fields[7],
+    };
+    return 0;
+}
+
+uint8_t *
+fp_plain_ids_of(PyObject *ids)
+{
+    Py_ssize_t total = PySequence_Size(ids);
+    if (total < 0)
+        return NULL;
+    uint8_t *bits = calloc(FP_PLAIN_BYTES, 1);
+    if (bits == NULL)
+        PyErr_NoMemory();
+    for (Py_ssize_t at = 0; bits && at < total; at++) {
+        PyObject *item = PySequence_GetItem(ids, at);
+        unsigned long id = item ? PyLong_AsUnsignedLong(item) : 0;
+        Py_XDECREF(item);
+        if (!PyErr_Occurred() && id <= UINT16_MAX) {
+            bits[id / 8] |= (uint8_t)(1U << id % 8);
+            continue;
+        }
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "an event id is at most 65535");
+        free(bits);
+        return NULL;
+    }
+    return bits;
+}
+
 static int
 by_value(const void *left, const void *right)
 {

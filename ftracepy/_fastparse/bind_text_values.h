@@ -5,12 +5,12 @@
 #include "bind.h"
 #include "core/text.h"
 
-typedef struct {
-    Py_ssize_t index, cpu;
-    long long count;
-} fp_text_lost;
-
 int fp_text_settings_of(PyObject *given, fp_text_settings *settings);
+
+int fp_graph_settings_of(PyObject *given, fp_graph_settings *settings);
+
+/* A bit per id of a sequence, to be freed. */
+uint8_t *fp_plain_ids_of(PyObject *ids);
 
 /* A dict of numbers to bytes; `map` must be empty and stays so on failure. */
 int fp_text_map_of(PyObject *dict, fp_text_map *map);

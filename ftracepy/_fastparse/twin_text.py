@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
+from ftracepy._fastparse.twin_graph import Graph
 from ftracepy._fastparse.twin_run import Run, Unpacked
 from ftracepy.printfmt.arith import MASK
 from ftracepy.printfmt.program import ENTRY, INSTRUCTION, Instruction
@@ -27,6 +28,7 @@ class TextRecord(Protocol):
 
 
 Loss = tuple[int, int, int]
+NO_MORE, HELD = -1, -2
 
 
 class TextMachine:
@@ -46,6 +48,13 @@ class TextMachine:
         self.formats: dict[int, Unpacked] = {}
         self._programs: dict[int, tuple[bytes, Unpacked]] = {}
         self._comms: dict[int, bytes] = {}
+        self._graph: Graph | None = None
+        self._plain_ids: frozenset[int] = frozenset()
+
+    def set_graph(self, settings: Mapping[str, int], plain_ids: Iterable[int]) -> None:
+        """From here on a function_graph listing, in which the events of `plain_ids` keep lines of their own."""
+        self._graph = Graph(settings)
+        self._plain_ids = frozenset(plain_ids)
 
     def set_symbols(self, kallsyms: bytes) -> None:
         self.symbols = Kallsyms(kallsyms, self.kernel)
@@ -69,18 +78,63 @@ class TextMachine:
             return None
         return Run(self, raw, self._programs[id][1]).go().removesuffix(b"\n")
 
-    def lines(self, batch: Sequence[TextRecord], start: int, stop: int, losses: Iterable[Loss]) -> tuple[bytes, int, int]:
-        """Lines of batch[start:stop], how far it came, and the id of the event it has no program for (-1: none)."""
+    def lines(
+        self,
+        batch: Sequence[TextRecord],
+        start: int,
+        stop: int,
+        losses: Iterable[Loss],
+        following: Sequence[TextRecord] | None = None,
+        hold: bool = False,
+    ) -> tuple[bytes, int, int]:
+        """Lines of batch[start:stop], how far it came, and why no further: NO_MORE, HELD, or the id it has no program for.
+
+        `following` is the batch after this one, where it is known; `hold` stops at an event whose line depends on
+        what neither holds.
+        """
         out = bytearray()
         pending = sorted(losses)
         for at in range(start, stop):
             event = batch[at]
             if event.id not in self._programs:
                 return bytes(out), at, event.id
+            later = None
+            if self._graph and self._graph.needs_next(event):
+                later = _next_of(event.cpu, batch, at + 1) or _next_of(event.cpu, following or (), 0)
+                if later is None and hold:
+                    return bytes(out), at, HELD
             while pending and pending[0][0] <= at:
                 out += self._loss(*pending.pop(0)[1:])
-            out += self._line(event)
-        return bytes(out), stop, -1
+            if self._graph and event.id not in self._plain_ids:
+                out += self._graph.line(self, event, later)
+            else:
+                out += self._line(event)
+        for _, cpu, count in pending:
+            out += self._loss(cpu, count)
+        return bytes(out), stop, NO_MORE
+
+    def number(self, raw: bytes, at: int, size: int) -> int:
+        """The unsigned number of `size` bytes at `at`, 0 where the record ends before it."""
+        return int.from_bytes(raw[at : at + size], self.order) if at + size <= len(raw) else 0
+
+    def function(self, address: int) -> bytes:
+        return self.symbols.show(address, 0)
+
+    def comm(self, pid: int) -> bytes:
+        return b"<idle>" if pid == 0 else self._comms.get(pid, b"<...>")
+
+    def seconds(self, ts: int) -> bytes:
+        """A stamp as the graph tracer shows it: microseconds cut, not rounded."""
+        return b"%5d.%06d" % divmod(self._shown(ts) // 1000, 1_000_000)
+
+    def _shown(self, raw: int) -> int:
+        wanted = self.settings
+        return ((raw * wanted["mult"] >> wanted["shift"]) + wanted["offset"]) & MASK
+
+    def named_text(self, event: TextRecord) -> bytes:
+        """What a line shows behind its columns."""
+        name, program = self._programs[event.id]
+        return (name + b": " if name else b"") + Run(self, event.raw, program).go()
 
     def _line(self, event: TextRecord) -> bytes:
         """The kernel ends every event's line, also where the print fmt ends it already; its own events end theirs."""
@@ -94,7 +148,7 @@ class TextMachine:
         return b"CPU:%d [EVENTS DROPPED]\n" % cpu if count < 0 else b"CPU:%d [%d EVENTS DROPPED]\n" % (cpu, count)
 
     def _head(self, event: TextRecord) -> bytes:
-        comm = b"<idle>" if event.pid == 0 else self._comms.get(event.pid, b"<...>")
+        comm = self.comm(event.pid)
         pid = b"%-7d" if self.kernel else b"%-5d"
         head = comm.rjust(16) + b"-" + pid % event.pid + b" [%03d] " % event.cpu
         head += self._latency(event.raw) + self._time(event.ts)
@@ -116,13 +170,17 @@ class TextMachine:
 
     def _time(self, raw: int) -> bytes:
         wanted = self.settings
-        value = ((raw * wanted["mult"] >> wanted["shift"]) + wanted["offset"]) & MASK
+        value = self._shown(raw)
         gap = b" " if wanted["flag_columns"] else b""
         if not wanted["is_ns"]:
             return gap + (b"%12d:" if self.kernel else b"%11d:") % value
         if wanted["digits"] == 9:
             return gap + b"%5d.%09d:" % divmod(value, 1_000_000_000)
         return gap + b"%5d.%06d:" % divmod((value + 500) // 1000, 1_000_000)
+
+
+def _next_of(cpu: int, batch: Sequence[TextRecord], start: int) -> TextRecord | None:
+    return next((batch[at] for at in range(start, len(batch)) if batch[at].cpu == cpu), None)
 
 
 def library_latency(flags: int, count: int) -> bytes:

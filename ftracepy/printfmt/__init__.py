@@ -2,6 +2,7 @@
 
 from ftracepy.printfmt.bprint import compile_printk
 from ftracepy.printfmt.compile import compile, compile_for
+from ftracepy.printfmt.graph import graph_events, graph_legend, graph_settings, plain_ids
 from ftracepy.printfmt.nodes import PrintFmt, PrintFmtFault
 from ftracepy.printfmt.parser import parse
 from ftracepy.printfmt.program import Program
@@ -16,6 +17,10 @@ __all__ = [
     "compile",
     "compile_for",
     "compile_printk",
+    "graph_events",
+    "graph_legend",
+    "graph_settings",
     "parse",
+    "plain_ids",
     "target_of",
 ]

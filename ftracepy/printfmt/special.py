@@ -40,6 +40,10 @@ def _address(field: Field, kernel: int, shape: int) -> Code:
     return [*load(field).code, Instruction(Op.SYMBOL, flags=kernel, b=shape)]
 
 
+def _writer(ip: Field, target: Target, pool: Pool) -> Code:
+    return [] if target.bare else [*_address(ip, ALT if target.exact else 0, 0), *pool.text(b": ")]
+
+
 def _own_event(format: EventFormat, target: Target, emitter: Emitter, pool: Pool) -> Code | None:
     """The tracers' events: kernel/trace/trace_output.c prints them with functions of their own."""
     kernel = ALT if target.exact else 0
@@ -47,11 +51,11 @@ def _own_event(format: EventFormat, target: Target, emitter: Emitter, pool: Pool
     match format.name, fields:
         case "bprint", {"ip": ip, "fmt": fmt, "buf": buf}:
             body = Instruction(Op.BPRINT, fmt.size, kernel, a=fmt.offset, b=buf.offset)
-            return [*_address(ip, kernel, 0), *pool.text(b": "), body]
+            return [*_writer(ip, target, pool), body]
         case "bputs", {"ip": ip, "str": text}:
-            return [*_address(ip, kernel, 0), *pool.text(b": "), *load(text).code, Instruction(Op.STRING_POINTER)]
+            return [*_writer(ip, target, pool), *load(text).code, Instruction(Op.STRING_POINTER)]
         case "print", {"ip": ip, "buf": buf} if target.exact:
-            return [*_address(ip, kernel, 0), *pool.text(b": "), Instruction(Op.STRING_REST, a=buf.offset)]
+            return [*_writer(ip, target, pool), Instruction(Op.STRING_REST, a=buf.offset)]
         case "raw_data", {"id": number, "buf": buf} if target.exact:
             identity = Instruction(Op.FIELD_NUMBER, 4, a=number.offset, b=ord("x"))
             hexa = [*reference(buf), Instruction(Op.HEX, b=ord(" "))]

@@ -20,6 +20,7 @@ class Target:
     release: tuple[int, int] = _NEWEST
     big_endian: bool = False
     page_array: int | None = None  # where the kernel's `struct page`s begin
+    bare: bool = False  # messages without the place that wrote them, as comments in a function_graph listing
 
     @property
     def exact(self) -> bool:

@@ -17,8 +17,8 @@ from ftracepy.schema import Schema, TimeScale, parse_cmdlines, parse_event_forma
 from ftracepy.text import Formatter
 from tests.support.corpus import ROOT, raw_names
 
-# The graph tracer prints a listing of its own; splice leaves the tail in the kernel; a page was read before the text.
-_OTHER_EVENTS = re.compile("fgraph|splice|drop_over_mid|empty|mmap")
+# Splice leaves the tail in the kernel; a page was read before the text.
+_OTHER_EVENTS = re.compile("splice|drop_over_mid|empty|mmap")
 _CANNOT_KNOW = {
     "eprobe": "an event probe's format does not tell which event it hangs on",
     "k5.10rt": "PREEMPT_RT 5.10 has two columns more",
@@ -69,7 +69,8 @@ def test_as_the_kernel_printed_it(name: str) -> None:
     decoder = decoder_for(schema, sorted(data))
     for cpu, pages in data.items():
         decoder.feed(cpu, pages)
-    mine, kernel = comparable(Formatter(schema).lines(decoder.batch(max_events=1 << 20))), comparable(found["trace.txt"])
+    formatter = Formatter(schema, options=found["trace_options"].decode().split(), cpus=len(data))
+    mine, kernel = comparable(formatter.lines(decoder.batch(max_events=1 << 20))), comparable(found["trace.txt"])
     assert len(mine) == len(kernel)
     for line, want in zip(mine, kernel, strict=True):
         _SCORE["lines"] += 1

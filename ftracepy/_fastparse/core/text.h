@@ -86,8 +86,45 @@ typedef struct {
     uint64_t mult, offset;
 } fp_text_settings;
 
+/* A field of a graph tracer's event; `bytes` 0: there is none. */
+typedef struct {
+    unsigned at, bytes;
+} fp_graph_field;
+
+typedef struct {
+    bool on, abstime, cpu, proc, duration, overhead, tail, overrun;
+    unsigned retval; /* 1: errors in decimal, 2: all in hex */
+    unsigned entry, exit, cpu_digits;
+    fp_graph_field entry_func, entry_depth, exit_func, exit_depth, calltime, rettime, exit_overrun, exit_retval;
+} fp_graph_settings;
+
+enum { FP_GRAPH_DEEPEST = 50 };
+
+/* What the listing remembers of a CPU: whose call it showed last, how deep it is, and which calls are open. */
+typedef struct {
+    bool seen, skip;
+    int32_t last_pid, depth;
+    uint64_t entered[FP_GRAPH_DEEPEST];
+} fp_graph_cpu;
+
+typedef struct {
+    ptrdiff_t index, cpu;
+    long long count; /* -1: unknown */
+} fp_text_lost;
+
+typedef struct {
+    const fp_record *records, *following; /* a batch, and the one after it where that is known */
+    size_t total, following_total, start, stop, losses_total;
+    const fp_text_lost *losses; /* sorted by index */
+    bool hold; /* stop at an event whose line depends on what neither batch holds */
+} fp_text_span;
+
 typedef struct {
     fp_text_settings settings;
+    fp_graph_settings graph;
+    fp_graph_cpu *graph_cpus;
+    size_t graph_cpus_total;
+    uint8_t *plain_ids; /* a bit per event id: in a listing, events with lines of their own */
     fp_program **programs; /* by event id */
     size_t programs_total;
     fp_program **formats; /* of binary printk, beside their addresses */
@@ -112,6 +149,18 @@ void fp_text_run(fp_text_machine *machine, const fp_program *program, const fp_r
 void fp_text_head(fp_text_machine *machine, const fp_program *program, const fp_record *record, fp_text_out *out);
 void fp_text_loss(const fp_text_machine *machine, uint32_t cpu, int64_t count, fp_text_out *out);
 void fp_text_line(fp_text_machine *machine, const fp_program *program, const fp_record *record, fp_text_out *out);
+
+/* Writes a span's lines into machine->out. Returns how far it came, *why FP_LINES_DONE, FP_LINES_HELD or the id of an
+ * event without a program. */
+enum { FP_LINES_DONE = -1, FP_LINES_HELD = -2, FP_PLAIN_BYTES = 65536 / 8 };
+size_t fp_text_lines(fp_text_machine *machine, const fp_text_span *span, long *why);
+
+/* One event of a function_graph listing; `next` is its CPU's next event, where there is one. */
+void fp_graph_line(fp_text_machine *machine, const fp_program *program, const fp_record *record, const fp_record *next,
+                   fp_text_out *out);
+
+const uint8_t *fp_text_comm(const fp_text_machine *machine, int32_t pid, size_t *length);
+uint64_t fp_text_time(const fp_text_settings *settings, uint64_t raw);
 
 /* Appends `address` as a name (shape 0), with offset (1), with offset and size (2). */
 void fp_symbols_show(fp_symbols *symbols, uint64_t address, unsigned shape, fp_text_out *out);

@@ -26,15 +26,21 @@ fp_text_map_clear(fp_text_map *map)
     *map = (fp_text_map){0};
 }
 
+const uint8_t *
+fp_text_comm(const fp_text_machine *machine, int32_t pid, size_t *length)
+{
+    const uint8_t *comm = pid == 0 ? NULL : fp_text_map_find(&machine->comms, (uint32_t)pid, length);
+    if (comm)
+        return comm;
+    *length = pid == 0 ? 6 : 5;
+    return (const uint8_t *)(pid == 0 ? "<idle>" : "<...>");
+}
+
 static void
 task(const fp_text_machine *machine, int32_t pid, fp_text_out *out)
 {
-    size_t length = 5, start = out->used;
-    const uint8_t *comm = pid == 0 ? NULL : fp_text_map_find(&machine->comms, (uint32_t)pid, &length);
-    if (comm == NULL) {
-        comm = (const uint8_t *)(pid == 0 ? "<idle>" : "<...>");
-        length = pid == 0 ? 6 : 5;
-    }
+    size_t length, start;
+    const uint8_t *comm = fp_text_comm(machine, pid, &length);
     if (length < 16)
         fp_out_fill(out, ' ', 16 - length);
     fp_out_bytes(out, comm, length);
@@ -104,8 +110,8 @@ latency(const fp_text_settings *settings, const fp_record *record, fp_text_out *
     fp_out_bytes(out, text, 5);
 }
 
-static uint64_t
-shown_time(const fp_text_settings *settings, uint64_t raw)
+uint64_t
+fp_text_time(const fp_text_settings *settings, uint64_t raw)
 {
     unsigned __int128 product = (unsigned __int128)raw * settings->mult;
     return (uint64_t)(product >> settings->shift) + settings->offset;
@@ -126,7 +132,7 @@ fraction(fp_text_out *out, uint32_t value, unsigned digits)
 static void
 stamp(const fp_text_settings *settings, uint64_t raw, fp_text_out *out)
 {
-    uint64_t value = shown_time(settings, raw);
+    uint64_t value = fp_text_time(settings, raw);
     if (settings->flag_columns)
         fp_out_byte(out, ' ');
     if (!settings->is_ns) {
@@ -190,4 +196,61 @@ fp_text_loss(const fp_text_machine *machine, uint32_t cpu, int64_t count, fp_tex
         FP_OUT_LITERAL(out, "EVENTS]\n");
     else
         FP_OUT_LITERAL(out, "EVENTS DROPPED]\n");
+}
+
+static const fp_record *
+next_of(const fp_record *records, size_t total, size_t at, uint16_t cpu)
+{
+    for (; at < total; at++)
+        if (records[at].cpu == cpu)
+            return records + at;
+    return NULL;
+}
+
+/* The next event of the CPU of the one at `at`, in this batch or the next. */
+static const fp_record *
+next_on_cpu(const fp_text_span *span, size_t at)
+{
+    uint16_t cpu = span->records[at].cpu;
+    const fp_record *next = next_of(span->records, span->total, at + 1, cpu);
+    return next ? next : next_of(span->following, span->following_total, 0, cpu);
+}
+
+static bool
+is_plain(const fp_text_machine *machine, unsigned id)
+{
+    return !machine->graph.on || machine->plain_ids[id / 8] >> id % 8 & 1;
+}
+
+size_t
+fp_text_lines(fp_text_machine *machine, const fp_text_span *span, long *why)
+{
+    size_t lost = 0, at = span->start;
+    fp_text_out *out = &machine->out;
+    out->used = 0;
+    for (; at < span->stop; at++) {
+        const fp_record *record = span->records + at, *next = NULL;
+        const fp_program *program = record->id < machine->programs_total ? machine->programs[record->id] : NULL;
+        if (program == NULL) {
+            *why = record->id;
+            return at;
+        }
+        if (machine->graph.on && record->id == machine->graph.entry) {
+            next = next_on_cpu(span, at);
+            if (next == NULL && span->hold) {
+                *why = FP_LINES_HELD;
+                return at;
+            }
+        }
+        for (; lost < span->losses_total && span->losses[lost].index <= (ptrdiff_t)at; lost++)
+            fp_text_loss(machine, (uint32_t)span->losses[lost].cpu, span->losses[lost].count, out);
+        if (is_plain(machine, record->id))
+            fp_text_line(machine, program, record, out);
+        else
+            fp_graph_line(machine, program, record, next, out);
+    }
+    for (; lost < span->losses_total; lost++)
+        fp_text_loss(machine, (uint32_t)span->losses[lost].cpu, span->losses[lost].count, out);
+    *why = FP_LINES_DONE;
+    return at;
 }

@@ -1,0 +1,189 @@
+"""The function_graph tracer's listing in plain Python: what core/text_graph.c does. Change this first.
+
+A call that ends at its CPU's next event takes one line, any other one where it begins and one where it ends; other
+events stand between them as comments (kernel/trace/trace_functions_graph.c, print_graph_function_flags).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+_MARKS = ((10**9, b"$"), (10**8, b"@"), (10**7, b"*"), (10**6, b"#"), (10**5, b"!"), (10**4, b"+"))
+_RULE = b" ------------------------------------------\n"
+_DEEPEST = 50  # calls that a task's return stack holds (FTRACE_RETFUNC_DEPTH)
+_WIDEST = 1000  # columns of indentation: a damaged record must not ask for more
+_MAX_ERRNO = 4095
+_FILL = b"              |  "
+
+
+class GraphRecord(Protocol):
+    """What the listing needs of an event."""
+
+    @property
+    def ts(self) -> int: ...
+    @property
+    def cpu(self) -> int: ...
+    @property
+    def pid(self) -> int: ...
+    @property
+    def id(self) -> int: ...
+    @property
+    def raw(self) -> bytes: ...
+
+
+class GraphMachine(Protocol):
+    """What the listing asks the text machine for."""
+
+    long_bytes: int
+
+    def number(self, raw: bytes, at: int, size: int) -> int: ...
+    def function(self, address: int) -> bytes: ...
+    def comm(self, pid: int) -> bytes: ...
+    def seconds(self, ts: int) -> bytes: ...
+    def named_text(self, event: GraphRecord) -> bytes: ...
+
+
+@dataclass(slots=True)
+class _Cpu:
+    """What the listing remembers of a CPU: whose call it showed last, how deep it is, and which calls are open."""
+
+    last_pid: int | None = None
+    depth: int = 0
+    skip: bool = False  # the next event is the end of a call whose line is written
+    entered: dict[int, int] = field(default_factory=dict)
+
+
+class Graph:
+    """`settings`: the ids `entry` and `exit`, where their fields are (`*_at`, `*_bytes`), and the tracer's options by name."""
+
+    def __init__(self, settings: Mapping[str, int]) -> None:
+        self.settings = dict(settings)
+        self._cpus: dict[int, _Cpu] = {}
+
+    def needs_next(self, event: GraphRecord) -> bool:
+        """Whether the line of `event` depends on its CPU's next event."""
+        return event.id == self.settings["entry"]
+
+    def line(self, machine: GraphMachine, event: GraphRecord, following: GraphRecord | None) -> bytes:
+        cpu = self._cpus.setdefault(event.cpu, _Cpu())
+        if event.id == self.settings["exit"]:
+            if cpu.skip:
+                cpu.skip = False
+                return b""
+            return self._switch(machine, cpu, event) + self._exit(machine, cpu, event)
+        cpu.skip = False
+        head = self._switch(machine, cpu, event)
+        if event.id == self.settings["entry"]:
+            return head + self._entry(machine, cpu, event, following)
+        indent = b" " * min((cpu.depth + 1) * 2, _WIDEST) if cpu.depth > 0 else b""
+        text = machine.named_text(event).removesuffix(b"\n")
+        return head + self._columns(machine, event) + self._fill() + indent + b"/* " + text + b" */\n"
+
+    def _field(self, machine: GraphMachine, event: GraphRecord, name: str) -> int:
+        return machine.number(event.raw, self.settings[f"{name}_at"], self.settings[f"{name}_bytes"])
+
+    def _switch(self, machine: GraphMachine, cpu: _Cpu, event: GraphRecord) -> bytes:
+        """Whose calls these are, where that changed."""
+        before, cpu.last_pid = cpu.last_pid, event.pid
+        if before is None or before == event.pid:
+            return b""
+        return _RULE + self._cpu(event) + _task(machine, before) + b" => " + _task(machine, event.pid) + b"\n" + _RULE + b"\n"
+
+    def _cpu(self, event: GraphRecord) -> bytes:
+        return b" %*d) " % (self.settings["cpu_digits"], event.cpu)
+
+    def _columns(self, machine: GraphMachine, event: GraphRecord) -> bytes:
+        wanted = self.settings
+        text = machine.seconds(event.ts) + b" |  " if wanted["abstime"] else b""
+        text += self._cpu(event) if wanted["cpu"] else b""
+        return text + (_task(machine, event.pid) + b" | " if wanted["proc"] else b"")
+
+    def _fill(self) -> bytes:
+        return _FILL if self.settings["duration"] else b""
+
+    def _took(self, machine: GraphMachine, event: GraphRecord) -> bytes:
+        if not self.settings["duration"]:
+            return b""
+        ns = self._field(machine, event, "rettime") - self._field(machine, event, "calltime") & (1 << 64) - 1
+        return (mark(ns) if self.settings["overhead"] else b" ") + b" " + duration(ns) + b"|  "
+
+    def _entry(self, machine: GraphMachine, cpu: _Cpu, event: GraphRecord, following: GraphRecord | None) -> bytes:
+        function, depth = self._field(machine, event, "entry_func"), self._depth(machine, event, "entry_depth")
+        indent = b" " * min(depth * 2, _WIDEST)
+        columns = self._columns(machine, event)
+        name = machine.function(function)
+        if following and self._is_end(machine, event, following, function):
+            cpu.depth, cpu.skip = depth - 1, True
+            cpu.entered.pop(depth, None)
+            value = self._returned(machine, following)
+            return (
+                columns
+                + self._took(machine, following)
+                + indent
+                + name
+                + b"();"
+                + (b" /*%s */" % value if value else b"")
+                + b"\n"
+            )
+        cpu.depth = depth
+        if depth < _DEEPEST:
+            cpu.entered[depth] = function
+        return columns + self._fill() + indent + name + b"() {\n"
+
+    def _is_end(self, machine: GraphMachine, event: GraphRecord, following: GraphRecord, function: int) -> bool:
+        same = following.id == self.settings["exit"] and following.pid == event.pid
+        return same and self._field(machine, following, "exit_func") == function
+
+    def _depth(self, machine: GraphMachine, event: GraphRecord, name: str) -> int:
+        """As the kernel keeps it, in an int."""
+        depth = self._field(machine, event, name) & 0xFFFFFFFF
+        return 0 if depth >> 31 else depth
+
+    def _exit(self, machine: GraphMachine, cpu: _Cpu, event: GraphRecord) -> bytes:
+        function, depth = self._field(machine, event, "exit_func"), self._depth(machine, event, "exit_depth")
+        cpu.depth = depth - 1
+        matches = depth >= _DEEPEST or cpu.entered.pop(depth, 0) == function
+        text = self._columns(machine, event) + self._took(machine, event) + b" " * min(depth * 2, _WIDEST) + b"}"
+        value = self._returned(machine, event)
+        if value or not matches or self.settings["tail"]:
+            text += b" /* " + machine.function(function) + value + b" */"
+        if self.settings["overrun"]:
+            text += b"\n (Overruns: %d)" % self._field(machine, event, "exit_overrun")
+        return text + b"\n"
+
+    def _returned(self, machine: GraphMachine, event: GraphRecord) -> bytes:
+        shown = self.settings["retval"]
+        if not shown or not self.settings["exit_retval_bytes"]:
+            return b""
+        return b" ret=" + returned(self._field(machine, event, "exit_retval"), machine.long_bytes, shown == 2)
+
+
+def mark(duration_ns: int) -> bytes:
+    """How long is long: the letter before a duration."""
+    return next((letter for least, letter in _MARKS if duration_ns > least), b" ")
+
+
+def duration(ns: int) -> bytes:
+    """Microseconds in seven digits, the fraction cut to fit."""
+    us, rest = divmod(ns, 1000)
+    text = b"%d" % us
+    if len(text) < 7:
+        text += b"." + (b"%03d" % rest)[: 7 - len(text)]
+    return text + b" us " + b" " * (8 - len(text))
+
+
+def returned(value: int, long_bytes: int, hexadecimal: bool) -> bytes:
+    """A return value: an errno in decimal, also where an int carried it; everything else in hex."""
+    whole = 1 << long_bytes * 8
+    error = value | whole - (1 << 32) if long_bytes == 8 and value >> 31 == 1 else value
+    if hexadecimal or error < whole - _MAX_ERRNO:
+        return b"0x%x" % value
+    return b"%d" % (error - whole)
+
+
+def _task(machine: GraphMachine, pid: int) -> bytes:
+    text = machine.comm(pid)[:7] + b"-%d" % pid
+    spaces = max(14 - len(text), 0)
+    return b" " * (spaces // 2) + text + b" " * (spaces - spaces // 2)
