@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ftracepy.errors import FtracepyError
 from ftracepy.tracefs import files
 
+_LINE = re.compile(rb"\d+ ")
+
 
 def saved(root: Path) -> bytes:
-    """`PID COMM` lines of tasks seen while something was traced; b"" where it may not be read."""
-    return _or_nothing(root / "saved_cmdlines")
+    """`PID COMM` lines of tasks seen while something was traced; b"" where it may not be read.
+
+    A name may hold a newline, which the kernel does not escape: what follows it is left out, for
+    trace-cmd reads no name at all from a recording with a line that is none.
+    """
+    lines = _or_nothing(root / "saved_cmdlines").splitlines(keepends=True)
+    return b"".join(line for line in lines if _LINE.match(line))
 
 
 def printk_formats(root: Path) -> bytes:

@@ -223,3 +223,14 @@ def test_a_process_with_its_new_threads_and_no_other(clean_kernel: Tracefs, tmp_
     opened = [row for row in rows_of(output) if row["path"] == str(file)]
     assert len(opened) == 46
     assert {row["pid"] for row in opened} == {target.pid}
+
+
+def test_a_name_with_a_newline_costs_trace_cmd_no_other_name(clean_kernel: Tracefs, tmp_path: Path) -> None:
+    program = tmp_path / "two\nlines"
+    program.write_text("#!/bin/sh\n:\n")
+    program.chmod(0o755)
+    path = tmp_path / "x.dat"
+    line = [*FTRACEPY, "record", "-e", "sched:sched_switch", "-o", str(path), "--", "sh", "-c", f"'{program}'; /bin/true"]
+    subprocess.run(line, check=True, capture_output=True)
+    report = subprocess.run(["trace-cmd", "report", "-N", str(path)], capture_output=True, check=True).stdout
+    assert b"true-" in report
