@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -57,6 +57,25 @@ def _state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FTRACEPY_STATE", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(scope="session")
+def features(tracefs: Tracefs) -> dict[str, bool | None]:
+    """What this kernel can do: doctor's findings, which test_doctor.py holds to the kernel's configuration."""
+    from ftracepy.live import doctor
+
+    return {one.name: one.ok for one in doctor.examine(str(tracefs.root))}
+
+
+@pytest.fixture
+def requires(features: dict[str, bool | None]) -> Callable[[str], None]:
+    """Ask for a feature by doctor's name of it: skips the test where this kernel lacks it."""
+
+    def ask(feature: str) -> None:
+        if not features[feature]:
+            pytest.skip(f"this kernel has no {feature}")
+
+    return ask
 
 
 @pytest.fixture

@@ -88,7 +88,8 @@ def test_one_file_opened_again_and_again(clean_kernel: Tracefs, tmp_path: Path) 
     (tmp_path / "one").write_text("")
     code = f"import os\nos.chdir({str(tmp_path)!r})\nfor _ in range({MANY}): os.close(os.open('one', 0))"
     shown = [row["path"] for row in watch("opensnoop", python(code)) if (row["path"] or "").endswith("one")]
-    assert shown == [str(tmp_path / "one")] * MANY
+    # The kernel's copy of the name is the name as passed; fanotify tells the file.
+    assert shown in ([str(tmp_path / "one")] * MANY, ["one"] * MANY)
 
 
 def test_every_failed_open_shows_its_path_and_error(clean_kernel: Tracefs) -> None:

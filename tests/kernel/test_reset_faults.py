@@ -19,7 +19,7 @@ from tests.support.tracefs_tree import difference, snapshot
 PLAN = Plan(
     events=[Tracepoint("sched", "sched_process_fork"), Tracepoint("syscalls", "sys_enter_getppid", "common_pid > 0")],
     uprobes=[ProbeDef("p", "one", "/bin/true:0x2000"), ProbeDef("p", "two", "/bin/true:0x2004")],
-    settings={"options/hash-ptr": "0"},
+    settings={"options/sym-offset": "1"},
 )
 
 

@@ -20,7 +20,7 @@ from ftracepy.schema import Schema
 from ftracepy.schematexts import SchemaTexts
 from ftracepy.source import Pages
 from ftracepy.text import Formatter
-from ftracepy.tracefs import Tracefs
+from ftracepy.tracefs import Tracefs, options
 
 SYSTEMS = ("syscalls", "raw_syscalls", "sched", "task", "signal", "timer", "irq", "irq_vectors", "block", "net", "sock", "tcp",
            "skb", "power", "workqueue", "ipi", "tlb", "mmap", "kmem")  # fmt: skip
@@ -42,7 +42,8 @@ def work() -> None:
 def recorded(tracefs: Tracefs) -> tuple[bytes, SchemaTexts, dict[int, bytes]]:
     """The kernel's text, the texts to read the pages with, and the pages."""
     with Instance(tracefs, buffer_kb=16384) as instance:
-        (instance.path / "options/hash-ptr").write_text("0")
+        if options.exists(instance.path, "hash-ptr"):
+            options.set_option(instance.path, "hash-ptr", False)
         for system in SYSTEMS:
             if (folder := instance.path / "events" / system).exists():
                 for event in folder.glob("*/format"):

@@ -39,6 +39,25 @@ def opened(*paths: str | Path) -> int:
     return child.pid
 
 
+def takes_handles(folder: Path) -> bool:
+    """Whether files there are told by handle; tmpfs has none before Linux 5.13, for want of an id."""
+    group = -1
+    try:
+        group = fanotify.group(by_handle=True)
+        fanotify.mark(group, str(folder), by_handle=True)
+    except OSError:
+        return False
+    else:
+        return True
+    finally:
+        if group >= 0:
+            os.close(group)
+
+
+def mount_point(path: Path) -> str:
+    return str(next(one for one in (path, *path.parents) if one.is_mount()))
+
+
 def told(watch: Watch, pid: int) -> list[str]:
     return [one.path.decode() for one in watch.read() if one.tid == pid]
 
@@ -73,7 +92,7 @@ def test_a_removed_folder_leaves_the_last_component(watch: Watch, tmp_path: Path
     pid = opened(folder / "file")
     (folder / "file").unlink()
     folder.rmdir()
-    assert told(watch, pid)[-1] == "file"
+    assert told(watch, pid)[-1] == ("file" if takes_handles(tmp_path) else str(folder / "file"))
 
 
 def test_a_new_mount_is_watched_and_a_watch_keeps_none_busy(watch: Watch, tmp_path: Path) -> None:
@@ -89,6 +108,8 @@ def test_a_new_mount_is_watched_and_a_watch_keeps_none_busy(watch: Watch, tmp_pa
 
 def test_files_of_both_groups_are_marked_as_unordered(watch: Watch, tmp_path: Path) -> None:
     """/proc has no handles: what is opened there comes by descriptor."""
+    if not takes_handles(tmp_path):
+        pytest.skip("all files come by descriptor here")
     (tmp_path / "file").touch()
     pid = opened("/proc/version", tmp_path / "file")
     ours = [one for one in watch.read() if one.tid == pid]
@@ -169,6 +190,8 @@ def test_a_mount_in_another_namespace_is_watched_by_its_own_path(watch: Watch, t
 
 def test_a_folder_outside_of_what_is_mounted_has_no_path(tmp_path: Path) -> None:
     """A bind mount of a part reaches the whole file system by handle, but its paths would lie."""
+    if not takes_handles(tmp_path):
+        pytest.skip("no handles of files here")
     inside, outside, place = tmp_path / "part", tmp_path / "outside", tmp_path / "place"
     for folder in (inside, outside, place):
         folder.mkdir()
@@ -179,7 +202,7 @@ def test_a_folder_outside_of_what_is_mounted_has_no_path(tmp_path: Path) -> None
         fanotify.mark(group, str(tmp_path), by_handle=True)
         pid = opened(outside)
         report = next(one for one in fanotify.read(group) if one.tid == pid and one.name == b"." and one.mask & FAN_ONDIR)
-        assert fanotify.folder_path("/", report.handle)
+        assert fanotify.folder_path(mount_point(tmp_path), report.handle)
         with pytest.raises(FileNotFoundError):
             fanotify.folder_path(str(place), report.handle)
     finally:
