@@ -86,7 +86,9 @@ def one(kernel: kernels.Kernel, base: Path, command: str, options: argparse.Name
 def boot(kernel: kernels.Kernel, base: Path, command: str, options: argparse.Namespace) -> machine.Outcome | None:
     """None after a shell."""
     quiet = {name: os.environ[name] for name in ("FTRACEPY_KERNEL_TESTS", "FTRACEPY_TWIN") if name in os.environ}
-    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in {"FTRACEPY_KERNEL_TESTS": "require", **quiet}.items())
+    exports = "".join(
+        f"export {name}={shlex.quote(value)}\n" for name, value in {"FTRACEPY_KERNEL_TESTS": "require", **quiet}.items()
+    )
     settings = f"LAB_SECONDS={options.seconds:g}\nLAB_SHELL={'yes' if options.shell else ''}\n"
     job = {"lab/init": (ROOT / "lab/init").read_text(), "lab/settings": settings, "lab/job": f"{exports}{command}\n"}
     with tempfile.TemporaryDirectory() as work:

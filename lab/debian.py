@@ -1,6 +1,7 @@
 """Kernels and programs from Debian, found by name in the package lists of the mirror that this machine uses already.
 
-apt runs with sources, lists and cache of its own, so the machine's are not changed, and root is not needed. Everything comes through apt's signature checks.
+apt runs with sources, lists and cache of its own, so the machine's are not changed, and root is not needed. Everything
+comes through apt's signature checks.
 """
 
 from __future__ import annotations
@@ -107,6 +108,13 @@ class Apt:
         self._apt("apt-get", "-q", "download", package, cwd=place)
         return max(place.glob(f"{package}_*.deb"), key=lambda path: path.stat().st_mtime)
 
+    def exact_dependencies(self, package: str, prefix: str) -> list[str]:
+        """The packages named `prefix`… of the same version that it depends on: newer kernels' images are in one of those."""
+        text = self._apt("apt-cache", "show", "--no-all-versions", package)
+        depends = next((line for line in text.splitlines() if line.startswith("Depends:")), "")
+        names = (part.split()[0] for part in depends.removeprefix("Depends:").split(",") if part.strip())
+        return [name for name in names if name.startswith(prefix)]
+
     def fetch_with_dependencies(self, packages: Iterable[str]) -> list[Path]:
         """Download packages of the guests' suite with all that they depend on."""
         order = ["-q", "-y", "-t", GUEST_SUITE, "install", "--download-only", *packages]
@@ -145,5 +153,7 @@ def _sources(found: list[tuple[str, str]]) -> str:
     main = next((uri for uri, suite in found if "security" not in suite), found[0][0])
     security = {uri for uri, suite in found if suite.endswith("-security")}
     lines = [f"deb [signed-by={_KEYS}] {main} {suite} main" for suite in _SUITES]
-    lines += [f"deb [signed-by={_KEYS}] {uri} {suite}-security main" for uri in sorted(security) for suite in ("bullseye", "bookworm")]
+    lines += [
+        f"deb [signed-by={_KEYS}] {uri} {suite}-security main" for uri in sorted(security) for suite in ("bullseye", "bookworm")
+    ]
     return "\n".join(lines) + "\n"

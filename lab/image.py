@@ -1,4 +1,4 @@
-"""What guests run from memory: a Debian with Python and the test tools, made once, and the checkout on top, packed at each run."""
+"""What guests run, from memory: a Debian with Python and the test tools, made once, and on top the checkout as it is."""
 
 from __future__ import annotations
 
@@ -15,14 +15,28 @@ from lab.debian import Apt, LabFault, run, unpack
 
 PYTHON = "3.11"
 CHECKOUT = "checkout"
-_PROGRAMS = ("python3", "dash", "coreutils", "mount", "util-linux", "procps", "grep", "sed", "tar", "gzip", "trace-cmd", "strace")
+_PROGRAMS = (
+    "python3",
+    "dash",
+    "coreutils",
+    "mount",
+    "util-linux",
+    "procps",
+    "grep",
+    "sed",
+    "tar",
+    "gzip",
+    "busybox",
+    "trace-cmd",
+    "strace",
+)
 _MODULES = ("click", "psutil", "pytest", "hypothesis", "backports.zstd")
 # Dependencies that only their packages' scripts need.
 _UNUSED = ("perl", "libperl", "usrmerge", "dpkg", "gcc-12", "media-types", "init-system-helpers", "libdb5", "debconf", "libtirpc")
 _DROPPED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/perl", "usr/share/lintian",
             "usr/share/bash-completion", "usr/share/zoneinfo", "usr/share/bug", "usr/lib/python3.11/lib2to3",
-            "usr/lib/python3.11/idlelib", "usr/lib/python3.11/ensurepip", "usr/lib/python3.11/distutils", "usr/lib/python3.11/test",
-            "usr/lib/python3.11/pydoc_data", "usr/share/gcc", "usr/lib/udev", "usr/lib/systemd")  # fmt: skip
+            "usr/lib/python3.11/idlelib", "usr/lib/python3.11/ensurepip", "usr/lib/python3.11/distutils",
+            "usr/lib/python3.11/test", "usr/lib/python3.11/pydoc_data", "usr/share/gcc", "usr/lib/udev", "usr/lib/systemd")  # fmt: skip
 _MERGED = ("bin", "sbin", "lib", "lib64")
 _PARTS = ("ftracepy", "tests", "fixtures", "scripts", "lab", "pyproject.toml", "constraints.txt")
 _LOADERS = {"amd64": "lib64/ld-linux-x86-64.so.2", "arm64": "lib/ld-linux-aarch64.so.1"}
@@ -37,7 +51,9 @@ def machine(architecture: str) -> str:
 
 def base(apt: Apt, root: Path, cache: Path) -> Path:
     """The archive with everything but the checkout; made if what it is made from has changed."""
-    what = "\n".join([Path(__file__).read_text(), (root / "constraints.txt").read_text(), (root / "constraints-dev.txt").read_text()])
+    what = "\n".join(
+        [Path(__file__).read_text(), (root / "constraints.txt").read_text(), (root / "constraints-dev.txt").read_text()]
+    )
     archive = cache / f"base-{apt.architecture}-{hashlib.sha256(what.encode()).hexdigest()[:12]}.cpio"
     if not archive.exists():
         for old in cache.glob(f"base-{apt.architecture}-*"):
@@ -57,6 +73,7 @@ def _make_base(apt: Apt, root: Path, archive: Path) -> None:
     for package in apt.fetch_with_dependencies(_PROGRAMS):
         if not package.name.startswith(_UNUSED):
             unpack(package, folder)
+        package.unlink()
     (folder / "usr/bin/sh").unlink(missing_ok=True)
     (folder / "usr/bin/sh").symlink_to("dash")
     _install_modules(root, folder / "usr/lib/python3/dist-packages", apt.architecture)
@@ -111,7 +128,9 @@ def _compile(folder: Path, architecture: str, tree: Path, shown_as: str) -> None
         return
     command, environment = found
     # Some sources are there to fail.
-    subprocess.run([*command, "-S", "-m", "compileall", "-q", "-s", tree, "-p", shown_as, tree], env=environment, capture_output=True)
+    subprocess.run(
+        [*command, "-S", "-m", "compileall", "-q", "-s", tree, "-p", shown_as, tree], env=environment, capture_output=True
+    )
 
 
 def overlay(root: Path, archive: Path, architecture: str, out: Path, job: dict[str, str]) -> None:

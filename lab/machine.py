@@ -58,8 +58,18 @@ class Outcome:
 
 def command(boot: Boot, lines: list[str]) -> list[str]:
     """QEMU's command line; `lines` are its serial ports."""
-    settings = "console=ttyS0 panic=-1 oops=panic quiet loglevel=4 rdinit=/lab/init tsc=unstable mitigations=off random.trust_cpu=on"
-    qemu = [f"qemu-system-{boot.machine}", "-accel", "tcg,thread=multi", "-cpu", _PROCESSORS[boot.machine][0], "-smp", str(boot.cpus)]
+    settings = (
+        "console=ttyS0 panic=-1 oops=panic quiet loglevel=4 rdinit=/lab/init tsc=unstable mitigations=off random.trust_cpu=on"
+    )
+    qemu = [
+        f"qemu-system-{boot.machine}",
+        "-accel",
+        "tcg,thread=multi",
+        "-cpu",
+        _PROCESSORS[boot.machine][0],
+        "-smp",
+        str(boot.cpus),
+    ]
     qemu += ["-m", f"{boot.memory_mb}M", "-display", "none", "-nodefaults", "-no-user-config", "-no-reboot", "-net", "none"]
     qemu += ["-kernel", str(boot.kernel), "-initrd", str(boot.initrd), "-append", settings]
     return [*qemu, *(part for line in lines for part in ("-serial", line))]
@@ -103,7 +113,9 @@ def _gentle() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _watch(boot: Boot, qemu: subprocess.Popen[bytes], lines: tuple[socket.socket, ...], output: Callable[[bytes], object]) -> Outcome:
+def _watch(
+    boot: Boot, qemu: subprocess.Popen[bytes], lines: tuple[socket.socket, ...], output: Callable[[bytes], object]
+) -> Outcome:
     console, result = bytearray(), bytearray()
     takers: list[Callable[[bytes], object]] = [console.extend, output, result.extend]
     deadline = time.monotonic() + boot.seconds + BOOT_SECONDS
