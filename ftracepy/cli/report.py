@@ -53,13 +53,15 @@ def _span(part: str) -> range:
     help="text as the kernel's `trace` file has it, or as `trace-cmd report -N`",
 )
 @click.option("--instance", metavar="NAME", help="the buffer of this instance, where the recording holds several")
+@click.option("--follow", is_flag=True, help="go on while `ftracepy record` still writes FILE")
 @click.option("--strict", is_flag=True, help="end with exit code 5 if any event was lost")
 @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="write to FILE")
 def command(
     file: str, cpus: tuple[frozenset[int], ...], events: tuple[str, ...], pids: tuple[int, ...], since: float | None,
-    until: float | None, format: str, style: str, instance: str | None, strict: bool, output: str | None,
+    until: float | None, format: str, style: str, instance: str | None, follow: bool, strict: bool,
+    output: str | None,
 ) -> int:  # fmt: skip
-    """Show the events of the recording FILE (trace.dat 6 or 7), losses in their place."""
+    """Show the events of the recording FILE (trace.dat 6 or 7; - is standard input), losses in their place."""
     from ftracepy.pipeline.report import report
     from ftracepy.pipeline.requests import ReportRequest
 
@@ -74,7 +76,8 @@ def command(
         style=style,  # type: ignore[arg-type]
         instance=instance,
         strict=strict,
+        follow=follow,
     )
     with stop_on_signals() as stop, open_output(output) as out:
         code = report(request, out, say, stop)
-    return exit_code(code, stop, live=False)
+    return exit_code(code, stop, live=follow)

@@ -38,6 +38,8 @@ def record(request: RecordRequest, stop: Stop, say: Callable[[str], None]) -> Ex
         for round_ in source.rounds():
             for pages in round_.pages:
                 writer.write(pages)
+            if not round_.last:
+                writer.promise(round_.until_ns)
             progress.tell()
         writer.finish(source.health().stats, source.texts(fresh=True))
     return _end(request, source, writer, say)

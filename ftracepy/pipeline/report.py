@@ -14,9 +14,10 @@ from ftracepy.stream import ALL_NS, Stream
 if TYPE_CHECKING:
     from ftracepy._fastparse import Batch
     from ftracepy.pipeline.requests import ReportRequest, Stop
-    from ftracepy.recording import Recording
+    from ftracepy.recording import Following, Recording
     from ftracepy.schema import Schema
 
+    Shown = Recording | Following
 _NS_PER_S = 1_000_000_000
 Show = Callable[["Batch", int, int], object]
 
@@ -28,8 +29,8 @@ def report(request: ReportRequest, out: BinaryIO, say: Callable[[str], None], st
     one. Raises RecordingFault for a file that cannot be read, UsageFault for an event or instance it
     does not have, DataLost where `request.strict` forbids losses.
     """
-    sources = _sources(request)
-    streams = [Stream(source) for source in sources]
+    sources = _sources(request, stop)
+    streams = [Stream(source, on_idle=out.flush if request.follow else None) for source in sources]
     chosen = [(_chosen(request, stream), stream.schema.time) for stream in streams]
     shows = _shows(request, sources, out)
     for number, batch, start, end in merge(chosen, lambda: stop.asked):
@@ -38,9 +39,14 @@ def report(request: ReportRequest, out: BinaryIO, say: Callable[[str], None], st
     return _end(streams, [source.instance if len(sources) > 1 else "" for source in sources], request, say)
 
 
-def _sources(request: ReportRequest) -> list[Recording]:
-    source = recording.open(request.path, instance=request.instance)
-    return [source] if request.instance is not None or len(source.buffers) < 2 else source.every_instance()
+def _sources(request: ReportRequest, stop: Stop) -> list[Shown]:
+    if request.follow:
+        growing = recording.follow(request.path)
+        if isinstance(growing, recording.Following):
+            stop.on_ask(growing.stop)
+            return [growing]
+    source = recording.open(request.path, instance=request.instance, stopped=lambda: stop.asked)
+    return [source] if request.instance is not None or len(source.buffers) < 2 else [*source.every_instance()]
 
 
 def _chosen(request: ReportRequest, stream: Stream) -> Iterator[Batch]:
@@ -48,7 +54,7 @@ def _chosen(request: ReportRequest, stream: Stream) -> Iterator[Batch]:
     return (select(batch) for batch in stream)
 
 
-def _shows(request: ReportRequest, sources: list[Recording], out: BinaryIO) -> list[Show]:
+def _shows(request: ReportRequest, sources: list[Shown], out: BinaryIO) -> list[Show]:
     """For each source what writes a run of its events."""
     several = len(sources) > 1
     if request.format == "text":
@@ -65,13 +71,13 @@ def _shows(request: ReportRequest, sources: list[Recording], out: BinaryIO) -> l
     ]
 
 
-def _heading(request: ReportRequest, sources: list[Recording]) -> bytes:
+def _heading(request: ReportRequest, sources: list[Shown]) -> bytes:
     from ftracepy.text import Formatter
 
     return Formatter(sources[0].schema, request.style).heading(max(len(source.cpus) for source in sources))
 
 
-def _text(request: ReportRequest, source: Recording, out: BinaryIO, mark: str) -> Show:
+def _text(request: ReportRequest, source: Shown, out: BinaryIO, mark: str) -> Show:
     from ftracepy.sinks.escape import visible
     from ftracepy.text import Formatter
 

@@ -51,6 +51,7 @@ class ReportRequest:
     style: Literal["kernel", "trace-cmd"] = "kernel"
     instance: str | None = None
     strict: bool = False
+    follow: bool = False
 
 
 @dataclass(slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ftracepy.recording.follow import Following, follow
 from ftracepy.recording.reader import Recording
 from ftracepy.recording.reader import open_recording as open
 from ftracepy.recording.writer import Writer
 
-__all__ = ["Recording", "Writer", "open"]
+__all__ = ["Following", "Recording", "Writer", "follow", "open"]

@@ -17,11 +17,12 @@ _NS_PER_US = 1000
 
 @dataclass(frozen=True, slots=True)
 class CpuData:
-    """Where one CPU's pages lie in the file (compressed chunks where the file is compressed)."""
+    """Where one CPU's pages lie: in the file (compressed chunks where the file is compressed), or plain in the file `path`."""
 
     cpu: int
     offset: int
     size: int
+    path: str = ""
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from ftracepy.recording.contents import CpuData
 from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.v7 import decompress
 from ftracepy.schema import PageLayout
-from ftracepy.source import Pages
+from ftracepy.source import Buffer, Pages
 
 _PIECE_BYTES = 256 << 10
 _LARGEST_CHUNK_BYTES = 64 << 20
@@ -43,12 +44,19 @@ class CpuReader:
         self._stamp = struct.Struct(order + "Q")
         self._commit = struct.Struct(order + ("Q" if layout.commit_bytes == 8 else "I"))
 
+    @property
+    def cpu(self) -> int:
+        return self._data.cpu
+
     def pieces(self) -> Iterator[Piece]:
         """Yield the data in the order it was recorded."""
         if not self._data.size:
             return
         try:
-            yield from self._mapped() if self._codec is None else self._unpacked(self._codec)
+            if self._data.path:
+                yield from self._spooled(self._data.path)
+            else:
+                yield from self._mapped() if self._codec is None else self._unpacked(self._codec)
         except RecordingFault as fault:
             self._notice(f"the data of CPU {self._data.cpu} is incomplete: {fault.why}")
 
@@ -61,6 +69,17 @@ class CpuReader:
             yield from self._piece(place.take(min(step, there - start)), offset)
         if there < self._data.size:
             raise place.fault(f"it ends here, {self._data.size - there} bytes early: cut short?")
+
+    def _spooled(self, path: str) -> Iterator[Piece]:
+        """Read, not mapped: its writer may make the file shorter at any time."""
+        step = max(_PIECE_BYTES // self._layout.size_bytes, 1) * self._layout.size_bytes
+        try:
+            with open(path, "rb", buffering=0) as file:
+                for start in range(self._data.offset, self._data.offset + self._data.size, step):
+                    data = os.pread(file.fileno(), min(step, self._data.offset + self._data.size - start), start)
+                    yield from self._piece(memoryview(data), start)
+        except OSError as error:
+            raise RecordingFault(f"cannot read '{path}'", why=os.strerror(error.errno or 0)) from None
 
     def _unpacked(self, codec: Codec) -> Iterator[Piece]:
         place = self._cursor.seek(self._data.offset, f"data of CPU {self._data.cpu}")
@@ -75,10 +94,11 @@ class CpuReader:
         if rest := len(data) - whole:
             self._notice(f"CPU {self._data.cpu} ends with {rest} of a page's {size} bytes at byte {offset + whole}")
         if whole:
-            yield Piece(Pages(self._data.cpu, data[:whole], offset), self._first_ns(data, whole))
+            yield Piece(Pages(self._data.cpu, data[:whole], offset), self.first_ns(data[:whole]))
 
-    def _first_ns(self, data: memoryview, whole: int) -> int:
-        for start in range(0, whole, self._layout.size_bytes):
+    def first_ns(self, data: Buffer) -> int:
+        """The stamp of the first page that holds anything; 0 where none does."""
+        for start in range(0, len(data), self._layout.size_bytes):
             if self._commit.unpack_from(data, start + self._layout.commit_offset)[0] & _COMMIT_MASK:
                 return int(self._stamp.unpack_from(data, start)[0])
         return 0

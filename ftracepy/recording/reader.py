@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import mmap
 import os
-import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ftracepy.errors import FtracepyError, RecordingFault
@@ -13,8 +11,10 @@ from ftracepy.recording.codecs import Codec, codec
 from ftracepy.recording.contents import BufferData, Contents, CpuData, time_scale
 from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.head import Head, read_head
+from ftracepy.recording.inputs import open_bytes
 from ftracepy.recording.pieces import CpuReader
 from ftracepy.recording.rounds import rounds
+from ftracepy.recording.unfinished import is_unfinished, take_spools
 from ftracepy.recording.v6 import read_v6
 from ftracepy.recording.v7 import read_v7
 from ftracepy.schema import FormatFault, PageLayout, Schema
@@ -25,15 +25,16 @@ from ftracepy.source import Health, Round
 class Recording:
     """One instance of a recording, as a Source.
 
-    `instance` is its name ("" for the top-level buffer), `instances` are the names of all; `texts`
-    are the schema's texts as they were recorded, `notices` (in `health()`) say what could not be read.
+    `contents` is all that the file says, `buffer` what of it this one reads; `instance` is its name
+    ("" for the top-level buffer). `texts` are the schema's texts as they were recorded, `notices` (in
+    `health()`) say what could not be read.
     """
 
     def __init__(self, cursor: Cursor, contents: Contents, codec: Codec | None, buffer: BufferData) -> None:
         self._cursor = cursor
-        self._contents = contents
+        self.contents = contents
         self._codec = codec
-        self._buffer = buffer
+        self.buffer = buffer
         self._stopped = False
         self._notices = list(contents.notices)
         self.texts = _texts(contents, buffer)
@@ -46,29 +47,34 @@ class Recording:
 
     @property
     def version(self) -> int:
-        return self._contents.version
+        return self.contents.version
 
     @property
     def compression(self) -> str:
-        return self._contents.compression
+        return self.contents.compression
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether its recorder still runs, or was killed."""
+        return is_unfinished(self.contents)
 
     @property
     def instance(self) -> str:
-        return self._buffer.name
+        return self.buffer.name
 
     @property
     def buffers(self) -> list[BufferData]:
         """All instances in the file, the top-level buffer ("") among them where the file has it."""
-        return self._contents.buffers
+        return self.contents.buffers
 
     @property
     def options(self) -> list[tuple[int, bytes]]:
         """Every option's number and bytes in the order of the file, unknown ones too."""
-        return [(one.id, bytes(one.data.data[one.data.at : one.data.end])) for one in self._contents.options]
+        return [(one.id, bytes(one.data.data[one.data.at : one.data.end])) for one in self.contents.options]
 
     def of_instance(self, name: str) -> Recording:
         """Another instance of the same file; raises FtracepyError where there is none of that name."""
-        return Recording(self._cursor, self._contents, self._codec, _named(self._contents, self.path, name))
+        return Recording(self._cursor, self.contents, self._codec, _named(self.contents, self.path, name))
 
     def every_instance(self) -> list[Recording]:
         """All instances of the file, the top-level buffer first; each tells of its own faults."""
@@ -77,10 +83,11 @@ class Recording:
 
     def rounds(self) -> Iterator[Round]:
         """Yield all pages, the CPU whose next piece begins earliest first; memory stays at about two pieces per CPU."""
-        pieces = (self._reader(data).pieces() for data in self._buffer.cpus)
+        pieces = (self.reader(data).pieces() for data in self.buffer.cpus)
         yield from rounds(pieces, lambda: self._stopped)
 
-    def _reader(self, data: CpuData) -> CpuReader:
+    def reader(self, data: CpuData) -> CpuReader:
+        """What reads one CPU's pages, or those that lie where `data` says."""
         return CpuReader(self._cursor, data, self.schema.page, self._codec, self.notice)
 
     def notice(self, text: str) -> None:
@@ -92,7 +99,7 @@ class Recording:
 
     def health(self) -> Health:
         """The kernel's counts as they stood when the recording ended, and what of the file could not be read (so far)."""
-        return Health(list(self._contents.stats.of(self._buffer.name)), list(self._notices))
+        return Health(list(self.contents.stats.of(self.buffer.name)), list(self._notices))
 
     def __enter__(self) -> Recording:
         return self
@@ -101,16 +108,24 @@ class Recording:
         """Nothing to undo: the mapping ends with the last piece that refers to it."""
 
 
-def open_recording(path: str | os.PathLike[str], instance: str | None = None) -> Recording:
-    """Open a trace.dat of version 6 or 7.
+def open_recording(
+    path: str | os.PathLike[str], instance: str | None = None, *, stopped: Callable[[], bool] = lambda: False
+) -> Recording:
+    """Open a trace.dat of version 6 or 7; "-" is standard input. What is no regular file is first copied to a temporary one.
 
     `instance` None means the top-level buffer, or, where that is empty, the instance with the most
-    data. Raises RecordingFault where the file cannot be read.
+    data. A recording that still runs, or whose recorder was killed, is read as far as it has come.
+    `stopped` ends the wait for a pipe. Raises RecordingFault where the file cannot be read.
     """
-    cursor = Cursor(_map(os.fspath(path)), os.fspath(path))
+    path = os.fspath(path)
+    data, notice = open_bytes(path, stopped)
+    cursor = Cursor(data, path)
     head = read_head(cursor)
     packer = _codec(cursor, head)
     contents = read_v6(cursor, head) if head.version == 6 else read_v7(cursor, head, packer)
+    contents.notices += [notice] if notice else []
+    if is_unfinished(contents):
+        take_spools(contents, path, head)
     if instance is not None:
         return Recording(cursor, contents, packer, _named(contents, cursor.path, instance))
     buffer = _default(contents)
@@ -118,19 +133,6 @@ def open_recording(path: str | os.PathLike[str], instance: str | None = None) ->
     if others := [f"'{one.name}'" for one in contents.buffers if one is not buffer and not one.is_empty]:
         found.notice(f"this recording also holds the instances {', '.join(others)}")
     return found
-
-
-def _map(path: str) -> memoryview:
-    what = f"cannot read the recording '{path}'"
-    try:
-        with open(path, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise RecordingFault(what, why="it is not a regular file")
-            if not os.fstat(file.fileno()).st_size:
-                raise RecordingFault(what, why="it is empty")
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except OSError as error:
-        raise RecordingFault(what, why=os.strerror(error.errno or 0)) from None
 
 
 def _codec(cursor: Cursor, head: Head) -> Codec | None:

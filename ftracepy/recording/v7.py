@@ -50,7 +50,7 @@ _NEEDED_SECTIONS = (OptionId.HEADER_INFO, OptionId.FTRACE_EVENTS, OptionId.EVENT
 def read_v7(cursor: Cursor, head: Head, codec: Codec | None) -> Contents:
     """Everything behind the head."""
     if not head.options_offset:
-        raise cursor.fault(f"it names no options: its recording did not end well; pages may be left in '{cursor.path}.cpu*'")
+        raise cursor.fault("it names no options: its recording did not end well")
     contents = Contents(head.version, SchemaTexts(big_endian=head.big_endian), head.page_bytes, head.compression)
     for option in _chain(cursor, head.options_offset, codec, contents.notices):
         take_common_option(contents, option)

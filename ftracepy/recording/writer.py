@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ftracepy import __version__
 from ftracepy.errors import FtracepyError, UsageFault
 from ftracepy.recording.codecs import NONE, codec
 from ftracepy.recording.options import OptionId
+from ftracepy.recording.progress import PROGRESS_OPTION, Progress, lock
 from ftracepy.recording.sections import Encoder
 from ftracepy.recording.spool import MOVE_BYTES, Spool
 from ftracepy.recording.stats import stats_text
@@ -28,7 +29,8 @@ class Writer:
 
     `texts` is what the kernel says of its events; `cpus` the CPUs whose pages may come. `finish`
     makes the file whole. Left without it (an error elsewhere), what was written until then is made
-    whole all the same. Raises UsageFault where `path` cannot hold a recording, FtracepyError where
+    whole all the same; killed, the file has the texts and the spools beside it the pages, which a
+    reader puts together. Raises UsageFault where `path` cannot hold a recording, FtracepyError where
     the disk refuses.
     """
 
@@ -51,8 +53,10 @@ class Writer:
         self._finished = False
         self.size_bytes = 0
         self._fd = _create(self.path)
+        lock(self._fd)
         head, self._options_at = self._encoder.head(layout.long_bytes, self._page_bytes)
-        self._end = 0
+        self._end = self._progress_at = 0
+        self._sections: dict[int, tuple[int, int]] = {}  # by number: hash of the text, and where it is
         self._begin(head)
 
     def __enter__(self) -> Writer:
@@ -73,6 +77,11 @@ class Writer:
         if refused:
             raise self._fault(spool.path, refused)
 
+    def promise(self, until_ns: int) -> None:
+        """Tell those who follow the file that every event older than `until_ns` (raw clock) has been written."""
+        with suppress(OSError):  # a follower that hears less waits longer
+            _write(self._fd, Progress(until_ns).pack(self._encoder.order), self._progress_at)
+
     def finish(self, stats: Sequence[CpuStats] = (), texts: SchemaTexts | None = None) -> None:
         """Make the file whole: once, later calls do nothing.
 
@@ -92,29 +101,43 @@ class Writer:
                 spool.close()
 
     def _begin(self, head: bytes) -> None:
-        """Write the head, and keep room for all that `finish` adds, so that a full disk cannot spoil what was recorded."""
+        """Write what is known already, and keep room for what `finish` adds, so that a full disk cannot spoil the recording."""
         texts = sum(len(body) for _, body in self._encoder.texts(self._texts))
         try:
             self._append(head)
+            options = self._texts_options(self._texts) + self._facts(self._texts, ())
+            self._progress_at = self._append_options([(PROGRESS_OPTION, Progress().pack(self._encoder.order)), *options])
             with suppress(OSError):  # a full disk fails at the first pages, with a better message
-                os.posix_fallocate(self._fd, 0, len(head) + texts + MOVE_BYTES + _SLACK_BYTES)
+                os.posix_fallocate(self._fd, 0, self._end + texts + MOVE_BYTES + _SLACK_BYTES)
         except OSError as error:
             os.close(self._fd)
             raise self._fault(self.path, error) from None
 
     def _write_all(self, texts: SchemaTexts, stats: Sequence[CpuStats]) -> None:
-        pack = self._encoder.pack
+        _write(self._fd, Progress(ending=True).pack(self._encoder.order), self._progress_at)
+        options = self._texts_options(texts) + self._facts(texts, stats)
+        options.append((OptionId.BUFFER, self._move_pages()))
+        self._append_options(options, self._encoder.strings)
+        os.ftruncate(self._fd, self._end)
+
+    def _texts_options(self, texts: SchemaTexts) -> list[tuple[int, bytes]]:
+        """Where each text section is: what the first ones say already is not written again."""
         options: list[tuple[int, bytes]] = []
         for number, body in self._encoder.texts(texts):
-            options.append((number, pack("Q", self._append(self._encoder.section(number, body)))))
-        options += self._facts(texts, stats)
-        options.append((OptionId.BUFFER, self._move_pages()))
-        options.append((OptionId.DONE, pack("Q", 0)))
-        body = b"".join(self._encoder.option(number, data) for number, data in options)
-        first = self._append(self._encoder.section(OPTIONS_SECTION, body))
-        self._append(self._encoder.strings())
-        os.ftruncate(self._fd, self._end)
-        _write(self._fd, pack("Q", first), self._options_at)
+            if number not in self._sections or self._sections[number][0] != hash(body):
+                self._sections[number] = (hash(body), self._append(self._encoder.section(number, body)))
+            options.append((number, self._encoder.pack("Q", self._sections[number][1])))
+        return options
+
+    def _append_options(self, options: list[tuple[int, bytes]], more: Callable[[], bytes] = bytes) -> int:
+        """Write an OPTIONS section and `more` behind it, then make it the file's; the answer is where its first data are."""
+        done = (OptionId.DONE, self._encoder.pack("Q", 0))
+        body = b"".join(self._encoder.option(number, data) for number, data in [*options, done])
+        section = self._encoder.section(OPTIONS_SECTION, body)
+        first = self._append(section)
+        self._append(more())
+        _write(self._fd, self._encoder.pack("Q", first), self._options_at)
+        return first + len(section) - len(body) + len(self._encoder.option(0, b""))
 
     def _facts(self, texts: SchemaTexts, stats: Sequence[CpuStats]) -> list[tuple[int, bytes]]:
         facts = [

@@ -1,0 +1,60 @@
+"""How far a recording that is being written has come: told in its own file, for those who follow it.
+
+The option stands in the first OPTIONS section, which the last one replaces when the file is made whole; other
+programs skip it. Its writer holds a lock on the file, so that a reader can tell one that still runs from one that died.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+
+PROGRESS_OPTION = 0x4650  # "FP": far above the format's own numbers
+_ENDING = 2**64 - 1
+_LAYOUT = {"<": struct.Struct("<QQ"), ">": struct.Struct(">QQ")}
+PROGRESS_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Every event older than `until_ns` (raw clock) lies in the spools; `ending`: these are being moved and no longer whole."""
+
+    until_ns: int = 0
+    ending: bool = False
+
+    def pack(self, order: str) -> bytes:
+        return _LAYOUT[order].pack(self.until_ns, _ENDING if self.ending else 0)
+
+
+def unpack_progress(data: bytes, order: str) -> Progress:
+    """What `pack` made; of fewer bytes, the beginning."""
+    if len(data) != PROGRESS_BYTES:
+        return Progress()
+    until_ns, state = _LAYOUT[order].unpack(data)
+    return Progress(until_ns, state == _ENDING)
+
+
+def lock(fd: int) -> None:
+    """Hold the file while it is written; a file system without locks does without."""
+    with suppress(OSError):
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_being_written(path: str) -> bool:
+    """Whether somebody holds the lock."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return False

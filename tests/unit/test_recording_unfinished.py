@@ -1,0 +1,166 @@
+"""Recordings that have no end yet: killed recorders, growing files, pipes."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from recording_samples import pages, read_back, texts, write
+
+from ftracepy import recording
+from ftracepy.errors import RecordingFault
+from ftracepy.pipeline.report import report
+from ftracepy.pipeline.requests import ReportRequest, Stop
+from ftracepy.recording import Following, Writer
+from ftracepy.stream import Stream
+
+FIRST, SECOND, THIRD = pages(0, [1000, 5000]), pages(1, [2000]), pages(0, [7000, 9000])
+_DIE = """
+import os, sys
+sys.path.insert(0, {tests!r})
+from recording_samples import pages, texts
+from ftracepy.recording import Writer
+writer = Writer({path!r}, texts({order!r}), [0, 1, 2], compression={compression!r})
+writer.write(pages(0, [1000, 5000], {order!r}))
+writer.write(pages(1, [2000], {order!r}))
+os.kill(os.getpid(), 9)
+"""
+
+
+def killed(path: Path, order: str = "<", compression: str = "none") -> None:
+    """A recorder that wrote FIRST and SECOND."""
+    tests = str(Path(__file__).parent)
+    code = _DIE.format(tests=tests, path=str(path), order=order, compression=compression)
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == -9
+
+
+@pytest.mark.parametrize(("order", "compression"), [("<", "none"), (">", "zstd")])
+def test_a_killed_recorder_loses_nothing_that_it_had_written(tmp_path: Path, order: str, compression: str) -> None:
+    killed(tmp_path / "x.dat", order, compression)
+    found = recording.open(tmp_path / "x.dat")
+    assert read_back(found) == {0: pages(0, [1000, 5000], order).data, 1: pages(1, [2000], order).data, 2: b""}
+    assert found.schema.cmdlines == {7: "a name with spaces", 9: "cat"}
+    assert found.schema.uname == "Linux box 6.18.0 x86_64"
+    (notice,) = found.health().notices
+    assert "the recorder was killed" in notice
+    assert "ftracepy convert" in notice
+    assert isinstance(recording.follow(tmp_path / "x.dat"), recording.Recording)
+
+
+def test_a_page_that_was_being_written_is_told_of(tmp_path: Path) -> None:
+    killed(tmp_path / "x.dat")
+    with (tmp_path / "x.dat.cpu1").open("ab") as spool:
+        spool.write(b"x" * 100)
+    found = recording.open(tmp_path / "x.dat")
+    assert read_back(found)[1] == SECOND.data
+    assert "CPU 1 ends with 100 of a page's 4096 bytes at byte 4096" in found.health().notices
+
+
+@pytest.mark.parametrize("name", ["x.dat.cpu99999", "x.dat.cpu", "x.dat.cpu1x", "yx.dat.cpu1"])
+def test_other_files_beside_it_are_not_its_pages(tmp_path: Path, name: str) -> None:
+    killed(tmp_path / "x.dat")
+    (tmp_path / name).write_bytes(b"x" * 4096)
+    (tmp_path / "x.dat.cpu2").symlink_to(tmp_path / name)
+    assert read_back(recording.open(tmp_path / "x.dat")) == {0: FIRST.data, 1: SECOND.data, 2: b""}
+
+
+def test_spools_that_vanish_are_told_of(tmp_path: Path) -> None:
+    killed(tmp_path / "x.dat")
+    found = recording.open(tmp_path / "x.dat")
+    (tmp_path / "x.dat.cpu0").unlink()
+    assert read_back(found)[1] == SECOND.data
+    assert "the data of CPU 0 is incomplete: No such file or directory" in found.health().notices
+
+
+def test_a_running_recording_is_read_as_far_as_it_has_come(tmp_path: Path) -> None:
+    with Writer(tmp_path / "x.dat", texts(), [0, 1]) as writer:
+        writer.write(FIRST)
+        found = recording.open(tmp_path / "x.dat")
+        assert read_back(found) == {0: FIRST.data, 1: b""}
+        assert "still runs" in found.health().notices[0]
+    assert recording.open(tmp_path / "x.dat").health().notices == []
+
+
+@pytest.mark.parametrize("compression", ["none", "zstd"])
+def test_following_shows_every_event_once_and_in_order(tmp_path: Path, compression: str) -> None:
+    writer = Writer(tmp_path / "x.dat", texts(), [0, 1], compression=compression)
+    writer.write(FIRST)
+    writer.promise(1500)
+    source = recording.follow(tmp_path / "x.dat")
+    assert isinstance(source, Following)
+    stamps: list[int] = []
+    for batch in Stream(source):
+        stamps += batch.ts
+        if stamps and stamps[-1] < 1500:
+            assert max(stamps) < 1500, "nothing beyond what the recorder promised"
+            writer.write(SECOND)
+            writer.promise(6000)
+        elif stamps and stamps[-1] < 6000:
+            writer.write(THIRD)
+            writer.finish()
+    whole = [ts for batch in Stream(recording.open(tmp_path / "x.dat")) for ts in batch.ts]
+    assert stamps == whole == sorted(whole)
+    assert len(stamps) == 500
+    assert source.health().notices == []
+
+
+def test_following_ends_with_a_recorder_that_dies(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "x.dat", texts(), [0])
+    writer.write(FIRST)
+    source = recording.follow(tmp_path / "x.dat")
+    os.close(writer._fd)  # what the kernel does to the lock of a process that is killed
+    assert sum(len(batch) for batch in Stream(source)) == 200
+    assert any("the recorder was killed" in notice for notice in source.health().notices)
+
+
+def test_following_ends_when_asked(tmp_path: Path) -> None:
+    with Writer(tmp_path / "x.dat", texts(), [0]) as writer:
+        writer.write(FIRST)
+        writer.promise(1 << 62)
+        stop, out = Stop(), io.BytesIO()
+        timer = threading.Timer(0.3, stop.ask)
+        timer.start()
+        report(ReportRequest(str(tmp_path / "x.dat"), follow=True), out, lambda _: None, stop)
+        timer.join()
+    assert out.getvalue().count(b"first:") == 200
+
+
+def test_a_pipe_is_read_as_the_file_is(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.dat", [FIRST, SECOND], compression="zlib")
+    os.mkfifo(tmp_path / "pipe")
+    feeder = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(path.read_bytes()))
+    feeder.start()
+    found = recording.open(tmp_path / "pipe")
+    feeder.join()
+    assert read_back(found) == {0: FIRST.data, 1: SECOND.data}
+    assert found.health().notices[0].startswith("read from a pipe: its ")
+
+
+@pytest.mark.parametrize(("data", "why"), [(b"", "it is empty"), (b"\x17\x08\x44tracing7\0", "cut short")])
+def test_a_pipe_that_ends_too_early(tmp_path: Path, data: bytes, why: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    feeder = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(data))
+    feeder.start()
+    with pytest.raises(RecordingFault) as fault:
+        recording.open(tmp_path / "pipe")
+    feeder.join()
+    assert why in fault.value.why
+
+
+@pytest.mark.parametrize("by", ["pipe", "file"])
+def test_the_whole_command_reads_standard_input(tmp_path: Path, by: str) -> None:
+    path = write(tmp_path / "x.dat", [FIRST, SECOND])
+    command = [sys.executable, "-m", "ftracepy", "report", "-"]
+    if by == "pipe":
+        done = subprocess.run(command, input=path.read_bytes(), capture_output=True)
+    else:
+        with path.open("rb") as file:
+            done = subprocess.run(command, stdin=file, capture_output=True)
+    assert done.returncode == 0
+    assert done.stdout.count(b"first:") == 300
+    assert (b"read from a pipe" in done.stderr) == (by == "pipe")
