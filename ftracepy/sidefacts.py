@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 MAGIC = 0x59505446  # "FTPY" in memory on a little-endian machine: the raw_data event's `id`
-MAX_BODY_BYTES = 2000  # 5.10 takes 3 KiB a write, but a record must fit a 4 KiB sub-buffer with room to spare
+# Older kernels keep 1024 bytes of a write, id included, and answer with that count (6.1: TRACE_BUF_SIZE in
+# kernel/trace/trace.c, tracing_mark_raw_write); ours has 20 bytes in front of the body.
+MAX_BODY_BYTES = 1000
 _HEADER = "BBHiQ"
 
 

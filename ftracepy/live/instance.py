@@ -183,14 +183,16 @@ class Instance:
             self._left_out |= new
 
     def mark_raw(self, record: bytes) -> bool:
-        """Write one record into the ring buffer as a raw_data event; False where recording is off or refused. Any thread may."""
+        """Write one record into the ring buffer as a raw_data event; any thread may.
+
+        False where recording is off, or the record is refused or cut short.
+        """
         if self._marker < 0:
             return False
         try:
-            files.sys_write(self._marker, record)
+            return files.sys_write(self._marker, record) == len(record)
         except OSError:
             return False
-        return True
 
     def stop_recording(self) -> None:
         options.set_tracing(self.path, False)

@@ -105,6 +105,27 @@ def test_header_comes_first_then_tasks_and_aides_are_heard_to_the_end(clean_kern
     assert str(os.getpid()).encode() in tasks
 
 
+@pytest.mark.parametrize("size", [0, 1, 997, 1000, 1001, 5003])
+def test_a_fact_of_any_size_comes_whole(clean_kernel: Tracefs, size: int) -> None:
+    """Kernels differ in how much of a write to trace_marker_raw they keep."""
+    body = bytes(at % 251 + 1 for at in range(size))
+    unpack, facts = Unpacker(), []
+    with live.open(Plan(events=[GETPPID]), tracefs=clean_kernel, facts=False) as source:
+        source.mark(SideFact(Kind.PATH, 7, 1, body))
+        source.stop()
+        for batch in Stream(source):
+            facts += [fact for event in batch if event.name == "raw_data" for fact in unpack.unpack(event["id"], event["buf"])]
+    assert [fact.body for fact in facts if fact.kind is Kind.PATH] == [body]
+
+
+def test_a_record_the_kernel_cuts_short_is_told(clean_kernel: Tracefs) -> None:
+    with live.open(Plan(events=[GETPPID]), tracefs=clean_kernel, facts=False) as source:
+        whole = source.instance.mark_raw(b"\1\0\0\0" + b"x" * 3000)
+        source.stop()
+        found = [event["buf"].rstrip(b"\0") for batch in Stream(source) for event in batch if event.name == "raw_data"]
+    assert whole is (found == [b"x" * 3000])
+
+
 def test_own_calls_are_not_in_the_trace(clean_kernel: Tracefs) -> None:
     process = child()
     with live.open(Plan(events=[GETPPID]), tracefs=clean_kernel, facts=False) as source:

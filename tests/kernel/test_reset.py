@@ -15,6 +15,7 @@ import pytest
 
 from ftracepy.live.instance import Instance
 from ftracepy.live.reset import reset
+from ftracepy.symbols import elf
 from ftracepy.tracefs import Tracefs, buffer, clock, events, instances, probes, stats
 from tests.support.tracefs_tree import difference, snapshot
 
@@ -26,7 +27,7 @@ from ftracepy.live.plan import Plan, ProbeDef
 from ftracepy.probes import Tracepoint
 plan = Plan(
     events=[Tracepoint("raw_syscalls", "sys_enter", "id > 0"), Tracepoint("raw_syscalls", "sys_exit")],
-    uprobes=[ProbeDef("p", name, "/bin/sh:" + at, ("a=%di:u64",)) for name, at in (("one", "0x6000"), ("two", "0x6004"))],
+    uprobes=[ProbeDef("p", name, place, ("a=%di:u64",)) for name, place in zip(("one", "two"), sys.argv[1:], strict=True)],
 )
 print("starting", flush=True)
 with live.open(plan, tracefs=tracefs.find()) as source:
@@ -38,9 +39,19 @@ with live.open(plan, tracefs=tracefs.find()) as source:
 KILLS = 12
 
 
+def start_of(program: str) -> str:
+    """Where its first instruction lies: older kernels refuse to probe what they cannot decode as one."""
+    code = elf.read(program)
+    return f"{os.path.realpath(program)}:{code.file_offset(code.entry):#x}"
+
+
 def start() -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", _RUN], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=_ROOT
+        [sys.executable, "-c", _RUN, start_of("/bin/cat"), start_of("/bin/ls")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=_ROOT,
     )
     assert process.stdout
     assert process.stdout.readline() == "starting\n"
@@ -86,7 +97,7 @@ def others(tracefs: Tracefs) -> Iterator[Tracefs]:
     """Somebody else's instance with settings of its own, and somebody else's probe, in use."""
     root, name = tracefs.root, f"somebody_{os.getpid()}"
     path = instances.make(root, name)
-    probes.add(root, "uprobe_events", f"p:{name}/theirs /bin/sh:0x6008 a=%di:u64")
+    probes.add(root, "uprobe_events", f"p:{name}/theirs {start_of('/bin/sh')} a=%di:u64")
     clock.choose(path, "boot")
     buffer.set_size_kb(path, 512)
     events.set_filter(path, "sched", "sched_switch", "prev_pid == 1")
