@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import sys
 import tempfile
 from pathlib import Path
 
-from lab import image, kernels, machine
+from lab import image, kernels, machine, table
 from lab.debian import Apt, LabFault, cache_dir
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = "python3 -P -m pytest -q -p no:cacheprovider tests/kernel"
+SURVEY = "python3 -P -m lab.survey"
 _SECONDS = 900.0
 MISHAP = 125
 
@@ -21,7 +23,7 @@ MISHAP = 125
 def main(arguments: list[str]) -> int:
     own, _, given = _split(arguments)
     options = _parser().parse_args(own)
-    names = list(kernels.MATRIX) if options.all else options.kernel
+    names = list(kernels.MATRIX) if options.all or options.table else options.kernel
     if not names:
         _parser().error("name a kernel, or --all")
     try:
@@ -43,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("kernel", nargs="*", help='"5.10", "6.1", "6.12", "newest", or the path of an image')
     parser.add_argument("--all", action="store_true", help="the whole matrix, one after the other")
     parser.add_argument("--keep-going", action="store_true", help="with several kernels: go on after a failure")
+    parser.add_argument("--table", action="store_true", help="look at the whole matrix and write docs/kernels.md")
     parser.add_argument("--shell", action="store_true", help="a shell in the guest instead of a command")
     parser.add_argument("--update", action="store_true", help="look for newer kernels in Debian's lists first")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where files the command left in /lab/out are put")
@@ -61,26 +64,34 @@ def _run(names: list[str], command: str, options: argparse.Namespace) -> int:
         apt.update()
     base = image.base(apt, ROOT, cache)
     worst = 0
+    surveys: list[table.Survey] = []
     for name in names:
         kernel = kernels.get(name, apt, cache, update=options.update)
-        status = one(kernel, base, command, options)
+        outcome = one(kernel, base, SURVEY if options.table else command, options)
+        if outcome is None:
+            return 0
+        status = MISHAP if outcome.is_mishap else outcome.status
+        if options.table and not status:
+            surveys.append(json.loads(outcome.files["survey.json"]))
         worst = worst or status
         if status and not options.keep_going:
             break
+    if options.table and not worst:
+        (ROOT / "docs/kernels.md").write_text(table.render(surveys))
     return worst
 
 
-def one(kernel: kernels.Kernel, base: Path, command: str, options: argparse.Namespace) -> int:
-    """Boot `kernel`, run `command`; a panic or hang of the guest is tried once more."""
+def one(kernel: kernels.Kernel, base: Path, command: str, options: argparse.Namespace) -> machine.Outcome | None:
+    """Boot `kernel`, run `command`; a panic or hang of the guest is tried once more. None after a shell."""
     for attempt in (1, 2):
         outcome = boot(kernel, base, command, options)
         if outcome is None:
-            return 0
+            return None
         _tell(kernel, outcome, options)
-        if not outcome.is_mishap:
-            return outcome.status
-        print(f"lab: {kernel.package}: {outcome.end}" + (", once more" if attempt == 1 else ""), file=sys.stderr)
-    return MISHAP
+        if not outcome.is_mishap or attempt == 2:
+            break
+        print(f"lab: {kernel.package}: once more", file=sys.stderr)
+    return outcome
 
 
 def boot(kernel: kernels.Kernel, base: Path, command: str, options: argparse.Namespace) -> machine.Outcome | None:

@@ -36,7 +36,8 @@ _UNUSED = ("perl", "libperl", "usrmerge", "dpkg", "gcc-12", "media-types", "init
 _DROPPED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/perl", "usr/share/lintian",
             "usr/share/bash-completion", "usr/share/zoneinfo", "usr/share/bug", "usr/lib/python3.11/lib2to3",
             "usr/lib/python3.11/idlelib", "usr/lib/python3.11/ensurepip", "usr/lib/python3.11/distutils",
-            "usr/lib/python3.11/test", "usr/lib/python3.11/pydoc_data", "usr/share/gcc", "usr/lib/udev", "usr/lib/systemd")  # fmt: skip
+            "usr/lib/python3.11/test", "usr/lib/python3.11/pydoc_data",
+            "usr/share/gcc", "usr/lib/udev", "usr/lib/systemd")  # fmt: skip
 _MERGED = ("bin", "sbin", "lib", "lib64")
 _PARTS = ("ftracepy", "tests", "fixtures", "scripts", "lab", "pyproject.toml", "constraints.txt")
 _LOADERS = {"amd64": "lib64/ld-linux-x86-64.so.2", "arm64": "lib/ld-linux-aarch64.so.1"}

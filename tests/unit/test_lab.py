@@ -1,0 +1,144 @@
+"""The lab without a kernel: names of packages, archives, and how a guest ended."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("lab", reason="only the checkout has the lab, an installed package has not")
+
+from lab import cpio, debian, machine, table
+from lab.__main__ import main
+
+NAMES = [
+    "linux-image-6.1.0-0.deb11.52-cloud-amd64",
+    "linux-image-6.1.0-9-cloud-amd64",
+    "linux-image-6.1.0-56-cloud-amd64",
+    "linux-image-6.1.0-56-cloud-amd64-unsigned",
+    "linux-image-6.1.0-56-amd64",
+    "linux-image-6.12.95+deb12-cloud-amd64",
+    "linux-image-6.12.117+deb13-cloud-amd64-unsigned",
+    "linux-image-7.3.4+deb13-cloud-amd64",
+    "linux-image-7.3.4+deb13-cloud-arm64",
+    "linux-image-cloud-amd64",
+]
+
+
+@pytest.mark.parametrize(
+    ("series", "architecture", "package"),
+    [
+        ("6.1", "amd64", "linux-image-6.1.0-56-cloud-amd64"),
+        ("6.12", "amd64", "linux-image-6.12.117+deb13-cloud-amd64-unsigned"),
+        ("6", "amd64", "linux-image-6.12.117+deb13-cloud-amd64-unsigned"),
+        ("newest", "amd64", "linux-image-7.3.4+deb13-cloud-amd64"),
+        ("newest", "arm64", "linux-image-7.3.4+deb13-cloud-arm64"),
+    ],
+)
+def test_the_newest_of_a_series(series: str, architecture: str, package: str) -> None:
+    assert debian.newest(NAMES, series, architecture) == package
+
+
+def test_a_series_that_debian_has_not() -> None:
+    with pytest.raises(debian.LabFault, match=r"no cloud kernel 4\.9"):
+        debian.newest(NAMES, "4.9", "amd64")
+
+
+def test_a_missing_program_is_named_with_its_package() -> None:
+    with pytest.raises(debian.LabFault, match="no-such-program is not installed here"):
+        debian.run(["no-such-program"])
+
+
+def packed(folder: Path) -> bytes:
+    out = io.BytesIO()
+    writer = cpio.Writer(out)
+    writer.tree(folder, "a/b", lambda name: name != "left out")
+    writer.text("init", "#!/bin/sh\n", 0o755)
+    writer.close()
+    return out.getvalue()
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    folder = tmp_path / "tree"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub/file").write_bytes(b"xyz")
+    (folder / "sub/link").symlink_to("file")
+    (folder / "left out").touch()
+    return folder
+
+
+def test_an_archive_is_aligned_and_ends_in_a_trailer(tree: Path) -> None:
+    data = packed(tree)
+    assert data.startswith(b"070701")
+    assert len(data) % 512 == 0
+    assert b"TRAILER!!!\0" in data[-512:]
+
+
+@pytest.mark.skipif(shutil.which("cpio") is None, reason="cpio is the second opinion")
+def test_cpio_unpacks_what_was_packed(tree: Path, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    subprocess.run(["cpio", "-id", "--quiet"], input=packed(tree), cwd=place, check=True)
+    assert (place / "a/b/sub/file").read_bytes() == b"xyz"
+    assert (place / "a/b/sub/link").readlink() == Path("file")
+    assert (place / "init").stat().st_mode & 0o777 == 0o755
+    assert not (place / "a/b/left out").exists()
+
+
+def result(status: int, **files: bytes) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(f"./{name}")
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return b"status %d\n" % status + out.getvalue()
+
+
+def test_a_failing_command_is_no_mishap() -> None:
+    outcome = machine.ended(b"[ 1.0] booting", result(3, junit=b"<xml>"), b"")
+    assert (outcome.end, outcome.status, outcome.files, outcome.is_mishap) == ("done", 3, {"junit": b"<xml>"}, False)
+
+
+@pytest.mark.parametrize(
+    ("console", "end"),
+    [
+        (b"[    3.1] Kernel panic - not syncing: Attempted to kill init!", "panic"),
+        (b"[    3.1] BUG: unable to handle page fault for address: 0", "panic"),
+        (b"[    3.1] last words of a guest that is off without a result", "hang"),
+        (b"", "emulator"),
+    ],
+)
+def test_mishaps_are_told_apart(console: bytes, end: str) -> None:
+    outcome = machine.ended(console, b"", b"qemu: no such kernel")
+    assert outcome.end == end
+    assert outcome.is_mishap
+
+
+def test_a_result_that_broke_off_has_its_status() -> None:
+    outcome = machine.ended(b"", result(0, junit=b"x" * 9000)[:-40], b"")
+    assert (outcome.end, outcome.status) == ("done", 0)
+
+
+def test_without_a_kernel_it_says_how_to_use_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([])
+    assert "scripts/lab KERNEL" in capsys.readouterr().err
+
+
+def test_the_page_has_every_kernel_tool_and_way() -> None:
+    tools = {"opensnoop": {"ways": [["path of opens", "kprobe on do_filp_open", "long names"]], "reason": ""}}
+    one = {"release": "6.1.0-56-cloud-amd64", "findings": [["kprobes", True, ""], ["hist triggers", False, ""]], "tools": tools,
+           "proofs": {"opensnoop": True}}  # fmt: skip
+    other = {**one, "release": "7.3.4+deb13-cloud-amd64", "proofs": {"opensnoop": False}}
+    page = table.render([one, other])
+    assert "| feature | 6.1 | 7.3 |" in page
+    assert "| hist triggers | - | - |" in page
+    assert "| opensnoop | 6.1 | path of opens: kprobe on do_filp_open | all |" in page
+    assert "| 7.3 | path of opens: kprobe on do_filp_open | **no** |" in page
+    assert "| kprobe on do_filp_open | path of opens | long names |" in page
