@@ -54,14 +54,20 @@ def _span(part: str) -> range:
 )
 @click.option("--instance", metavar="NAME", help="the buffer of this instance, where the recording holds several")
 @click.option("--follow", is_flag=True, help="go on while `ftracepy record` still writes FILE")
+@click.option("--check", is_flag=True, help="show no events: tell whether FILE is sound, and where it is not (exit code 1)")
 @click.option("--strict", is_flag=True, help="end with exit code 5 if any event was lost")
 @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="write to FILE")
 def command(
     file: str, cpus: tuple[frozenset[int], ...], events: tuple[str, ...], pids: tuple[int, ...], since: float | None,
-    until: float | None, format: str, style: str, instance: str | None, follow: bool, strict: bool,
+    until: float | None, format: str, style: str, instance: str | None, follow: bool, check: bool, strict: bool,
     output: str | None,
 ) -> int:  # fmt: skip
     """Show the events of the recording FILE (trace.dat 6 or 7; - is standard input), losses in their place."""
+    if check:
+        from ftracepy.pipeline.check import check as run_check
+
+        with stop_on_signals() as stop, open_output(output) as out:
+            return exit_code(run_check(file, out, stop), stop, live=False)
     from ftracepy.pipeline.report import report
     from ftracepy.pipeline.requests import ReportRequest
 

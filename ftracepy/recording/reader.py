@@ -46,6 +46,11 @@ class Recording:
         return self._cursor.path
 
     @property
+    def file_bytes(self) -> memoryview:
+        """The file as it lies."""
+        return self._cursor.data
+
+    @property
     def version(self) -> int:
         return self.contents.version
 
