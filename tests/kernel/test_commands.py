@@ -231,7 +231,7 @@ def test_a_name_with_a_newline_costs_trace_cmd_no_other_name(clean_kernel: Trace
     program.write_text("#!/bin/sh\n:\n")
     program.chmod(0o755)
     path = tmp_path / "x.dat"
-    line = [*FTRACEPY, "record", "-e", "sched:sched_switch", "-o", str(path), "--", "sh", "-c", f"'{program}'; /bin/true"]
+    line = [*FTRACEPY, "record", "-e", "sched:sched_process_exit", "-o", str(path), "--", "sh", "-c", f"'{program}'; /bin/true"]
     subprocess.run(line, check=True, capture_output=True)
     report = subprocess.run(["trace-cmd", "report", "-N", str(path)], capture_output=True, check=True).stdout
     assert b"true-" in report
