@@ -173,7 +173,8 @@ class Calls(Machine):
         for field in entry.args:
             if field.startswith("__") and field.endswith("_val") and isinstance(value := entry.args[field], str):
                 arg = field[2:-4]
-                entry.texts[arg] = Text(value, "user@enter") if value or not entry.args.get(arg) else Text(None)
+                key = "path" if entry.name in OPENS and arg in _PATH_ARGS else arg
+                entry.texts[key] = Text(value, "user@enter") if value or not entry.args.get(arg) else Text(None)
         self._text_at_site(entry)
         if (early := self._early.pop(entry.tid, None)) is not None:
             self._improve(entry, early)

@@ -354,6 +354,19 @@ def test_the_kernels_copy_is_believed_before_what_the_caller_showed() -> None:
     assert call.text("filename") == Text("/tmp/BBBB", "kernel-copy")
 
 
+def test_the_kernels_copy_is_believed_before_the_text_in_the_event_which_may_be_cut() -> None:
+    trace = Trace(probes={"path_kernel": ("path",)})
+    trace.enter(7, "openat", filename=0x1000)
+    trace._events[0].values["__filename_val"] = "/a/very/lo..."
+    entered = trace.schema.event("syscalls", "sys_enter_openat")
+    assert entered is not None
+    trace.schema.add([_with_field(entered, "__filename_val")])
+    trace.probe(7, "path_kernel", path="/a/very/long/name")
+    trace.leave(7, "openat", 3)
+    (call,) = told(trace)
+    assert call.text("filename") == Text("/a/very/long/name", "kernel-copy")
+
+
 def test_a_site_hit_for_another_call_is_ignored() -> None:
     trace = Trace(probes={"path_site": ("nr", "path")})
     trace.probe(7, "path_site", nr=2, path=as_words(b"/old\0", 32))
