@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ftracepy.printfmt import (
+    Form,
     Style,
     Target,
     compile_for,
@@ -29,6 +30,9 @@ _FLAG_NAMES = ("need-resched", "hardirq/softirq", "preempt-depth", "migrate-disa
 _MESSAGES = ("print", "bprint", "bputs")
 _GRAPH = "function_graph"
 _HELD = -2
+_RT_FLAG_NAMES = (
+    "irqs-off", "need-resched", "need-resched-lazy", "hardirq/softirq", "preempt-depth", "preempt-lazy-depth", "migrate-disable",
+)  # fmt: skip
 _NO_NAME = frozenset({"raw_data", "kernel_stack", "user_stack", "function", "print", "bprint", "bputs"})
 
 
@@ -40,7 +44,9 @@ class Formatter:
     state that later versions show. `ns` shows nanoseconds instead of microseconds.
     `tracer` is the one that wrote the buffer, where that is known: in kernel style function_graph makes a listing of
     calls, and so does, where it is not known, the first batch with that tracer's events. `options` are the recording
-    kernel's, as trace_options names them. `cpus` is how many it had.
+    kernel's, as trace_options names them. `form`, in trace-cmd style: "raw" is `report -R`, each field by its name, and
+    "latency" the columns of `report -l`. `prefix` stands before every line, as where several instances are told apart.
+    `cpus` is how many it had.
     One Formatter serves one stream; call it from one thread at a time.
     """
 
@@ -51,6 +57,8 @@ class Formatter:
         ns: bool = False,
         *,
         flags: bool = False,
+        form: Form = "text",
+        prefix: bytes = b"",
         tracer: str | None = None,
         options: Collection[str] = (),
         cpus: int = 1,
@@ -59,9 +67,13 @@ class Formatter:
         self._options, self._cpus = frozenset(options), cpus
         self._held: Batch | None = None
         self._held_at = 0
-        self._target: Target = target_of(schema, style)
-        self._columns = 4 if self._target.exact and self._target.release < (5, 13) else 5
+        self._target: Target = target_of(schema, style, form)
+        self._common = {one.name: one.offset for one in next(iter(schema.formats.values())).common} if schema.formats else {}
+        self._columns = 7 if "common_preempt_lazy_count" in self._common else 5
+        if self._target.exact and self._columns == 5 and self._target.release < (5, 13):
+            self._columns = 4
         self._machine = _machine_type()(self._settings(ns, flags))
+        self._machine.set_prefix(prefix)
         self._machine.set_symbols(schema.kallsyms.encode("utf-8", "surrogateescape"))
         self._machine.set_strings(printk_strings(schema.printk_formats))
         self._comms: dict[int, str] = {}
@@ -81,22 +93,30 @@ class Formatter:
                 self._add(format.id)
 
     def _settings(self, ns: bool, flags: bool) -> dict[str, int]:
-        schema, target = self._schema, self._target
-        common = {one.name: one.offset for one in next(iter(schema.formats.values())).common} if schema.formats else {}
+        schema, target, common = self._schema, self._target, self._common
         return {
             "kernel": target.exact,
             "big_endian": target.big_endian,
             "long_bytes": target.long_bytes,
-            "flag_columns": self._columns if target.exact or flags else 0,
+            "flag_columns": self._flag_columns(flags),
+            "latency": target.form == "latency" and not target.exact,
             "lazy_bit": target.release >= (6, 13),
             "digits": 9 if ns else 6,
             "mult": schema.time.mult,
             "shift": schema.time.shift,
             "offset": schema.time.offset_ns,
             "is_ns": schema.time.is_ns if target.exact else _library_is_ns(schema),
+            "migrate_at": common.get("common_migrate_disable", 0),
+            "lazy_count_at": common.get("common_preempt_lazy_count", 0),
             "flags_at": common.get("common_flags", 2),
             "preempt_at": common.get("common_preempt_count", 3),
         }
+
+    def _flag_columns(self, flags: bool) -> int:
+        """0: none, 1: the flags as a number."""
+        if self._target.exact or self._target.form == "latency":
+            return self._columns
+        return 1 if self._target.form == "raw" else self._columns if flags else 0
 
     def heading(self, cpus: int, batch: Batch | None = None) -> bytes:
         """What stands above the first line: the legend of columns (trace.c, print_func_help_header_irq) or the CPU count.
@@ -188,9 +208,10 @@ class Formatter:
 def _legend(flag_columns: int) -> str:
     """The head of the kernel's `trace` file, without the counts of entries, which only a live buffer has."""
     names = ["irqs-off/BH-disabled" if flag_columns == 5 else "irqs-off", *_FLAG_NAMES[: flag_columns - 1]]
-    margin, bars = "#" + " " * 30, "|" * flag_columns
-    lines = [f"{margin}  _-----=> {names[0]}"]
-    lines += [f"{margin}{'|' * (at - 1)} / _{'-' * (5 - at)}=> {name}" for at, name in enumerate(names[1:], 1)]
+    names = list(_RT_FLAG_NAMES) if flag_columns == 7 else names
+    margin, bars, longest = "#" + " " * 30, "|" * flag_columns, max(flag_columns, 5)
+    lines = [f"{margin}  _{'-' * longest}=> {names[0]}"]
+    lines += [f"{margin}{'|' * (at - 1)} / _{'-' * (longest - at)}=> {name}" for at, name in enumerate(names[1:], 1)]
     lines.append(f"{margin}{'|' * (flag_columns - 1)} /     delay")
     titles = f"#           TASK-PID     CPU#  {bars:<5}  TIMESTAMP  FUNCTION"
     return "\n".join(["# tracer: nop", "#", *lines, titles, f"#              | |         |   {bars:<5}     |         |", ""])

@@ -7,7 +7,7 @@
 typedef struct {
     PyObject_HEAD
     fp_text_machine machine;
-    PyObject *kallsyms;
+    PyObject *kallsyms, *prefix;
     PyThread_type_lock lock;
 } TextMachineObject;
 
@@ -57,6 +57,7 @@ machine_dealloc(PyObject *object)
     fp_text_map_clear(&machine->comms);
     fp_symbols_clear(&machine->symbols);
     Py_XDECREF(self->kallsyms);
+    Py_XDECREF(self->prefix);
     if (self->lock)
         PyThread_free_lock(self->lock);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
@@ -89,6 +90,25 @@ set_symbols(PyObject *object, PyObject *text)
     self->kallsyms = Py_NewRef(text);
     self->machine.symbols.text = (const uint8_t *)PyBytes_AsString(text);
     self->machine.symbols.length = (size_t)PyBytes_Size(text);
+    PyThread_release_lock(self->lock);
+    Py_XDECREF(old);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+set_prefix(PyObject *object, PyObject *text)
+{
+    TextMachineObject *self = (TextMachineObject *)object;
+    if (!PyBytes_Check(text)) {
+        PyErr_SetString(PyExc_TypeError, "a prefix must be bytes");
+        return NULL;
+    }
+    lock(self);
+    PyObject *old = self->prefix;
+    self->prefix = Py_NewRef(text);
+    self->machine.prefix = (const uint8_t *)PyBytes_AsString(text);
+    self->machine.prefix_length = (size_t)PyBytes_Size(text);
+    memset(self->machine.heads, 0, FP_HEADS * sizeof *self->machine.heads);
     PyThread_release_lock(self->lock);
     Py_XDECREF(old);
     Py_RETURN_NONE;
@@ -289,6 +309,7 @@ machine_text(PyObject *object, PyObject *args)
 
 static PyMethodDef machine_methods[] = {
     {"set_symbols", set_symbols, METH_O, "kallsyms text to name addresses with."},
+    {"set_prefix", set_prefix, METH_O, "What stands before every line."},
     {"set_strings", set_strings, METH_O, "Texts by kernel address, from printk_formats."},
     {"set_comms", set_comms, METH_O, "Task names by pid."},
     {"add", machine_add, METH_VARARGS, "add(id, name, code, entries, literals): the program of one event type."},

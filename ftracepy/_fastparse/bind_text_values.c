@@ -23,9 +23,10 @@ int
 fp_text_settings_of(PyObject *given, fp_text_settings *settings)
 {
     static const char *const names[] = {"kernel", "big_endian", "lazy_bit", "is_ns", "long_bytes", "flag_columns", "digits", "shift",
-                                        "flags_at", "preempt_at", "mult", "offset"};
-    long long values[12];
-    for (size_t at = 0; at < 12; at++)
+                                        "flags_at", "preempt_at", "mult", "offset", "latency", "migrate_at", "lazy_count_at"};
+    enum { NAMES = sizeof names / sizeof *names };
+    long long values[NAMES];
+    for (size_t at = 0; at < NAMES; at++)
         if (setting(given, names[at], &values[at]) < 0)
             return -1;
     if ((values[4] != 4 && values[4] != 8) || (values[6] != 6 && values[6] != 9) || values[7] < 0 || values[7] > 63) {
@@ -36,7 +37,7 @@ fp_text_settings_of(PyObject *given, fp_text_settings *settings)
         .kernel = values[0], .big_endian = values[1], .lazy_bit = values[2], .is_ns = values[3], .long_bytes = (unsigned)values[4],
         .flag_columns = (unsigned)values[5], .digits = (unsigned)values[6], .shift = (unsigned)values[7],
         .flags_at = (unsigned)values[8], .preempt_at = (unsigned)values[9], .mult = (uint64_t)values[10],
-        .offset = (uint64_t)values[11],
+        .offset = (uint64_t)values[11], .latency = values[12], .migrate_at = (unsigned)values[13], .lazy_count_at = (unsigned)values[14],
     };
     return 0;
 }

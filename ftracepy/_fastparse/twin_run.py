@@ -359,8 +359,8 @@ def _raw_field(run: Run, one: Instruction) -> None:
     if one.b == 2:
         run.out += bytes(byte if 32 <= byte < 127 else ord(".") for byte in data)
         return
-    text = data.partition(b"\0")[0]
-    if one.b and all(32 <= byte < 127 or 9 <= byte <= 13 for byte in text):
+    text, _, after = data.partition(b"\0")
+    if one.b and not (one.b == 3 and any(after)) and all(32 <= byte < 127 or 9 <= byte <= 13 for byte in text):
         run.out += text
     else:
         run.out += b"ARRAY[" + data.hex(",").replace(",", ", ").encode() + b"]"

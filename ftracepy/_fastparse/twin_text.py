@@ -34,8 +34,9 @@ NO_MORE, HELD = -1, -2
 class TextMachine:
     """Programs by event id, and all that they and a line's columns look up. The C type of the same name does the same.
 
-    `settings`: kernel, big_endian, long_bytes, flag_columns (0, 4 or 5), lazy_bit, digits (6 or 9), mult, shift, offset, is_ns,
-    flags_at, preempt_at.
+    `settings`: kernel, big_endian, long_bytes, flag_columns (0, 4, 5 or 7; 1 for the flags as a number), latency (short
+    task columns), lazy_bit, digits (6 or 9), mult, shift, offset, is_ns, flags_at, preempt_at, migrate_at and
+    lazy_count_at (0: no such field).
     """
 
     def __init__(self, settings: Mapping[str, int]) -> None:
@@ -48,6 +49,7 @@ class TextMachine:
         self.formats: dict[int, Unpacked] = {}
         self._programs: dict[int, tuple[bytes, Unpacked]] = {}
         self._comms: dict[int, bytes] = {}
+        self._prefix = b""
         self._graph: Graph | None = None
         self._plain_ids: frozenset[int] = frozenset()
 
@@ -55,6 +57,10 @@ class TextMachine:
         """From here on a function_graph listing, in which the events of `plain_ids` keep lines of their own."""
         self._graph = Graph(settings)
         self._plain_ids = frozenset(plain_ids)
+
+    def set_prefix(self, prefix: bytes) -> None:
+        """What stands before every line."""
+        self._prefix = prefix
 
     def set_symbols(self, kallsyms: bytes) -> None:
         self.symbols = Kallsyms(kallsyms, self.kernel)
@@ -148,25 +154,38 @@ class TextMachine:
         return b"CPU:%d [EVENTS DROPPED]\n" % cpu if count < 0 else b"CPU:%d [%d EVENTS DROPPED]\n" % (cpu, count)
 
     def _head(self, event: TextRecord) -> bytes:
-        comm = self.comm(event.pid)
-        pid = b"%-7d" if self.kernel else b"%-5d"
-        head = comm.rjust(16) + b"-" + pid % event.pid + b" [%03d] " % event.cpu
-        head += self._latency(event.raw) + self._time(event.ts)
+        head = self._prefix + self._task(event) + self._latency(event.raw) + self._time(event.ts)
         name = self._programs[event.id][0] + b":"
         if self.kernel:
             return head + (b" %s " % name if name != b":" else b" ")
         return head + b" %-21s " % name
 
+    def _task(self, event: TextRecord) -> bytes:
+        comm = self.comm(event.pid)
+        if self.settings["latency"]:
+            return b"%8.8s-%-5d %3d" % (comm, event.pid, event.cpu)
+        pid = b"%-7d" if self.kernel else b"%-5d"
+        gap = b"" if self.settings["flag_columns"] == 1 else b" "
+        return comm.rjust(16) + b"-" + pid % event.pid + b" [%03d]" % event.cpu + gap
+
     def _latency(self, raw: bytes) -> bytes:
         columns = self.settings["flag_columns"]
         if not columns:
             return b""
-        flags_at, preempt_at = self.settings["flags_at"], self.settings["preempt_at"]
-        flags = raw[flags_at] if flags_at < len(raw) else 0
-        count = raw[preempt_at] if preempt_at < len(raw) else 0
+        flags, count, migrate, lazy_count = (
+            self._byte(raw, f"{name}_at") for name in ("flags", "preempt", "migrate", "lazy_count")
+        )
+        if columns == 1:
+            return b"-0x%x" % flags
         if not self.kernel:
-            return library_latency(flags, count)
+            return library_latency(flags, count) + (b"%d" % migrate if self.settings["migrate_at"] else b"")
+        if self.settings["lazy_count_at"]:
+            return latency_rt(flags, count, lazy_count, migrate)
         return latency(flags, count, columns, bool(self.settings["lazy_bit"]))
+
+    def _byte(self, raw: bytes, name: str) -> int:
+        at = self.settings[name]
+        return raw[at] if at < len(raw) else 0
 
     def _time(self, raw: int) -> bytes:
         wanted = self.settings
@@ -188,6 +207,15 @@ def library_latency(flags: int, count: int) -> bytes:
     resched = "N" if flags & 4 else "L" if flags & 0x22 else "."
     text = ("d" if flags & 1 else ".") + resched + ".hsH"[flags >> 3 & 3]
     return (text + (f"{count & 15:x}" if count & 15 else ".") + (f"{count >> 4:x}" if count >> 4 else ".")).encode()
+
+
+def latency_rt(flags: int, count: int, lazy_count: int, migrate: int) -> bytes:
+    """As a PREEMPT_RT 5.10 shows it: its need-resched-lazy, and three counts of their own."""
+    off = "d" if flags & 1 else "X" if flags & 2 else "."
+    resched = (flags & 4) >> 2 | (flags & 0x20) >> 4
+    context = flags >> 3 & 3 | flags >> 4 & 4
+    counts = (f"{one:x}" if one else "." for one in (count, lazy_count, migrate))
+    return "".join((off, ".npN"[resched], "L" if flags & 0x80 else ".", ".hsHzZzZ"[context], *counts)).encode()
 
 
 def latency(flags: int, count: int, columns: int, lazy_bit: bool) -> bytes:

@@ -6,9 +6,10 @@ from ftracepy.printfmt.graph import graph_events, graph_legend, graph_settings, 
 from ftracepy.printfmt.nodes import PrintFmt, PrintFmtFault
 from ftracepy.printfmt.parser import parse
 from ftracepy.printfmt.program import Program
-from ftracepy.printfmt.target import Style, Target, target_of
+from ftracepy.printfmt.target import Form, Style, Target, target_of
 
 __all__ = [
+    "Form",
     "PrintFmt",
     "PrintFmtFault",
     "Program",

@@ -7,6 +7,7 @@ from ftracepy.printfmt.fallback import kernel_fields, library_fields
 from ftracepy.printfmt.nodes import PrintFmtFault
 from ftracepy.printfmt.parser import parse
 from ftracepy.printfmt.program import MAX_STACK, Pool, Program
+from ftracepy.printfmt.raw import raw_fields
 from ftracepy.printfmt.special import special
 from ftracepy.printfmt.target import Style, Target, target_of
 from ftracepy.printfmt.texts import Code
@@ -22,8 +23,10 @@ def compile_for(format: EventFormat, target: Target) -> Program:
     pool = Pool()
     fields = {one.name: one for one in (*format.common, *format.fields)}
     emitter = Emitter(fields, pool, target)
+    if target.form == "raw" and target.exact:
+        return _fallback(format, target)
     try:
-        code = special(format, target, emitter, pool)
+        code = raw_fields(format, emitter, pool) if target.form == "raw" else special(format, target, emitter, pool)
         if code is None:
             code = emitter.compile(parse(format.print_fmt, target.long_bytes))
         return pool.program(_checked(code))

@@ -31,10 +31,11 @@ class Emitter:
         args = list(parsed.args)
         code: Code = []
         for part in split(parsed.template, self._target.long_bytes):
-            code += self._pool.text(part) if isinstance(part, bytes) else self._conversion(part, args)
+            code += self._pool.text(part) if isinstance(part, bytes) else self.conversion(part, args)
         return code
 
-    def _conversion(self, spec: Spec, args: list[Node]) -> Code:
+    def conversion(self, spec: Spec, args: list[Node]) -> Code:
+        """Instructions for one conversion, which takes its arguments off the front of `args`."""
         stars = [self.numbers.compile(self._take(args)) for given in (spec.width, spec.precision) if given == STARRED]
         node = self._take(args)
         if spec.conv == "p" and spec.pointer[:1] in {"h", "b"}:

@@ -7,6 +7,8 @@ from ftracepy.printfmt.target import Target
 from ftracepy.printfmt.texts import Code
 from ftracepy.schema import EventFormat, Field, FieldKind
 
+_TEXTS = ("char", "u8", "s8")  # arrays that trace-cmd shows as text where they can be
+
 
 def reference(field: Field) -> list[Instruction]:
     """Push a reference to the bytes of an array field."""
@@ -25,19 +27,23 @@ def _number(field: Field, conv: str, size: int, flags: int = 0) -> Instruction:
 
 def library_fields(format: EventFormat, target: Target, pool: Pool) -> Code:
     """[FAILED TO PARSE] name=value …: longs and pointers in hex, arrays as bytes, text where it is printable."""
-    code: Code = pool.text(b"[FAILED TO PARSE]")
+    code: Code = [] if target.form == "raw" else pool.text(b"[FAILED TO PARSE]")
     for field in format.fields:
         code += pool.text(f" {field.name}=".encode())
-        code += _library_field(field, pool)
+        code += library_field(field, pool)
     return code
 
 
-def _library_field(field: Field, pool: Pool) -> Code:
+def library_field(field: Field, pool: Pool) -> Code:
+    text = any(name in field.type for name in _TEXTS)
+    if field.kind == FieldKind.REST:
+        return [Instruction(Op.STRING_REST, a=field.offset)] if text else pool.text(b"ARRAY[]" if "[" in field.type else b"0")
     if field.kind != FieldKind.FIXED or field.count is not None:
-        return [*reference(field), Instruction(Op.RAW_FIELD, b=field.is_string)]
+        return [*reference(field), Instruction(Op.RAW_FIELD, b=3 if text and not field.is_string else text)]
     if field.size not in {1, 2, 4, 8}:
         return [*reference(field), Instruction(Op.RAW_FIELD)]
-    if "*" in field.type or "long" in field.type.split():
+    is_long = "long" in field.type.split() and (not field.signed or field.size == 4)
+    if "*" in field.type or is_long:
         plain = Instruction(Op.FIELD_NUMBER, field.size, 0, a=field.offset, b=ord("x"))
         return [*pool.text(b"0x"), plain]
     conv = "d" if field.signed else "u"

@@ -10,6 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
+OR_NOTHING = 4
+
 
 class Symbol(NamedTuple):
     """What lies at an address; `size` is 0 where the file does not tell, `module` empty for the kernel itself."""
@@ -85,10 +87,11 @@ class Kallsyms:
         return None
 
     def show(self, address: int, shape: int) -> bytes:
-        """`address` as text: shape 0 the name, 1 with the offset, 2 with offset and size; hex where it has no name."""
+        """`address` as text: shape 0 the name, 1 with offset, 2 with offset and size; without a name in hex, or OR_NOTHING."""
         symbol = self.find(address)
         if symbol is None:
-            return b"0x%x" % address
+            return b"" if shape & OR_NOTHING else b"0x%x" % address
+        shape &= ~OR_NOTHING
         text = symbol.name
         if shape:
             text += f"+0x{symbol.offset:x}"

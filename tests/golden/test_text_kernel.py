@@ -21,7 +21,6 @@ from tests.support.corpus import ROOT, raw_names
 _OTHER_EVENTS = re.compile("splice|drop_over_mid|empty|mmap")
 _CANNOT_KNOW = {
     "eprobe": "an event probe's format does not tell which event it hangs on",
-    "k5.10rt": "PREEMPT_RT 5.10 has two columns more",
     "mod_printk": "kallsyms was read after the module had gone",
 }
 _POINTER = re.compile(rb"\(____ptrval____\)|\b[0-9a-f]{8}(?:[0-9a-f]{8})?\b")

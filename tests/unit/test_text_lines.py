@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def ticking(**more: object) -> Schema:
     return made
 
 
-def lines(implementation: str, made: Schema, style: str = "kernel", **columns: bool) -> list[str]:
+def lines(implementation: str, made: Schema, style: str = "kernel", **columns: Any) -> list[str]:
     """One page of CPU 1 at 5 s: events of four tasks, flags and preempt counts of all kinds."""
     writer = PageWriter(made)
     events = [
@@ -76,6 +77,24 @@ def test_as_trace_cmd(implementation: str) -> None:
 def test_as_later_versions_of_trace_cmd(implementation: str) -> None:
     later = lines(implementation, ticking(), "trace-cmd", flags=True)
     assert [line[28:48] for line in later[1:4]] == [" .....     5.000000:", " dNh12     5.000001:", " dNHff     5.000002:"]
+
+
+def test_fields_by_name_and_the_columns_of_latency(implementation: str) -> None:
+    raw = lines(implementation, ticking(), "trace-cmd", form="raw", ns=True)
+    assert raw[2] == "          <idle>-0     [001]-0xd     5.000001499: tick:                  n=-2"
+    latency = lines(implementation, ticking(), "trace-cmd", form="latency")
+    assert latency[2:5] == [
+        "  <idle>-0       1dNh12     5.000001: tick:                 n=-2",
+        "   a b=c-43      1dNHff     5.000002: tick:                 n=3",
+        "sixteen--44      1.....     5.000002: tick:                 n=4",
+    ]
+    assert lines(implementation, ticking(), form="raw")[2].endswith(": tick: n=0xfffffffe (-2)")
+
+
+def test_an_instance_stands_before_its_lines(implementation: str) -> None:
+    assert lines(implementation, ticking(), "trace-cmd", prefix=b"foo: ")[2] == (
+        "foo:           <idle>-0     [001]     5.000001: tick:                 n=-2"
+    )
 
 
 def test_nanoseconds_and_clocks_that_are_no_time(implementation: str) -> None:

@@ -81,8 +81,9 @@ typedef struct {
 } fp_head;
 
 typedef struct {
-    bool kernel, big_endian, lazy_bit, is_ns;
+    bool kernel, big_endian, lazy_bit, is_ns, latency;
     unsigned long_bytes, flag_columns, digits, shift, flags_at, preempt_at;
+    unsigned migrate_at, lazy_count_at; /* of a PREEMPT_RT 5.10; 0: no such field */
     uint64_t mult, offset;
 } fp_text_settings;
 
@@ -131,6 +132,8 @@ typedef struct {
     uint64_t *format_addresses;
     size_t formats_total;
     fp_text_map strings, comms;
+    const uint8_t *prefix; /* before every line; owned by the binding */
+    size_t prefix_length;
     fp_symbols symbols;
     fp_head *heads; /* FP_HEADS of them, a cache by pid */
     fp_text_out out;
@@ -162,7 +165,8 @@ void fp_graph_line(fp_text_machine *machine, const fp_program *program, const fp
 const uint8_t *fp_text_comm(const fp_text_machine *machine, int32_t pid, size_t *length);
 uint64_t fp_text_time(const fp_text_settings *settings, uint64_t raw);
 
-/* Appends `address` as a name (shape 0), with offset (1), with offset and size (2). */
+/* Appends `address` as a name (shape 0), with offset (1), with offset and size (2); in hex where it has none, or not at all. */
+enum { FP_OR_NOTHING = 4 };
 void fp_symbols_show(fp_symbols *symbols, uint64_t address, unsigned shape, fp_text_out *out);
 void fp_symbols_clear(fp_symbols *symbols);
 

@@ -39,20 +39,24 @@ fp_text_comm(const fp_text_machine *machine, int32_t pid, size_t *length)
 static void
 task(const fp_text_machine *machine, int32_t pid, fp_text_out *out)
 {
-    size_t length, start;
+    const fp_text_settings *settings = &machine->settings;
+    size_t length, start, room = settings->latency ? 8 : 16;
     const uint8_t *comm = fp_text_comm(machine, pid, &length);
-    if (length < 16)
-        fp_out_fill(out, ' ', 16 - length);
+    fp_out_bytes(out, machine->prefix, machine->prefix_length);
+    if (settings->latency && length > room)
+        length = room;
+    if (length < room)
+        fp_out_fill(out, ' ', room - length);
     fp_out_bytes(out, comm, length);
     fp_out_byte(out, '-');
     start = out->used;
     if (pid < 0)
         fp_out_byte(out, '-');
     fp_out_decimal(out, pid < 0 ? 0 - (uint64_t)pid : (uint64_t)pid);
-    size_t wide = out->used - start, wanted = machine->settings.kernel ? 7 : 5;
+    size_t wide = out->used - start, wanted = settings->kernel ? 7 : 5;
     if (wide < wanted)
         fp_out_fill(out, ' ', wanted - wide);
-    FP_OUT_LITERAL(out, " [");
+    fp_out_bytes(out, " [", settings->latency ? 1 : 2);
 }
 
 static void
@@ -78,13 +82,44 @@ nibble(unsigned value)
     return value ? (uint8_t)"0123456789abcdef"[value & 15] : '.';
 }
 
+static unsigned
+byte_at(const fp_record *record, unsigned at)
+{
+    return at < record->length ? record->data[at] : 0;
+}
+
+static void
+show_count(fp_text_out *out, unsigned count)
+{
+    if (count)
+        fp_out_hex(out, count);
+    else
+        fp_out_byte(out, '.');
+}
+
+/* A PREEMPT_RT 5.10: its need-resched-lazy, and three counts of their own. */
+static void
+latency_rt(const fp_text_settings *settings, const fp_record *record, unsigned flags, fp_text_out *out)
+{
+    const uint8_t text[] = {flags & 1 ? 'd' : flags & 2 ? 'X' : '.', (uint8_t)".npN"[(flags >> 2 & 1) | (flags >> 4 & 2)],
+                            flags & 0x80 ? 'L' : '.', (uint8_t)".hsHzZzZ"[(flags >> 3 & 3) | (flags >> 4 & 4)]};
+    fp_out_bytes(out, text, sizeof text);
+    show_count(out, byte_at(record, settings->preempt_at));
+    show_count(out, byte_at(record, settings->lazy_count_at));
+    show_count(out, byte_at(record, settings->migrate_at));
+}
+
 static void
 latency(const fp_text_settings *settings, const fp_record *record, fp_text_out *out)
 {
-    unsigned flags = settings->flags_at < record->length ? record->data[settings->flags_at] : 0;
-    unsigned count = settings->preempt_at < record->length ? record->data[settings->preempt_at] : 0;
+    unsigned flags = byte_at(record, settings->flags_at), count = byte_at(record, settings->preempt_at);
     bool off = flags & 1, bh_off = flags & 0x80;
     uint8_t text[5];
+    if (settings->flag_columns == 1) {
+        FP_OUT_LITERAL(out, "-0x");
+        fp_out_hex(out, flags);
+        return;
+    }
     if (!settings->kernel) { /* what trace-cmd's library knows of the flags */
         text[0] = off ? 'd' : '.';
         text[1] = flags & 4 ? 'N' : flags & 0x22 ? 'L' : '.';
@@ -92,6 +127,12 @@ latency(const fp_text_settings *settings, const fp_record *record, fp_text_out *
         text[3] = nibble(count & 15);
         text[4] = nibble(count >> 4);
         fp_out_bytes(out, text, 5);
+        if (settings->migrate_at)
+            fp_out_decimal(out, byte_at(record, settings->migrate_at));
+        return;
+    }
+    if (settings->lazy_count_at) {
+        latency_rt(settings, record, flags, out);
         return;
     }
     text[0] = off && bh_off ? 'D' : off ? 'd' : bh_off ? 'b' : flags & 2 && !settings->lazy_bit ? 'X' : '.';
@@ -99,10 +140,7 @@ latency(const fp_text_settings *settings, const fp_record *record, fp_text_out *
     text[2] = (uint8_t)".hsHzZzZ"[(flags >> 3 & 3) | (flags >> 4 & 4)];
     if (settings->flag_columns == 4) {
         fp_out_bytes(out, text, 3);
-        if (count)
-            fp_out_hex(out, count);
-        else
-            fp_out_byte(out, '.');
+        show_count(out, count);
         return;
     }
     text[3] = nibble(count & 15);
@@ -154,8 +192,9 @@ fp_text_head(fp_text_machine *machine, const fp_program *program, const fp_recor
 {
     const fp_text_settings *settings = &machine->settings;
     cached_task(machine, record->pid, out);
-    fp_out_decimal_padded(out, record->cpu, 3, '0');
-    FP_OUT_LITERAL(out, "] ");
+    fp_out_decimal_padded(out, record->cpu, 3, settings->latency ? ' ' : '0');
+    if (!settings->latency)
+        fp_out_bytes(out, "] ", settings->flag_columns == 1 ? 1 : 2);
     if (settings->flag_columns)
         latency(settings, record, out);
     stamp(settings, record->ts, out);

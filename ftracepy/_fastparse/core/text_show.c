@@ -177,8 +177,11 @@ show_raw_field(fp_text_run_state *run, const fp_instruction *one, fp_reference f
             fp_out_byte(run->out, data[at] >= 32 && data[at] < 127 ? data[at] : '.');
         return;
     }
-    for (uint64_t at = 0; printable && at < from.length && data[at]; at++)
-        printable = (data[at] >= 32 && data[at] < 127) || (data[at] >= 9 && data[at] <= 13);
+    uint64_t end = 0;
+    for (; printable && end < from.length && data[end]; end++)
+        printable = (data[end] >= 32 && data[end] < 127) || (data[end] >= 9 && data[end] <= 13);
+    for (; printable && one->b == 3 && end < from.length; end++)
+        printable = data[end] == 0;
     if (printable) {
         fp_show_string(run, from);
         return;

@@ -151,6 +151,10 @@ void
 fp_symbols_show(fp_symbols *symbols, uint64_t address, unsigned shape, fp_text_out *out)
 {
     size_t index = find(symbols, address);
+    bool or_nothing = shape & FP_OR_NOTHING;
+    shape &= ~(unsigned)FP_OR_NOTHING;
+    if (index == SIZE_MAX && or_nothing)
+        return;
     if (index == SIZE_MAX) {
         FP_OUT_LITERAL(out, "0x");
         fp_out_hex(out, address);
