@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Literal
 
 Order = Literal["little", "big"]
+_SIGNS: dict[Order, str] = {"little": "<", "big": ">"}
 
 
-def raw(words: Iterable[int], order: Order = sys.byteorder) -> bytes:
-    """The bytes as they lay in memory; `order` is the traced machine's."""
-    return b"".join((word & 0xFFFF_FFFF_FFFF_FFFF).to_bytes(8, order) for word in words)
+def raw(words: Sequence[int], order: Order = sys.byteorder) -> bytes:
+    """The bytes as they lay in memory, the words being all signed or all not; `order` is the traced machine's."""
+    try:
+        return struct.pack(f"{_SIGNS[order]}{len(words)}Q", *words)
+    except struct.error:
+        return struct.pack(f"{_SIGNS[order]}{len(words)}q", *words)
 
 
-def text(words: Iterable[int], order: Order = sys.byteorder) -> tuple[str, bool]:
+def text(words: Sequence[int], order: Order = sys.byteorder) -> tuple[str, bool]:
     """The string that starts at the first word, and whether its end was captured."""
     found, end, _ = raw(words, order).partition(b"\0")
     return found.decode(errors="backslashreplace"), bool(end)

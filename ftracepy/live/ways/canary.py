@@ -74,5 +74,5 @@ def seen(tracefs: Tracefs, candidate: Candidate) -> tuple[str, str]:
 
 
 def _shown(match: re.Match[str]) -> str:
-    raw = words.raw(int(word, 16) for word in match[1].split(",") if word)
+    raw = words.raw([int(word, 16) for word in match[1].split(",") if word])
     return "=" + raw.replace(b"\0", b" ").decode(errors="backslashreplace")
