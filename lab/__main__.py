@@ -15,6 +15,7 @@ from lab.debian import Apt, LabFault, cache_dir
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = "python3 -P -m pytest -q -p no:cacheprovider tests/kernel"
+RECORD = "sh lab/record"
 SURVEY = "python3 -P -m lab.survey"
 _SECONDS = 900.0
 MISHAP = 125
@@ -23,6 +24,8 @@ MISHAP = 125
 def main(arguments: list[str]) -> int:
     own, _, given = _split(arguments)
     options = _parser().parse_args(own)
+    if options.record:
+        options.out, given = ROOT / "fixtures", [RECORD]
     names = list(kernels.MATRIX) if options.all or options.table else options.kernel
     if not names:
         _parser().error("name a kernel, or --all")
@@ -46,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--all", action="store_true", help="the whole matrix, one after the other")
     parser.add_argument("--keep-going", action="store_true", help="with several kernels: go on after a failure")
     parser.add_argument("--table", action="store_true", help="look at the whole matrix and write docs/kernels.md")
+    parser.add_argument("--record", action="store_true", help="record every tool's fixture there, into fixtures/")
     parser.add_argument("--shell", action="store_true", help="a shell in the guest instead of a command")
     parser.add_argument("--update", action="store_true", help="look for newer kernels in Debian's lists first")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where files the command left in /lab/out are put")
@@ -102,6 +106,8 @@ def boot(kernel: kernels.Kernel, base: Path, command: str, options: argparse.Nam
     )
     settings = f"LAB_SECONDS={options.seconds:g}\nLAB_SHELL={'yes' if options.shell else ''}\n"
     job = {"lab/init": (ROOT / "lab/init").read_text(), "lab/settings": settings, "lab/job": f"{exports}{command}\n"}
+    if kernel.config:
+        job[f"boot/{kernel.config.name}"] = kernel.config.read_text()
     with tempfile.TemporaryDirectory() as work:
         initrd = Path(work) / "initrd"
         image.overlay(ROOT, base, options.arch, initrd, job)

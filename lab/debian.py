@@ -108,12 +108,12 @@ class Apt:
         self._apt("apt-get", "-q", "download", package, cwd=place)
         return max(place.glob(f"{package}_*.deb"), key=lambda path: path.stat().st_mtime)
 
-    def exact_dependencies(self, package: str, prefix: str) -> list[str]:
-        """The packages named `prefix`… of the same version that it depends on: newer kernels' images are in one of those."""
+    def exact_dependencies(self, package: str, *prefixes: str) -> list[str]:
+        """The packages whose names begin so that it depends on: newer kernels' images and configurations are in such."""
         text = self._apt("apt-cache", "show", "--no-all-versions", package)
         depends = next((line for line in text.splitlines() if line.startswith("Depends:")), "")
         names = (part.split()[0] for part in depends.removeprefix("Depends:").split(",") if part.strip())
-        return [name for name in names if name.startswith(prefix)]
+        return [name for name in names if name.startswith(prefixes)]
 
     def fetch_with_dependencies(self, packages: Iterable[str]) -> list[Path]:
         """Download packages of the guests' suite with all that they depend on."""

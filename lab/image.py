@@ -15,21 +15,8 @@ from lab.debian import Apt, LabFault, run, unpack
 
 PYTHON = "3.11"
 CHECKOUT = "checkout"
-_PROGRAMS = (
-    "python3",
-    "dash",
-    "coreutils",
-    "mount",
-    "util-linux",
-    "procps",
-    "grep",
-    "sed",
-    "tar",
-    "gzip",
-    "busybox",
-    "trace-cmd",
-    "strace",
-)
+_PROGRAMS = ("base-files", "python3", "dash", "coreutils", "mount", "util-linux", "procps", "grep", "sed", "tar", "gzip",
+             "busybox", "trace-cmd", "strace")  # fmt: skip
 _MODULES = ("click", "psutil", "pytest", "hypothesis", "backports.zstd")
 # Dependencies that only their packages' scripts need.
 _UNUSED = ("perl", "libperl", "usrmerge", "dpkg", "gcc-12", "media-types", "init-system-helpers", "libdb5", "debconf", "libtirpc")

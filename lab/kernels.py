@@ -14,11 +14,16 @@ MATRIX = ("5.10", "6.1", "6.12", "newest")
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """One image; `package` is Debian's name of it."""
+    """One image; `package` is Debian's name of it, `config` how it was built, where that is known."""
 
     name: str
     package: str
     image: Path
+
+    @property
+    def config(self) -> Path | None:
+        beside = self.image.with_name(self.image.name.replace("vmlinuz-", "config-"))
+        return beside if beside.exists() and beside != self.image else None
 
 
 def get(name: str, apt: Apt, cache: Path, *, update: bool = False) -> Kernel:
@@ -41,7 +46,7 @@ def _fetch(name: str, apt: Apt, folder: Path) -> Path:
     print(f"lab: fetching {package}", file=sys.stderr)
     draft = folder.with_name(f"{folder.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
-    for part in (package, *apt.exact_dependencies(package, "linux-binary-")):
+    for part in (package, *apt.exact_dependencies(package, "linux-binary-", "linux-base-")):
         deb = apt.fetch(part)
         unpack(deb, draft)
         deb.unlink()
@@ -52,5 +57,7 @@ def _fetch(name: str, apt: Apt, folder: Path) -> Path:
     folder.mkdir(parents=True)
     image = folder / ("vmlinuz-" + package.removeprefix("linux-image-").removesuffix("-unsigned"))
     found[0].rename(image)
+    for config in (*draft.glob("boot/config-*"), *draft.glob("usr/lib/modules/*/config")):
+        config.rename(image.with_name(image.name.replace("vmlinuz-", "config-")))
     shutil.rmtree(draft)
     return image
