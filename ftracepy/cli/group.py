@@ -14,6 +14,7 @@ from ftracepy.tools import kit
 COMMANDS = {
     "record": "write events to a trace.dat file, as raw pages",
     "report": "show a recording's events as text, JSON or CSV",
+    "convert": "turn recordings into another form: version, compression, a part, several into one",
     "doctor": "what this kernel and user can trace, and by which ways",
     "list": "list events, tools, functions, probes or instances",
     "reset": "remove what dead runs of ftracepy left in the kernel",

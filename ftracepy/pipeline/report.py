@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ftracepy._fastparse import Batch
     from ftracepy.pipeline.requests import ReportRequest, Stop
     from ftracepy.recording import Following, Recording
-    from ftracepy.schema import Schema
+    from ftracepy.schema import Schema, TimeScale
 
     Shown = Recording | Following
 _NS_PER_S = 1_000_000_000
@@ -50,7 +50,7 @@ def _sources(request: ReportRequest, stop: Stop) -> list[Shown]:
 
 
 def _chosen(request: ReportRequest, stream: Stream) -> Iterator[Batch]:
-    select = _Selection(request, stream.schema)
+    select = Selection(request, stream.schema)
     return (select(batch) for batch in stream)
 
 
@@ -74,7 +74,7 @@ def _shows(request: ReportRequest, sources: list[Shown], out: BinaryIO) -> list[
 def _heading(request: ReportRequest, sources: list[Shown]) -> bytes:
     from ftracepy.text import Formatter
 
-    return Formatter(sources[0].schema, request.style).heading(max(len(source.cpus) for source in sources))
+    return Formatter(sources[0].schema, request.style).heading(max(source.cpu_count for source in sources))
 
 
 def _text(request: ReportRequest, source: Shown, out: BinaryIO, mark: str) -> Show:
@@ -109,16 +109,24 @@ def _end(streams: list[Stream], names: list[str], request: ReportRequest, say: C
     return ExitCode.FAILED if any(stream.faults for stream in streams) else ExitCode.DONE
 
 
-class _Selection:
+class Selection:
     """The request's choice of CPUs, events, pids and times, by the columns."""
 
     def __init__(self, request: ReportRequest, schema: Schema) -> None:
+        self._time = schema.time
         self._cpus = request.cpus or None
         self._pids = request.pids or None
         self._ids = frozenset(_ids(request.events, schema)) if request.events else None
         self._since_ns = _raw_ns(request.since_s, schema, 0)
         self._until_ns = _raw_ns(request.until_s, schema, ALL_NS)
         self._all = not (self._cpus or self._pids or self._ids) and (self._since_ns, self._until_ns) == (0, ALL_NS)
+
+    def within(self, since_ns: int | None, until_ns: int | None) -> Selection:
+        """Only what lies in this span of shown nanoseconds too; None is no bound."""
+        self._since_ns = max(self._since_ns, 0 if since_ns is None else to_raw(since_ns, self._time))
+        self._until_ns = min(self._until_ns, ALL_NS if until_ns is None else to_raw(until_ns, self._time))
+        self._all = self._all and (self._since_ns, self._until_ns) == (0, ALL_NS)
+        return self
 
     def __call__(self, batch: Batch) -> Batch:
         if self._all:
@@ -130,16 +138,28 @@ def _raw_ns(seconds: float | None, schema: Schema, default: int) -> int:
     """Seconds as shown, back on the raw clock."""
     if seconds is None:
         return default
-    shown_ns = round(seconds * _NS_PER_S) if schema.time.is_ns else round(seconds)
-    return max(0, ((shown_ns - schema.time.offset_ns) << schema.time.shift) // schema.time.mult)
+    return to_raw(round(seconds * _NS_PER_S) if schema.time.is_ns else round(seconds), schema.time)
+
+
+def to_raw(shown_ns: int, time: TimeScale) -> int:
+    """The first raw stamp that is shown as `shown_ns` or later."""
+    return max(0, -(-((shown_ns - time.offset_ns) << time.shift) // (time.mult or 1)))
 
 
 def _ids(patterns: tuple[str, ...], schema: Schema) -> Iterator[int]:
     for pattern in patterns:
-        found = [one.id for one in schema.formats.values() if _matches(pattern, one.system, one.name)]
-        if not found:
-            raise UsageFault(f"the recording knows no event '{pattern}'", hint="SYSTEM:EVENT, EVENT or SYSTEM; * and ? match")
-        yield from found
+        if not matches_any(pattern, schema):
+            raise no_such_event(pattern)
+        yield from (one.id for one in schema.formats.values() if _matches(pattern, one.system, one.name))
+
+
+def matches_any(pattern: str, schema: Schema) -> bool:
+    """Whether SYSTEM:EVENT, EVENT or SYSTEM, with globs, names an event of this recording."""
+    return any(_matches(pattern, one.system, one.name) for one in schema.formats.values())
+
+
+def no_such_event(pattern: str) -> UsageFault:
+    return UsageFault(f"the recording knows no event '{pattern}'", hint="SYSTEM:EVENT, EVENT or SYSTEM; * and ? match")
 
 
 def _matches(pattern: str, system: str, name: str) -> bool:

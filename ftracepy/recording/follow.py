@@ -30,6 +30,7 @@ class Following:
     def __init__(self, begun: Recording) -> None:
         self.schema: Schema = begun.schema
         self.cpus: Sequence[int] = begun.cpus
+        self.cpu_count = begun.cpu_count
         self.instance = begun.instance
         self.buffers: list[BufferData] = begun.buffers
         self._begun = begun

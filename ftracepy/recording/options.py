@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -58,3 +58,24 @@ def options(cursor: Cursor, *, done_has_data: bool) -> Iterator[Option]:
         yield Option(number, cursor.part(cursor.u32("option size"), f"option {number}"))
         if number == OptionId.DONE:
             return
+
+
+# What a writer writes anew: where things are, and what belongs to the new file's own buffers.
+_WRITTEN_ANEW = frozenset(
+    {OptionId.DONE, OptionId.CPUSTAT, OptionId.BUFFER, OptionId.TRACECLOCK, OptionId.UNAME, OptionId.CPUCOUNT, OptionId.STRINGS}
+    | {
+        OptionId.HEADER_INFO,
+        OptionId.FTRACE_EVENTS,
+        OptionId.EVENT_FORMATS,
+        OptionId.KALLSYMS,
+        OptionId.PRINTK,
+        OptionId.CMDLINES,
+    }
+    | {OptionId.BUFFER_TEXT}
+)
+_FACTS = frozenset(OptionId) - _WRITTEN_ANEW
+
+
+def kept_options(found: Sequence[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """Those that mean the same in another file; of numbers we do not know, none: they may hold offsets."""
+    return [(number, data) for number, data in found if number in _FACTS]

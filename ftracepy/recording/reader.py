@@ -10,8 +10,9 @@ from ftracepy.errors import FtracepyError, RecordingFault
 from ftracepy.recording.codecs import Codec, codec
 from ftracepy.recording.contents import BufferData, Contents, CpuData, time_scale
 from ftracepy.recording.cursor import Cursor
-from ftracepy.recording.head import Head, read_head
+from ftracepy.recording.head import MOST_CPUS, Head, read_head
 from ftracepy.recording.inputs import open_bytes
+from ftracepy.recording.options import OptionId
 from ftracepy.recording.pieces import CpuReader
 from ftracepy.recording.rounds import rounds
 from ftracepy.recording.unfinished import is_unfinished, take_spools
@@ -73,6 +74,13 @@ class Recording:
         return self.contents.buffers
 
     @property
+    def cpu_count(self) -> int:
+        """How many CPUs the machine had, as far as the file tells."""
+        counts = [option.data for option in self.contents.options if option.id == OptionId.CPUCOUNT and option.data.left == 4]
+        said = (Cursor(data.data, data.path, data.at, data.end, data.order).u32("number of CPUs") for data in counts)
+        return max([max(self.cpus, default=-1) + 1, *(min(count, MOST_CPUS) for count in said)])
+
+    @property
     def options(self) -> list[tuple[int, bytes]]:
         """Every option's number and bytes in the order of the file, unknown ones too."""
         return [(one.id, bytes(one.data.data[one.data.at : one.data.end])) for one in self.contents.options]
@@ -80,6 +88,10 @@ class Recording:
     def of_instance(self, name: str) -> Recording:
         """Another instance of the same file; raises FtracepyError where there is none of that name."""
         return Recording(self._cursor, self.contents, self._codec, _named(self.contents, self.path, name))
+
+    def again(self) -> Recording:
+        """The same, to be read once more."""
+        return self.of_instance(self.instance)
 
     def every_instance(self) -> list[Recording]:
         """All instances of the file, the top-level buffer first; each tells of its own faults."""

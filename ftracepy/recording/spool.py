@@ -18,10 +18,10 @@ _CANNOT_SHARE = {errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errn
 
 
 class Spool:
-    """The file OUTPUT.cpuN; made by the first write, gone when moved or closed."""
+    """The file OUTPUT.cpuN (`mark` before the dot, for an instance); made by the first write, gone when moved or closed."""
 
-    def __init__(self, output: str, cpu: int, page_bytes: int) -> None:
-        self.path = f"{output}.cpu{cpu}"
+    def __init__(self, output: str, cpu: int, page_bytes: int, mark: str = "") -> None:
+        self.path = f"{output}{mark}.cpu{cpu}"
         self.cpu = cpu
         self.size_bytes = 0
         self._page_bytes = page_bytes

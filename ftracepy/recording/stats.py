@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from ftracepy.source import CpuStats
 
 # Our field: the kernel's word in per_cpu/cpuN/stats (kernel: trace.c, tracing_stats_read).
@@ -23,6 +25,13 @@ def parse_stats(text: str, cpu: int) -> CpuStats:
         if word in _WORDS and number.isascii() and number.isdigit() and len(number) <= 20:
             found[_WORDS[word]] = int(number)
     return CpuStats(cpu, **found)
+
+
+def stats_texts(buffer: str, stats: Sequence[CpuStats]) -> Iterator[str]:
+    """What the CPUSTAT options of one buffer hold; an instance's begin with its name."""
+    if buffer and stats:
+        yield f"\nBuffer: {buffer}\n\n"
+    yield from map(stats_text, stats)
 
 
 def stats_text(stats: CpuStats) -> str:

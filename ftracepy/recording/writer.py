@@ -5,17 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Literal
 
 from ftracepy import __version__
 from ftracepy.errors import FtracepyError, UsageFault
 from ftracepy.recording.codecs import NONE, codec
-from ftracepy.recording.options import OptionId
+from ftracepy.recording.head import MOST_CPUS
+from ftracepy.recording.options import OptionId, kept_options
 from ftracepy.recording.progress import PROGRESS_OPTION, Progress, lock
 from ftracepy.recording.sections import Encoder
 from ftracepy.recording.spool import MOVE_BYTES, Spool
-from ftracepy.recording.stats import stats_text
+from ftracepy.recording.stats import stats_texts
 from ftracepy.recording.v7 import OPTIONS_SECTION
 from ftracepy.schematexts import SchemaTexts
 from ftracepy.source import CpuStats, Pages
@@ -24,13 +27,26 @@ _CHUNK_PAGES = 64  # more a chunk than trace-cmd's 10 compresses better, and its
 _SLACK_BYTES = 256 << 10
 
 
+@dataclass(slots=True)
+class Buffer:
+    """One instance being written; `mark` tells its spools' names from others'."""
+
+    name: str
+    clock: str
+    page_bytes: int
+    mark: str
+    spools: dict[int, Spool] = field(default_factory=dict)
+    stats: list[CpuStats] = field(default_factory=list)
+
+
 class Writer:
     """One recording being written; a context manager. `size_bytes` counts the bytes of pages written so far.
 
     `texts` is what the kernel says of its events; `cpus` the CPUs whose pages may come. `finish`
     makes the file whole. Left without it (an error elsewhere), what was written until then is made
     whole all the same; killed, the file has the texts and the spools beside it the pages, which a
-    reader puts together. Raises UsageFault where `path` cannot hold a recording, FtracepyError where
+    reader puts together. `options` are those of another recording, to be kept instead of our own.
+    Raises UsageFault where `path` cannot hold a recording, FtracepyError where
     the disk refuses.
     """
 
@@ -42,14 +58,17 @@ class Writer:
         clock: str | None = None,
         page_bytes: int | None = None,
         compression: str = NONE,
+        *,
+        options: Sequence[tuple[int, bytes]] | None = None,
     ) -> None:
         self.path = os.fspath(path)
         layout = texts.layout(page_bytes)
         self._texts = texts
-        self._clock = clock or texts.clock
         self._page_bytes = layout.size_bytes
+        self._given = options
         self._encoder = Encoder(">" if texts.big_endian else "<", codec(compression))
-        self._spools = {cpu: Spool(self.path, cpu, self._page_bytes) for cpu in cpus}
+        self._buffers: dict[str, Buffer] = {}
+        self.add_instance("", cpus, clock or texts.clock, self._page_bytes)
         self._finished = False
         self.size_bytes = 0
         self._fd = _create(self.path)
@@ -66,21 +85,35 @@ class Writer:
         with suppress(*([FtracepyError] if kind else [])):  # the first error is the one to be told
             self.finish()
 
-    def write(self, pages: Pages) -> None:
+    def add_instance(self, name: str, cpus: Sequence[int], clock: str, page_bytes: int) -> None:
+        """One more buffer beside the top-level one (""), before anything is written to it."""
+        mark = f".instance{len(self._buffers)}" if name else ""
+        self._buffers[name] = Buffer(name, clock, page_bytes, mark)
+        for cpu in cpus:
+            self._spool(self._buffers[name], cpu)
+
+    def _spool(self, buffer: Buffer, cpu: int) -> Spool:
+        if cpu not in buffer.spools:  # one that came online while recording
+            buffer.spools[cpu] = Spool(self.path, cpu, buffer.page_bytes, buffer.mark)
+        return buffer.spools[cpu]
+
+    def write(self, pages: Pages, instance: str = "") -> None:
         """Append one CPU's pages. Raises FtracepyError where the disk refuses; what was written before is kept."""
-        spool = self._spools.get(pages.cpu)
-        if spool is None:  # a CPU that came online while recording
-            spool = self._spools[pages.cpu] = Spool(self.path, pages.cpu, self._page_bytes)
+        spool = self._spool(self._buffers[instance], pages.cpu)
         self.size_bytes -= spool.size_bytes
         refused = spool.write(memoryview(pages.data).cast("B"))
         self.size_bytes += spool.size_bytes
         if refused:
             raise self._fault(spool.path, refused)
 
+    def count(self, instance: str, stats: Sequence[CpuStats]) -> None:
+        """Note the kernel's counts of an instance, for `finish` to write."""
+        self._buffers[instance].stats = list(stats)
+
     def promise(self, until_ns: int) -> None:
         """Tell those who follow the file that every event older than `until_ns` (raw clock) has been written."""
         with suppress(OSError):  # a follower that hears less waits longer
-            _write(self._fd, Progress(until_ns).pack(self._encoder.order), self._progress_at)
+            write_at(self._fd, Progress(until_ns).pack(self._encoder.order), self._progress_at)
 
     def finish(self, stats: Sequence[CpuStats] = (), texts: SchemaTexts | None = None) -> None:
         """Make the file whole: once, later calls do nothing.
@@ -91,13 +124,15 @@ class Writer:
         if self._finished:
             return
         self._finished = True
+        if stats:
+            self.count("", stats)
         try:
-            self._write_all(texts or self._texts, stats)
+            self._write_all(texts or self._texts)
         except OSError as error:
             raise self._fault(self.path, error, f"pages that are not in the file stay in '{self.path}.cpu*'") from None
         finally:
             os.close(self._fd)
-            for spool in self._spools.values():
+            for spool in self._all_spools():
                 spool.close()
 
     def _begin(self, head: bytes) -> None:
@@ -105,7 +140,7 @@ class Writer:
         texts = sum(len(body) for _, body in self._encoder.texts(self._texts))
         try:
             self._append(head)
-            options = self._texts_options(self._texts) + self._facts(self._texts, ())
+            options = self._texts_options(self._texts) + self._facts(self._texts)
             self._progress_at = self._append_options([(PROGRESS_OPTION, Progress().pack(self._encoder.order)), *options])
             with suppress(OSError):  # a full disk fails at the first pages, with a better message
                 os.posix_fallocate(self._fd, 0, self._end + texts + MOVE_BYTES + _SLACK_BYTES)
@@ -113,10 +148,10 @@ class Writer:
             os.close(self._fd)
             raise self._fault(self.path, error) from None
 
-    def _write_all(self, texts: SchemaTexts, stats: Sequence[CpuStats]) -> None:
-        _write(self._fd, Progress(ending=True).pack(self._encoder.order), self._progress_at)
-        options = self._texts_options(texts) + self._facts(texts, stats)
-        options.append((OptionId.BUFFER, self._move_pages()))
+    def _write_all(self, texts: SchemaTexts) -> None:
+        write_at(self._fd, Progress(ending=True).pack(self._encoder.order), self._progress_at)
+        options = self._texts_options(texts) + self._facts(texts)
+        options += [(OptionId.BUFFER, self._move_pages(buffer)) for buffer in self._buffers.values()]
         self._append_options(options, self._encoder.strings)
         os.ftruncate(self._fd, self._end)
 
@@ -136,48 +171,67 @@ class Writer:
         section = self._encoder.section(OPTIONS_SECTION, body)
         first = self._append(section)
         self._append(more())
-        _write(self._fd, self._encoder.pack("Q", first), self._options_at)
+        write_at(self._fd, self._encoder.pack("Q", first), self._options_at)
         return first + len(section) - len(body) + len(self._encoder.option(0, b""))
 
-    def _facts(self, texts: SchemaTexts, stats: Sequence[CpuStats]) -> list[tuple[int, bytes]]:
-        facts = [
-            (OptionId.TRACECLOCK, f"[{self._clock}]\n\0".encode()),
+    def _facts(self, texts: SchemaTexts) -> list[tuple[int, bytes]]:
+        return [
+            (OptionId.TRACECLOCK, f"[{self._buffers[''].clock}]\n\0".encode()),
             (OptionId.UNAME, texts.uname.encode() + b"\0"),
+            *self._counts(),
+            (OptionId.CPUCOUNT, self._encoder.pack("I", self._cpu_count())),
+            *(self._own_facts(texts) if self._given is None else kept_options(self._given)),
+        ]
+
+    def _cpu_count(self) -> int:
+        """How many CPUs the machine had: as the options of another recording say, or as there are pages of."""
+        said = [data for number, data in self._given or () if number == OptionId.CPUCOUNT and len(data) == 4]
+        order: Literal["big", "little"] = "big" if self._encoder.order == ">" else "little"
+        seen = max((spool.cpu for spool in self._all_spools()), default=-1) + 1
+        return max([seen, *(min(int.from_bytes(data, order), MOST_CPUS) for data in said)])
+
+    def _counts(self) -> Iterator[tuple[int, bytes]]:
+        for buffer in self._buffers.values():
+            for text in stats_texts(buffer.name, buffer.stats):
+                yield OptionId.CPUSTAT, text.encode() + b"\0"
+
+    def _own_facts(self, texts: SchemaTexts) -> list[tuple[int, bytes]]:
+        found: list[tuple[int, bytes]] = [
             (OptionId.VERSION, f"ftracepy {__version__}\0".encode()),
             (OptionId.TRACEID, os.urandom(8)),
-            *((OptionId.CPUSTAT, stats_text(one).encode() + b"\0") for one in stats),
-            (OptionId.CPUCOUNT, self._encoder.pack("I", max(self._spools, default=-1) + 1)),
         ]
-        return facts + self._time(texts)
-
-    def _time(self, texts: SchemaTexts) -> list[tuple[int, bytes]]:
-        found: list[tuple[int, bytes]] = []
         if texts.time and (texts.time.mult, texts.time.shift) != (1, 0):
             found.append((OptionId.TSC2NSEC, self._encoder.pack("IIQ", texts.time.mult, texts.time.shift, 0)))
         if texts.time and texts.time.offset_ns:
             found.append((OptionId.OFFSET, f"{texts.time.offset_ns}\0".encode()))
         return found
 
-    def _move_pages(self) -> bytes:
-        """Bring all spools into the file; the answer is the BUFFER option that says where they are."""
-        spools = [self._spools[cpu] for cpu in sorted(self._spools)]
+    def _all_spools(self) -> list[Spool]:
+        return [spool for buffer in self._buffers.values() for spool in buffer.spools.values()]
+
+    def _move_pages(self, buffer: Buffer) -> bytes:
+        """Bring a buffer's spools into the file; the answer is the BUFFER option that says where they are."""
+        spools = [buffer.spools[cpu] for cpu in sorted(buffer.spools)]
         if self._encoder.codec:
             for spool in spools:
-                spool.pack(self._encoder, _CHUNK_PAGES * self._page_bytes)
-        section, places = self._places(spools)
+                spool.pack(self._encoder, _CHUNK_PAGES * buffer.page_bytes)
+        section, places = self._places(buffer, spools)
+        self._move(places)
+        return section
+
+    def _move(self, places: list[tuple[Spool, int]]) -> None:
         os.ftruncate(self._fd, self._end if not places else places[0][1])  # the room kept free is what moving needs
         for spool, offset in places:
             spool.move(self._fd, offset)
-        return section
 
-    def _places(self, spools: list[Spool]) -> tuple[bytes, list[tuple[Spool, int]]]:
+    def _places(self, buffer: Buffer, spools: list[Spool]) -> tuple[bytes, list[tuple[Spool, int]]]:
         """Lay out the section: every CPU's pages begin at a multiple of the page size."""
         pack, header_bytes = self._encoder.pack, len(self._encoder.section_header(OptionId.BUFFER, 0))
         start, end = self._end, self._end + header_bytes
-        option = pack("Q", start) + b"\0" + self._clock.encode() + b"\0" + pack("II", self._page_bytes, len(spools))
+        option = pack("Q", start) + f"{buffer.name}\0{buffer.clock}\0".encode() + pack("II", buffer.page_bytes, len(spools))
         places = []
         for spool in spools:
-            end = -(-end // self._page_bytes) * self._page_bytes
+            end = -(-end // buffer.page_bytes) * buffer.page_bytes
             places.append((spool, end))
             option += pack("IQQ", spool.cpu, end, spool.size_bytes)
             end += spool.size_bytes
@@ -188,7 +242,7 @@ class Writer:
     def _append(self, data: bytes) -> int:
         """Write at the end; the answer is where that was."""
         start = self._end
-        _write(self._fd, data, start)
+        write_at(self._fd, data, start)
         self._end += len(data)
         return start
 
@@ -217,7 +271,8 @@ def _create(path: str) -> int:
     return fd
 
 
-def _write(fd: int, data: bytes, offset: int) -> None:
+def write_at(fd: int, data: bytes, offset: int) -> None:
+    """All of `data` at `offset`."""
     rest = memoryview(data)
     while rest:
         done = os.pwrite(fd, rest, offset)
