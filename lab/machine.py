@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from lab.debian import LabFault
+
 End = Literal["done", "panic", "hang", "emulator"]
 BOOT_SECONDS = 120
 _PANIC = re.compile(rb"Kernel panic - not syncing|BUG: unable to handle|Oops: |kernel BUG at ")
@@ -94,6 +96,9 @@ def run(boot: Boot, output: Callable[[bytes], object]) -> Outcome:
             started, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             pass_fds=[end.fileno() for end in theirs], preexec_fn=_gentle,
         )  # fmt: skip
+    except FileNotFoundError:
+        package = {"x86_64": "qemu-system-x86", "aarch64": "qemu-system-arm"}[boot.machine]
+        raise LabFault(f"{started[0]} is not installed here\n  try     apt-get install {package}") from None
     finally:
         for end in theirs:
             end.close()
@@ -101,7 +106,7 @@ def run(boot: Boot, output: Callable[[bytes], object]) -> Outcome:
         outcome = _watch(boot, qemu, ours, output)
     finally:
         qemu.kill()
-        qemu.wait()
+        qemu.communicate()
         for end in ours:
             end.close()
     outcome.seconds = time.monotonic() - began

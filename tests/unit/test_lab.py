@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -142,3 +144,48 @@ def test_the_page_has_every_kernel_tool_and_way() -> None:
     assert "| opensnoop | 6.1 | path of opens: kprobe on do_filp_open | all |" in page
     assert "| 7.3 | path of opens: kprobe on do_filp_open | **no** |" in page
     assert "| kprobe on do_filp_open | path of opens | long names |" in page
+
+
+FAKE = """#!{python}
+import os, re, sys
+lines = [int(number) for number in re.findall(r"socket,id=line\\d,fd=(\\d+)", " ".join(sys.argv))]
+tries = {folder!r} + "/tries"
+with open(tries, "a") as file:
+    file.write("x")
+what = {ends!r}[os.path.getsize(tries) - 1]
+if what == "panic":
+    os.write(lines[0], b"[ 2.0] Kernel panic - not syncing: no init found")
+elif what != "silent":
+    os.write(lines[1], b"hello")
+    os.write(lines[2], b"status %d\\n" % what)
+"""
+
+
+@pytest.mark.parametrize(
+    ("ends", "tries", "status"),
+    [([0], 1, 0), ([3], 1, 3), (["panic", 0], 2, 0), (["panic", "panic"], 2, 125), (["silent", 5], 2, 5)],
+)
+def test_only_mishaps_are_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: list[object], tries: int, status: int
+) -> None:
+    """A stand-in for the emulator that ends as told."""
+    emulator = tmp_path / "qemu-system-x86_64"
+    emulator.write_text(FAKE.format(python=sys.executable, folder=str(tmp_path), ends=ends))
+    emulator.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    empty = tmp_path / "base.cpio"
+    empty.write_bytes(b"")
+    monkeypatch.setattr("lab.image.base", lambda *_: empty)
+    monkeypatch.setattr("lab.image.overlay", lambda root, archive, architecture, out, job: out.write_bytes(b""))
+    assert main([str(emulator), "--", "true"]) == status
+    assert (tmp_path / "tries").stat().st_size == tries
+
+
+def test_a_guest_that_says_nothing_is_a_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    emulator = tmp_path / "qemu-system-x86_64"
+    emulator.write_text("#!/bin/sh\nexec sleep 60\n")
+    emulator.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(machine, "BOOT_SECONDS", 0.2)
+    assert machine.run(machine.Boot(emulator, emulator, 0.1), lambda _: None).end == "hang"
