@@ -19,6 +19,7 @@ enum {
 
 enum { FP_LEFT = 1, FP_ZEROS = 2, FP_PLUS = 4, FP_SPACE = 8, FP_ALT = 16, FP_SIGNED = 32, FP_REL = 64, FP_STAR = 128 };
 
+enum { FP_SLACK = 32 };
 enum { FP_MAX_STACK = 64, FP_MAX_OPEN = 16, FP_WIDEST = 4096 };
 
 typedef struct {
@@ -34,7 +35,7 @@ typedef struct {
     uint32_t at, length;
 } fp_entry;
 
-/* One block of memory: the arrays stand behind the struct. */
+/* One block of memory: the arrays stand behind the struct, and FP_SLACK bytes behind the last. */
 typedef struct {
     const fp_instruction *code;
     const fp_entry *entries;

@@ -64,7 +64,7 @@ cached_task(fp_text_machine *machine, int32_t pid, fp_text_out *out)
 {
     fp_head *head = machine->heads + ((uint32_t)pid * 2654435761U >> 22);
     if (head->length && head->pid == pid) {
-        fp_out_bytes(out, head->text, head->length);
+        fp_out_slack(out, head->text, head->length);
         return;
     }
     size_t start = out->used;
@@ -155,16 +155,41 @@ fp_text_time(const fp_text_settings *settings, uint64_t raw)
     return (uint64_t)(product >> settings->shift) + settings->offset;
 }
 
-/* 6 or 9 digits after the point. */
 static void
-fraction(fp_text_out *out, uint32_t value, unsigned digits)
+three_digits(uint8_t *to, uint32_t value)
 {
-    if (!fp_out_room(out, digits))
+    to[0] = (uint8_t)('0' + value / 100);
+    to[1] = (uint8_t)('0' + value / 10 % 10);
+    to[2] = (uint8_t)('0' + value % 10);
+}
+
+/* Seconds, in five columns at least, and 6 or 9 digits after the point. The divisors stand here as constants because a
+ * division by one that is not known costs as much as half of the columns. */
+static void
+show_seconds(uint64_t ns, unsigned digits, fp_text_out *out)
+{
+    uint64_t seconds;
+    uint32_t rest;
+    if (digits == 6) {
+        uint64_t us = (ns + 500) / 1000;
+        seconds = us / 1000000;
+        rest = (uint32_t)(us % 1000000);
+    } else {
+        seconds = ns / 1000000000;
+        rest = (uint32_t)(ns % 1000000000);
+    }
+    fp_out_decimal_padded(out, seconds, 5, ' ');
+    if (!fp_out_room(out, 10))
         return;
     uint8_t *to = out->data + out->used;
-    for (unsigned at = digits; at-- > 0; value /= 10)
-        to[at] = (uint8_t)('0' + value % 10);
-    out->used += digits;
+    *to++ = '.';
+    if (digits == 9) {
+        three_digits(to, rest / 1000000);
+        to += 3;
+    }
+    three_digits(to, rest / 1000 % 1000);
+    three_digits(to + 3, rest % 1000);
+    out->used += digits + 1;
 }
 
 static void
@@ -177,14 +202,7 @@ stamp(const fp_text_settings *settings, uint64_t raw, fp_text_out *out)
         fp_out_decimal_padded(out, value, settings->kernel ? 12 : 11, ' ');
         return;
     }
-    uint32_t unit = 1000000000;
-    if (settings->digits == 6) {
-        value = (value + 500) / 1000;
-        unit = 1000000;
-    }
-    fp_out_decimal_padded(out, value / unit, 5, ' ');
-    fp_out_byte(out, '.');
-    fraction(out, (uint32_t)(value % unit), settings->digits);
+    show_seconds(value, settings->digits, out);
 }
 
 void
@@ -201,7 +219,7 @@ fp_text_head(fp_text_machine *machine, const fp_program *program, const fp_recor
     FP_OUT_LITERAL(out, ": ");
     if (settings->kernel && program->name_length == 0)
         return;
-    fp_out_bytes(out, program->name, program->name_length);
+    fp_out_slack(out, program->name, program->name_length);
     FP_OUT_LITERAL(out, ": ");
     if (!settings->kernel && program->name_length < 20)
         fp_out_fill(out, ' ', 20 - program->name_length);

@@ -59,6 +59,22 @@ fp_decimal(uint8_t *to, uint64_t value)
     return digits;
 }
 
+/* All eight digits of a 32-bit number at once: its nibbles spread over bytes, then made letters. */
+static void
+eight_hex_digits(uint8_t *to, uint32_t value)
+{
+    uint64_t x = value;
+    x = (x << 16 | x) & 0x0000ffff0000ffff;
+    x = (x << 8 | x) & 0x00ff00ff00ff00ff;
+    x = (x << 4 | x) & 0x0f0f0f0f0f0f0f0f;
+    uint64_t letters = (x + 0x0606060606060606) >> 4 & 0x0101010101010101;
+    x += 0x3030303030303030 + letters * ('a' - '0' - 10);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    memcpy(to, &x, sizeof x);
+}
+
 size_t
 fp_hexadecimal(uint8_t *to, uint64_t value)
 {
@@ -85,6 +101,13 @@ fp_out_hex(fp_text_out *out, uint64_t value)
 void
 fp_out_hex_padded(fp_text_out *out, uint64_t value, unsigned width)
 {
+    if (width == 8 && value >> 32 == 0) {
+        if (fp_out_room(out, 8)) {
+            eight_hex_digits(out->data + out->used, (uint32_t)value);
+            out->used += 8;
+        }
+        return;
+    }
     size_t digits = value ? (size_t)(67 - __builtin_clzll(value)) / 4 : 1;
     if (digits < width)
         fp_out_fill(out, '0', width - digits);

@@ -24,6 +24,20 @@ fp_out_bytes(fp_text_out *out, const void *bytes, size_t length)
     }
 }
 
+/* As fp_out_bytes for texts that at least FP_SLACK readable bytes follow: short ones cost a fixed copy and no call. */
+static inline void
+fp_out_slack(fp_text_out *out, const void *bytes, size_t length)
+{
+    if (length > FP_SLACK) {
+        fp_out_bytes(out, bytes, length);
+        return;
+    }
+    if (fp_out_room(out, FP_SLACK)) {
+        memcpy(out->data + out->used, bytes, FP_SLACK);
+        out->used += length;
+    }
+}
+
 static inline void
 fp_out_byte(fp_text_out *out, uint8_t byte)
 {

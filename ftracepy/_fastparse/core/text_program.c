@@ -110,7 +110,7 @@ fp_program_new(const void *code, size_t code_bytes, const void *entries, size_t 
                size_t literals_bytes, const void *name, size_t name_length, bool nested, const char **why)
 {
     *why = "memory";
-    uint8_t *block = malloc(sizeof(fp_program) + code_bytes + entries_bytes + literals_bytes + name_length);
+    uint8_t *block = calloc(1, sizeof(fp_program) + code_bytes + entries_bytes + literals_bytes + name_length + FP_SLACK);
     if (block == NULL)
         return NULL;
     fp_program *program = (fp_program *)block;

@@ -114,7 +114,7 @@ run_state(fp_text_run_state *run)
     for (; one < end; one++) {
         switch (one->op) {
         case FP_TEXT:
-            fp_out_bytes(out, program->literals + one->a, one->b);
+            fp_out_slack(out, program->literals + one->a, one->b);
             break;
         case FP_FIELD_NUMBER:
             fp_show_number(run, one, fp_record_load(run->record, one->a, one->size, one->flags & FP_SIGNED, big));

@@ -90,7 +90,7 @@ show_flags(fp_text_run_state *run, const fp_instruction *one, uint64_t value)
         if (!first)
             fp_out_bytes(run->out, between, length);
         first = false;
-        fp_out_bytes(run->out, program->literals + row->at, row->length);
+        fp_out_slack(run->out, program->literals + row->at, row->length);
         if (named)
             return;
         value &= ~row->value;
@@ -109,7 +109,7 @@ show_symbolic(fp_text_run_state *run, const fp_instruction *one, uint64_t value)
     const fp_program *program = run->program;
     for (const fp_entry *row = program->entries + one->a, *end = row + one->b; row < end; row++) {
         if (row->value == value) {
-            fp_out_bytes(run->out, program->literals + row->at, row->length);
+            fp_out_slack(run->out, program->literals + row->at, row->length);
             return;
         }
     }
