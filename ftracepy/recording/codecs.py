@@ -29,6 +29,10 @@ class Codec(Protocol):
         """The whole text; raises CodecFault where the bytes are damaged or say more than `limit_bytes`."""
         ...
 
+    def frame(self, data: bytes | memoryview, limit_bytes: int = LARGEST_BYTES) -> tuple[bytes, int]:
+        """The same of the first frame alone, and how many bytes that takes."""
+        ...
+
 
 class Zlib:
     name = "zlib"
@@ -38,12 +42,15 @@ class Zlib:
         return zlib.compress(data)
 
     def decompress(self, data: bytes | memoryview, limit_bytes: int = LARGEST_BYTES) -> bytes:
+        return self.frame(data, limit_bytes)[0]
+
+    def frame(self, data: bytes | memoryview, limit_bytes: int = LARGEST_BYTES) -> tuple[bytes, int]:
         inflate = zlib.decompressobj()
         try:
             text = inflate.decompress(data, limit_bytes + 1)
         except zlib.error as error:
             raise CodecFault(f"zlib: {error}") from None
-        return _whole(text, inflate.eof, limit_bytes)
+        return _whole(text, inflate.eof, limit_bytes), len(data) - len(inflate.unused_data)
 
 
 class Zstd:
@@ -57,12 +64,15 @@ class Zstd:
         return bytes(self._zstd.compress(data))
 
     def decompress(self, data: bytes | memoryview, limit_bytes: int = LARGEST_BYTES) -> bytes:
+        return self.frame(data, limit_bytes)[0]
+
+    def frame(self, data: bytes | memoryview, limit_bytes: int = LARGEST_BYTES) -> tuple[bytes, int]:
         frame = self._zstd.ZstdDecompressor()
         try:
             text = frame.decompress(data, max_length=limit_bytes + 1)
         except (self._zstd.ZstdError, EOFError) as error:
             raise CodecFault(f"zstd: {error}") from None
-        return _whole(text, frame.eof, limit_bytes)
+        return _whole(text, frame.eof, limit_bytes), len(data) - len(frame.unused_data)
 
 
 def _whole(text: bytes, ended: bool, limit_bytes: int) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ftracepy.errors import RecordingFault
-from ftracepy.recording.codecs import Codec
+from ftracepy.recording.codecs import Codec, CodecFault
 from ftracepy.recording.contents import CpuData
 from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.v7 import decompress
@@ -18,6 +18,7 @@ from ftracepy.source import Buffer, Pages
 _PIECE_BYTES = 256 << 10
 _LARGEST_CHUNK_BYTES = 64 << 20
 _CHUNK_COUNT_BYTES = 4  # trace-cmd 3.1 leaves the number of chunks out of the size it writes; 3.3 counts it
+_CHUNK_SIZES_BYTES = 8
 _COMMIT_MASK = (1 << 27) - 1  # the low bits of commit count bytes, the high ones flag losses
 
 
@@ -84,9 +85,24 @@ class CpuReader:
     def _unpacked(self, codec: Codec) -> Iterator[Piece]:
         place = self._cursor.seek(self._data.offset, f"data of CPU {self._data.cpu}")
         place.end = min(place.at + self._data.size + _CHUNK_COUNT_BYTES, place.end)
-        for _ in range(place.u32("number of chunks")):
+        count = place.u32("number of chunks")
+        for _ in range(count):
             offset = place.at
             yield from self._piece(memoryview(decompress(place, codec, _LARGEST_CHUNK_BYTES)), offset)
+        if not count:
+            yield from self._uncounted(place, codec)
+
+    def _uncounted(self, place: Cursor, codec: Codec) -> Iterator[Piece]:
+        """Big-endian trace-cmd 3.3 writes 0 for the number of chunks and for both sizes: the frames tell where they end."""
+        while place.left > _CHUNK_SIZES_BYTES:
+            offset = place.at
+            place.take(_CHUNK_SIZES_BYTES, "sizes of a chunk")
+            try:
+                text, used = codec.frame(place.data[place.at : place.end], _LARGEST_CHUNK_BYTES)
+            except CodecFault as fault:
+                raise place.fault(str(fault), offset) from None
+            place.take(used, "compressed bytes")
+            yield from self._piece(memoryview(text), offset)
 
     def _piece(self, data: memoryview, offset: int) -> Iterator[Piece]:
         size = self._layout.size_bytes

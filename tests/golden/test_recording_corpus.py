@@ -83,6 +83,9 @@ def test_all_events_of_all_instances(path: Path, tmp_path: Path) -> None:
     text = beside(path, "report.rawfields-ns")
     theirs, their_times = reported(text)
     ours, our_times = decoded(recording.open(plain(path, tmp_path)))
+    if path.name.startswith("fmt_v7_zlib-k6.12-s390x"):  # no trace-cmd reads it, but the kernel counted what is there
+        assert (theirs.total(), ours.total()) == (0, 30 + 19)
+        return
     if unknown := text.count(_UNKNOWN):
         assert ours >= theirs
         assert ours.total() == theirs.total() + unknown
