@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -35,15 +36,22 @@ def check(path: str, out: BinaryIO, stop: Stop) -> ExitCode:
         faults += 1
         line(f"FAULT {text}")
 
-    line(f"{path}: version {found.version}, compression {found.compression}, {found.schema.uname or 'kernel unknown'}")
+    form = f"version {found.version}, compression {found.compression}" if found.version else "a folder of sub-buffers"
+    line(f"{path}: {form}, {found.schema.uname or 'kernel unknown'}")
     for text in check_places(found):
         fault(text)
     told = list[str]()
     for one in found.every_instance():
+        events = Counter[int]()
         for data in one.buffer.cpus:
             if stop.asked:
                 return ExitCode.FAILED
-            _check_cpu(one, check_cpu(one, data, _decoder(one, data.cpu)), line, fault)
+            result = check_cpu(one, data, _decoder(one, data.cpu))
+            events[data.cpu] += result.events
+            _tell(one, result, line, fault)
+        for stats in one.health().stats:
+            if text := check_counts(events[stats.cpu], stats):
+                fault(f"{CpuResult(one.instance, stats.cpu).place}: {text}")
         told += one.health().notices
     for notice in dict.fromkeys(told):
         fault(notice)
@@ -52,16 +60,13 @@ def check(path: str, out: BinaryIO, stop: Stop) -> ExitCode:
     return ExitCode.FAILED if faults else ExitCode.DONE
 
 
-def _check_cpu(found: Recording, result: CpuResult, line: Callable[[str], None], fault: Callable[[str], None]) -> None:
+def _tell(found: Recording, result: CpuResult, line: Callable[[str], None], fault: Callable[[str], None]) -> None:
     lost = f"{result.lost} events lost in {result.losses} places, " if result.losses else ""
     line(f"{result.place}: {result.events} events in {result.pages} pages, {lost}{_span(result, found.schema.time)}")
     for text in result.faults[:_MOST_FAULTS]:
         fault(f"{result.place}: {text}")
     if len(result.faults) > _MOST_FAULTS:
         fault(f"{result.place}: {len(result.faults) - _MOST_FAULTS} more like these")
-    for stats in found.health().stats:
-        if stats.cpu == result.cpu and (text := check_counts(result, stats)):
-            fault(f"{result.place}: {text}")
 
 
 def _span(result: CpuResult, time: TimeScale) -> str:

@@ -97,13 +97,12 @@ def _take(result: CpuResult, events: PageEvents, offset: int) -> None:
         result.last = before
 
 
-def check_counts(result: CpuResult, stats: CpuStats) -> str:
+def check_counts(events: int, stats: CpuStats) -> str:
     """What disagrees with the kernel's counts, or nothing.
 
     `read` counts what was taken while recording, `entries` what was left in the buffer at the end: a
     recorder that asked before it took the rest wrote both, one that asked afterwards has nothing left.
     """
-    if result.events in (stats.read, stats.read + stats.entries):
+    if events in (stats.read, stats.read + stats.entries):
         return ""
-    kernel = f"{stats.read} read and {stats.entries} left at the end"
-    return f"{result.events} events are here, but the kernel counted {kernel}"
+    return f"{events} events are here, but the kernel counted {stats.read} read and {stats.entries} left at the end"

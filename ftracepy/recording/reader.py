@@ -14,6 +14,7 @@ from ftracepy.recording.head import MOST_CPUS, Head, read_head
 from ftracepy.recording.inputs import open_bytes
 from ftracepy.recording.options import OptionId
 from ftracepy.recording.pieces import CpuReader
+from ftracepy.recording.rawdir import read_folder
 from ftracepy.recording.rounds import rounds
 from ftracepy.recording.unfinished import is_unfinished, take_spools
 from ftracepy.recording.v6 import read_v6
@@ -40,7 +41,7 @@ class Recording:
         self._notices = list(contents.notices)
         self.texts = _texts(contents, buffer)
         self.schema = _schema(cursor, self.texts, self._notices)
-        self.cpus: Sequence[int] = [data.cpu for data in buffer.cpus]
+        self.cpus: Sequence[int] = list(dict.fromkeys(data.cpu for data in buffer.cpus))
 
     @property
     def path(self) -> str:
@@ -128,13 +129,17 @@ class Recording:
 def open_recording(
     path: str | os.PathLike[str], instance: str | None = None, *, stopped: Callable[[], bool] = lambda: False
 ) -> Recording:
-    """Open a trace.dat of version 6 or 7; "-" is standard input. What is no regular file is first copied to a temporary one.
+    """Open a trace.dat of version 6 or 7; "-" is standard input. What a pipe gives is first copied to a temporary file.
+    A folder is one of raw sub-buffers, see recording/rawdir.py.
 
     `instance` None means the top-level buffer, or, where that is empty, the instance with the most
     data. A recording that still runs, or whose recorder was killed, is read as far as it has come.
     `stopped` ends the wait for a pipe. Raises RecordingFault where the file cannot be read.
     """
     path = os.fspath(path)
+    if os.path.isdir(path):
+        contents = read_folder(path)
+        return Recording(Cursor(memoryview(b""), path), contents, None, _named(contents, path, instance or ""))
     data, notice = open_bytes(path, stopped)
     cursor = Cursor(data, path)
     head = read_head(cursor)
