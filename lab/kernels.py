@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab import build
 from lab.debian import Apt, LabFault, newest, unpack
 
 MATRIX = ("5.10", "6.1", "6.12", "newest")
@@ -27,7 +28,7 @@ class Kernel:
 
 
 def get(name: str, apt: Apt, cache: Path, *, update: bool = False) -> Kernel:
-    """The kernel `name` ("6.1", "newest", or a path of an image). Raises LabFault where there is none."""
+    """The kernel `name` ("6.1", "newest", "nobpf", or a path of an image). Raises LabFault where there is none."""
     if "/" in name:
         if not Path(name).is_file():
             raise LabFault(f"there is no {name}")
@@ -35,7 +36,7 @@ def get(name: str, apt: Apt, cache: Path, *, update: bool = False) -> Kernel:
     folder = cache / f"kernel-{apt.architecture}-{name}"
     kept = sorted(folder.glob("vmlinuz-*"))
     if not kept or update:
-        kept = [_fetch(name, apt, folder)]
+        kept = [build.build(name, apt, folder) if name in build.FRAGMENTS else _fetch(name, apt, folder)]
     return Kernel(name, kept[-1].name.removeprefix("vmlinuz-"), kept[-1])
 
 

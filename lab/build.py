@@ -1,0 +1,70 @@
+"""Kernels that no distribution has, built once from Debian's source: without bpf(2), and with nothing but tracepoints."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from lab.debian import Apt, LabFault, run, unpack
+
+FRAGMENTS = {"nobpf": ("nobpf.config",), "tracepoints": ("nobpf.config", "tracepoints.config")}
+# Kprobes without modules need Linux 6.10 or newer.
+_SOURCE = "linux-source-6.12"
+_NEEDED = {"make": "make", "gcc": "gcc", "flex": "flex", "bison": "bison", "bc": "bc", "xz": "xz-utils"}
+_HERE = Path(__file__).parent
+
+
+def build(name: str, apt: Apt, folder: Path) -> Path:
+    """The image of the kernel `name`, put into `folder` with its configuration. Raises LabFault where it cannot be built."""
+    missing = [package for program, package in _NEEDED.items() if shutil.which(program) is None]
+    missing += [] if Path("/usr/include/gelf.h").exists() else ["libelf-dev"]
+    if missing:
+        raise LabFault(
+            f"cannot build a kernel: not installed here: {' '.join(missing)}\n  try     apt-get install {' '.join(missing)}"
+        )
+    print(f"lab: building the kernel {name!r} from {_SOURCE}, once", file=sys.stderr)
+    tree = _source(apt, folder.parent / "build")
+    _configure(tree, [_HERE / part for part in FRAGMENTS[name]])
+    run(["make", "-s", "-C", str(tree), f"-j{os.cpu_count() or 1}", "bzImage"])
+    release = run(["make", "-s", "-C", str(tree), "kernelrelease"]).strip()
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(tree / ".config", folder / f"config-{release}")
+    image = folder / f"vmlinuz-{release}"
+    shutil.copy(tree / "arch/x86/boot/bzImage", image)
+    return image
+
+
+def _source(apt: Apt, place: Path) -> Path:
+    """The unpacked source; kept, for it serves both kernels."""
+    known = list(place.glob("linux-source-*/Makefile"))
+    if not known:
+        if not apt.is_ready:
+            apt.update()
+        deb = apt.fetch(_SOURCE)
+        unpack(deb, place / "package", "./usr/src/*.tar.xz")
+        deb.unlink()
+        (packed,) = place.glob("package/usr/src/*.tar.xz")
+        run(["tar", "-xf", str(packed), "-C", str(place)])
+        shutil.rmtree(place / "package")
+        known = list(place.glob("linux-source-*/Makefile"))
+    return known[0].parent
+
+
+def _configure(tree: Path, fragments: list[Path]) -> None:
+    make = ["make", "-s", "-C", str(tree)]
+    run([*make, "tinyconfig"])
+    wanted = "".join(part.read_text() for part in fragments)
+    with (tree / ".config").open("a") as config:
+        config.write(wanted)
+    # The last of several settings of one option counts; make says so of each on stderr.
+    subprocess.run([*make, "olddefconfig"], capture_output=True, check=True)
+    known = dict(re.findall(r"^(CONFIG_\w+)=(\S+)", (tree / ".config").read_text(), re.MULTILINE))
+    ruled_out = set(re.findall(r"^# (CONFIG_\w+) is not set", wanted, re.MULTILINE))
+    asked = set(re.findall(r"^(CONFIG_\w+)=", wanted, re.MULTILINE)) - ruled_out
+    lacking = (asked - known.keys()) | (ruled_out & known.keys())
+    if lacking:
+        raise LabFault(f"{tree.name} cannot be configured so: {' '.join(sorted(lacking))}")
