@@ -51,6 +51,8 @@ def convert(request: ConvertRequest, say: Callable[[str], None], stop: Stop) -> 
     file or into this version, FtracepyError where the disk refuses.
     """
     inputs = named_inputs([recording.open(path, stopped=lambda: stop.asked) for path in request.inputs])
+    if texts := [one.source.path for one in inputs if one.source.is_text]:
+        raise UsageFault(f"'{texts[0]}' holds a latency tracer's text, not events: there is nothing to convert")
     check_alike(inputs)
     _check_events(request, inputs)
     parts = list(_parts(request, inputs))

@@ -30,6 +30,8 @@ def report(request: ReportRequest, out: BinaryIO, say: Callable[[str], None], st
     does not have, DataLost where `request.strict` forbids losses.
     """
     sources = _sources(request, stop)
+    if texts := [source for source in sources if not isinstance(source, recording.Following) and source.is_text]:
+        return _report_texts(texts, request, out, say)
     streams = [Stream(source, on_idle=out.flush if request.follow else None) for source in sources]
     chosen = [(_chosen(request, stream), stream.schema.time) for stream in streams]
     shows = _shows(request, sources, out)
@@ -47,6 +49,28 @@ def _sources(request: ReportRequest, stop: Stop) -> list[Shown]:
             return [growing]
     source = recording.open(request.path, instance=request.instance, stopped=lambda: stop.asked)
     return [source] if request.instance is not None or len(source.buffers) < 2 else [*source.every_instance()]
+
+
+def _report_texts(sources: list[Recording], request: ReportRequest, out: BinaryIO, say: Callable[[str], None]) -> ExitCode:
+    """What a latency tracer's recording holds: the kernel's own text, of which nothing can be chosen."""
+    from ftracepy.sinks.escape import visible
+
+    if request.format != "text":
+        raise UsageFault("this recording holds a latency tracer's text, not events", hint="--format text")
+    for source in sources:
+        if request.style == "trace-cmd":
+            out.write(b"cpus=%d\n" % source.cpu_count)
+        rest = b""
+        for piece in source.text():
+            *lines, rest = (rest + piece).split(b"\n")
+            out.write(b"".join(visible(line.decode("utf-8", "backslashreplace")).encode() + b"\n" for line in lines))
+        out.write(
+            visible(rest.decode("utf-8", "backslashreplace")).encode() + b"\n" * (request.style == "trace-cmd" or bool(rest))
+        )
+        for notice in source.health().notices:
+            say(notice)
+    out.flush()
+    return ExitCode.DONE
 
 
 def _chosen(request: ReportRequest, stream: Stream) -> Iterator[Batch]:

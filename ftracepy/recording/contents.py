@@ -25,15 +25,24 @@ class CpuData:
     path: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class TextData:
+    """Where a latency tracer's text lies; `packed`: as a number of compressed chunks."""
+
+    place: Cursor
+    packed: bool = False
+
+
 @dataclass(slots=True)
 class BufferData:
-    """One instance's ring buffer; the top-level one is called ""."""
+    """One instance's ring buffer, or the text that was saved instead; the top-level one is called ""."""
 
     name: str
     clock: str = ""
     page_bytes: int = 0
     cpus: list[CpuData] = field(default_factory=list)
     stats: list[CpuStats] = field(default_factory=list)
+    text: TextData | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -48,6 +57,7 @@ class Contents:
     texts: SchemaTexts
     page_bytes: int
     compression: str = NONE
+    cpu_count: int = 0
     buffers: list[BufferData] = field(default_factory=list)
     options: list[Option] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)

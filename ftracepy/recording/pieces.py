@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ftracepy.errors import RecordingFault
 from ftracepy.recording.codecs import Codec, CodecFault
-from ftracepy.recording.contents import CpuData
+from ftracepy.recording.contents import CpuData, TextData
 from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.v7 import decompress
 from ftracepy.schema import PageLayout
@@ -118,3 +118,15 @@ class CpuReader:
             if self._commit.unpack_from(data, start + self._layout.commit_offset)[0] & _COMMIT_MASK:
                 return int(self._stamp.unpack_from(data, start)[0])
         return 0
+
+
+def text_pieces(text: TextData, codec: Codec | None) -> Iterator[bytes]:
+    """A saved text; raises RecordingFault where it is damaged."""
+    from_ = text.place
+    place = Cursor(from_.data, from_.path, from_.at, from_.end, from_.order, from_.within)
+    if codec is None or not text.packed:
+        while place.left:
+            yield bytes(place.take(min(_PIECE_BYTES, place.left), "text"))
+        return
+    for _ in range(place.u32("number of chunks")):
+        yield decompress(place, codec, _LARGEST_CHUNK_BYTES)

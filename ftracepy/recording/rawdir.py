@@ -37,7 +37,7 @@ def read_folder(path: str) -> Contents:
     """All that the folder tells; raises RecordingFault where there are no pages, or not what must be known to read them."""
     header, found = _header(path), sorted(_pages(path), key=lambda one: (one[1].cpu, one[0]))
     if not found:
-        raise _fault(path, "it is a folder without sub-buffers", "cpuN.raw beside header_page and formats/SYSTEM/EVENT/format")
+        raise _fault(path, "it is a directory without sub-buffers", "cpuN.raw beside header_page and formats/SYSTEM/EVENT/format")
     uname = _text(path, "uname").decode("utf-8", "replace").strip()
     texts = SchemaTexts(header_page=header, header_event=_text(path, "header_event", "events/header_event"))
     for system, text in _formats(path):
@@ -61,7 +61,7 @@ def read_folder(path: str) -> Contents:
 def _header(path: str) -> bytes:
     if text := _text(path, "header_page.inst", "header_page", "events/header_page"):
         return text
-    raise _fault(path, "it is a folder without header_page, which says how its sub-buffers are laid out")
+    raise _fault(path, "it is a directory without header_page, which says how its sub-buffers are laid out")
 
 
 def _layout(path: str, header: bytes) -> PageLayout:

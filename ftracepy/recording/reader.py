@@ -13,7 +13,7 @@ from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.head import MOST_CPUS, Head, read_head
 from ftracepy.recording.inputs import open_bytes
 from ftracepy.recording.options import OptionId
-from ftracepy.recording.pieces import CpuReader
+from ftracepy.recording.pieces import CpuReader, text_pieces
 from ftracepy.recording.rawdir import read_folder
 from ftracepy.recording.rounds import rounds
 from ftracepy.recording.unfinished import is_unfinished, take_spools
@@ -79,7 +79,7 @@ class Recording:
         """How many CPUs the machine had, as far as the file tells."""
         counts = [option.data for option in self.contents.options if option.id == OptionId.CPUCOUNT and option.data.left == 4]
         said = (Cursor(data.data, data.path, data.at, data.end, data.order).u32("number of CPUs") for data in counts)
-        return max([max(self.cpus, default=-1) + 1, *(min(count, MOST_CPUS) for count in said)])
+        return max([max(self.cpus, default=-1) + 1, self.contents.cpu_count, *(min(count, MOST_CPUS) for count in said)])
 
     @property
     def options(self) -> list[tuple[int, bytes]]:
@@ -101,8 +101,24 @@ class Recording:
 
     def rounds(self) -> Iterator[Round]:
         """Yield all pages, the CPU whose next piece begins earliest first; memory stays at about two pieces per CPU."""
+        if self.is_text:
+            self.notice("this recording holds a latency tracer's text, not events")
         pieces = (self.reader(data).pieces() for data in self.buffer.cpus)
         yield from rounds(pieces, lambda: self._stopped)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether this is a latency tracer's text, saved instead of events."""
+        return self.buffer.text is not None
+
+    def text(self) -> Iterator[bytes]:
+        """That text, a piece at a time; what cannot be read ends it with a notice."""
+        if self.buffer.text is None:
+            return
+        try:
+            yield from text_pieces(self.buffer.text, self._codec)
+        except RecordingFault as fault:
+            self.notice(f"the text is incomplete: {fault.why}")
 
     def reader(self, data: CpuData) -> CpuReader:
         """What reads one CPU's pages, or those that lie where `data` says."""

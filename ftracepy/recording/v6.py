@@ -7,6 +7,7 @@ from ftracepy.recording.contents import (
     BufferData,
     Contents,
     CpuData,
+    TextData,
     take_common_option,
     take_ftrace_formats,
     take_headers,
@@ -29,6 +30,7 @@ def read_v6(cursor: Cursor, head: Head) -> Contents:
     if tag == b"options  \0":
         cpu_count = _take_options(cursor, contents, cpu_count)
         tag = bytes(cursor.take(_TAG_BYTES, "section tag"))
+    contents.cpu_count = cpu_count
     _take_buffers(cursor, contents, cpu_count, tag)
     return contents
 
@@ -67,7 +69,7 @@ def _take_buffers(cursor: Cursor, contents: Contents, cpu_count: int, tag: bytes
 
 def _take_data(cursor: Cursor, contents: Contents, buffer: BufferData, cpu_count: int, tag: bytes) -> None:
     if tag == b"latency  \0":
-        contents.notices.append("this recording holds a latency tracer's text, not events")
+        buffer.text = TextData(cursor)
         return
     if tag != b"flyrecord\0":
         raise cursor.fault(f"the section tag {tag!r} is not known", cursor.at - _TAG_BYTES)

@@ -9,6 +9,7 @@ from ftracepy.recording.codecs import LARGEST_BYTES, Codec, CodecFault
 from ftracepy.recording.contents import (
     Contents,
     CpuData,
+    TextData,
     take_common_option,
     take_ftrace_formats,
     take_headers,
@@ -59,7 +60,7 @@ def read_v7(cursor: Cursor, head: Head, codec: Codec | None) -> Contents:
         elif option.id == OptionId.BUFFER:
             _take_buffer(option.data, contents)
         elif option.id == OptionId.BUFFER_TEXT:
-            contents.notices.append("this recording holds a latency tracer's text, not events")
+            _take_text(cursor, option.data, codec, contents)
     if not contents.buffers and contents.notices:
         raise cursor.fault(contents.notices[-1], 0)
     return contents
@@ -86,6 +87,15 @@ def _chain(cursor: Cursor, offset: int, codec: Codec | None, notices: list[str])
 
 def open_section(cursor: Cursor, offset: int, number: int, codec: Codec | None) -> Cursor:
     """A cursor over one section's text, decompressed where it is compressed."""
+    place, packed = section_place(cursor, offset, number, codec)
+    if not packed or codec is None:
+        return place
+    text = decompress(place, codec)
+    return Cursor(memoryview(text), place.path, order=place.order, within=f" of the decompressed section at byte {offset}")
+
+
+def section_place(cursor: Cursor, offset: int, number: int, codec: Codec | None) -> tuple[Cursor, bool]:
+    """A cursor over one section as it lies, and whether it is compressed."""
     place = cursor.seek(offset, f"section {number}")
     found, flags = place.u16("section number"), place.u16("section flags")
     place.u32("section name")
@@ -93,11 +103,10 @@ def open_section(cursor: Cursor, offset: int, number: int, codec: Codec | None) 
     if found != number:
         raise place.fault(f"section {number} should stand here, not {found}", offset)
     if not flags & COMPRESSED:
-        return place.part(size, f"section {number}")
+        return place.part(size, f"section {number}"), False
     if codec is None:
         raise place.fault("a compressed section in a file that says it is not compressed", offset)
-    text = decompress(place, codec)
-    return Cursor(memoryview(text), place.path, order=place.order, within=f" of the decompressed section at byte {offset}")
+    return place, True
 
 
 def decompress(cursor: Cursor, codec: Codec, limit_bytes: int = LARGEST_BYTES) -> bytes:
@@ -125,6 +134,17 @@ def _take_section(cursor: Cursor, option: Option, codec: Codec | None, contents:
         if option.id in _NEEDED_SECTIONS:
             raise
         contents.notices.append(f"{OptionId(option.id).name.lower()} cannot be read: {fault.why}")
+
+
+def _take_text(cursor: Cursor, data: Cursor, codec: Codec | None, contents: Contents) -> None:
+    offset = data.u64("offset of the section")
+    buffer = contents.buffer(data.name("name of an instance"))
+    buffer.clock = data.name("clock of an instance") if data.left else ""
+    try:
+        place, packed = section_place(cursor, offset, OptionId.BUFFER_TEXT, codec)
+        buffer.text = TextData(place, packed)
+    except RecordingFault as fault:
+        contents.notices.append(f"the text of a latency tracer cannot be read: {fault.why}")
 
 
 def _take_buffer(data: Cursor, contents: Contents) -> None:
