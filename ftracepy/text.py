@@ -42,11 +42,12 @@ class Formatter:
     `style` "kernel": what an instance's `trace` file shows, with the trace options' defaults and pointers as they
     are. "trace-cmd": the layout and text of `trace-cmd report -N` (3.1); `flags` adds the column of irq and preempt
     state that later versions show. `ns` shows nanoseconds instead of microseconds.
-    `tracer` is the one that wrote the buffer, where that is known: in kernel style function_graph makes a listing of
-    calls, and so does, where it is not known, the first batch with that tracer's events. `options` are the recording
-    kernel's, as trace_options names them. `form`, in trace-cmd style: "raw" is `report -R`, each field by its name, and
-    "latency" the columns of `report -l`. `prefix` stands before every line, as where several instances are told apart.
-    `cpus` is how many it had.
+    `tracer` is the one that wrote the buffer, where that is known: in kernel style function_graph makes a listing
+    of calls, and so does, where it is not known, the first batch with that tracer's events. `options` are the
+    recording kernel's, as trace_options names them. `form`, in trace-cmd style: "raw" is `report -R`, each field
+    by its name, and "latency" is `report -l`, with what its plugins make of events; in kernel style "raw" is the
+    option `fields`. `prefix` stands before every line, as where several instances are told apart. `cpus` is how
+    many it had.
     One Formatter serves one stream; call it from one thread at a time.
     """
 
@@ -77,7 +78,8 @@ class Formatter:
         self._machine.set_symbols(schema.kallsyms.encode("utf-8", "surrogateescape"))
         self._machine.set_strings(printk_strings(schema.printk_formats))
         self._comms: dict[int, str] = {}
-        graph = graph_events(schema) if self._target.exact and tracer in {None, _GRAPH} else None
+        listed = self._target.exact or form == "latency"
+        graph = graph_events(schema) if listed and tracer in {None, _GRAPH} else None
         self._graph_ids = tuple(one.id for one in graph) if graph else ()
         self._listing = False
         if graph and tracer == _GRAPH:

@@ -51,6 +51,9 @@ machine_dealloc(PyObject *object)
     free(machine->format_addresses);
     free(machine->heads);
     free(machine->graph_cpus);
+    for (size_t at = 0; at < machine->cpu_calls_total; at++)
+        free(machine->cpu_calls[at]);
+    free(machine->cpu_calls);
     free(machine->plain_ids);
     free(machine->out.data);
     fp_text_map_clear(&machine->strings);
@@ -86,6 +89,9 @@ set_symbols(PyObject *object, PyObject *text)
     }
     lock(self);
     fp_symbols_clear(&self->machine.symbols);
+    for (size_t at = 0; at < self->machine.cpu_calls_total; at++)
+        if (self->machine.cpu_calls[at])
+            self->machine.cpu_calls[at]->total = 0;
     PyObject *old = self->kallsyms;
     self->kallsyms = Py_NewRef(text);
     self->machine.symbols.text = (const uint8_t *)PyBytes_AsString(text);

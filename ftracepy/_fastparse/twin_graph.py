@@ -36,6 +36,7 @@ class GraphRecord(Protocol):
 class GraphMachine(Protocol):
     """What the listing asks the text machine for."""
 
+    kernel: bool
     long_bytes: int
 
     def number(self, raw: bytes, at: int, size: int) -> int: ...
@@ -43,6 +44,7 @@ class GraphMachine(Protocol):
     def comm(self, pid: int) -> bytes: ...
     def seconds(self, ts: int) -> bytes: ...
     def named_text(self, event: GraphRecord) -> bytes: ...
+    def head(self, event: GraphRecord) -> bytes: ...
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ class Graph:
             return head + self._entry(machine, cpu, event, following)
         indent = b" " * min((cpu.depth + 1) * 2, _WIDEST) if cpu.depth > 0 else b""
         text = machine.named_text(event).removesuffix(b"\n")
-        return head + self._columns(machine, event) + self._fill() + indent + b"/* " + text + b" */\n"
+        return head + self._columns(machine, event) + self._fill(machine) + indent + b"/* " + text + b" */\n"
 
     def _field(self, machine: GraphMachine, event: GraphRecord, name: str) -> int:
         return machine.number(event.raw, self.settings[f"{name}_at"], self.settings[f"{name}_bytes"])
@@ -87,7 +89,7 @@ class Graph:
     def _switch(self, machine: GraphMachine, cpu: _Cpu, event: GraphRecord) -> bytes:
         """Whose calls these are, where that changed."""
         before, cpu.last_pid = cpu.last_pid, event.pid
-        if before is None or before == event.pid:
+        if before is None or before == event.pid or not machine.kernel:
             return b""
         return _RULE + self._cpu(event) + _task(machine, before) + b" => " + _task(machine, event.pid) + b"\n" + _RULE + b"\n"
 
@@ -95,19 +97,23 @@ class Graph:
         return b" %*d) " % (self.settings["cpu_digits"], event.cpu)
 
     def _columns(self, machine: GraphMachine, event: GraphRecord) -> bytes:
+        """In trace-cmd's listing the columns are its own, and every event has a line."""
+        if not machine.kernel:
+            return machine.head(event)
         wanted = self.settings
         text = machine.seconds(event.ts) + b" |  " if wanted["abstime"] else b""
         text += self._cpu(event) if wanted["cpu"] else b""
         return text + (_task(machine, event.pid) + b" | " if wanted["proc"] else b"")
 
-    def _fill(self) -> bytes:
-        return _FILL if self.settings["duration"] else b""
+    def _fill(self, machine: GraphMachine) -> bytes:
+        return _FILL[not machine.kernel :] if self.settings["duration"] else b""
 
     def _took(self, machine: GraphMachine, event: GraphRecord) -> bytes:
         if not self.settings["duration"]:
             return b""
         ns = self._field(machine, event, "rettime") - self._field(machine, event, "calltime") & (1 << 64) - 1
-        return (mark(ns) if self.settings["overhead"] else b" ") + b" " + duration(ns) + b"|  "
+        letter = mark(ns, machine.kernel) if self.settings["overhead"] else b" "
+        return letter + b" " + duration(ns, machine.kernel) + b"|  "
 
     def _entry(self, machine: GraphMachine, cpu: _Cpu, event: GraphRecord, following: GraphRecord | None) -> bytes:
         function, depth = self._field(machine, event, "entry_func"), self._depth(machine, event, "entry_depth")
@@ -130,7 +136,7 @@ class Graph:
         cpu.depth = depth
         if depth < _DEEPEST:
             cpu.entered[depth] = function
-        return columns + self._fill() + indent + name + b"() {\n"
+        return columns + self._fill(machine) + indent + name + b"() {\n"
 
     def _is_end(self, machine: GraphMachine, event: GraphRecord, following: GraphRecord, function: int) -> bool:
         same = following.id == self.settings["exit"] and following.pid == event.pid
@@ -144,7 +150,7 @@ class Graph:
     def _exit(self, machine: GraphMachine, cpu: _Cpu, event: GraphRecord) -> bytes:
         function, depth = self._field(machine, event, "exit_func"), self._depth(machine, event, "exit_depth")
         cpu.depth = depth - 1
-        matches = depth >= _DEEPEST or cpu.entered.pop(depth, 0) == function
+        matches = not machine.kernel or depth >= _DEEPEST or cpu.entered.pop(depth, 0) == function
         text = self._columns(machine, event) + self._took(machine, event) + b" " * min(depth * 2, _WIDEST) + b"}"
         value = self._returned(machine, event)
         if value or not matches or self.settings["tail"]:
@@ -160,15 +166,18 @@ class Graph:
         return b" ret=" + returned(self._field(machine, event, "exit_retval"), machine.long_bytes, shown == 2)
 
 
-def mark(duration_ns: int) -> bytes:
-    """How long is long: the letter before a duration."""
-    return next((letter for least, letter in _MARKS if duration_ns > least), b" ")
+def mark(duration_ns: int, kernel: bool = True) -> bytes:
+    """How long is long: the letter before a duration; trace-cmd knows three of them."""
+    return next((letter for least, letter in (_MARKS if kernel else _MARKS[3:]) if duration_ns > least), b" ")
 
 
-def duration(ns: int) -> bytes:
-    """Microseconds in seven digits, the fraction cut to fit."""
+def duration(ns: int, kernel: bool = True) -> bytes:
+    """Microseconds in seven digits, the fraction cut to fit; trace-cmd cuts nothing, in a column less."""
     us, rest = divmod(ns, 1000)
     text = b"%d" % us
+    if not kernel:
+        text += b".%03d" % rest
+        return text + b" us " + b" " * (7 - len(text))
     if len(text) < 7:
         text += b"." + (b"%03d" % rest)[: 7 - len(text)]
     return text + b" us " + b" " * (8 - len(text))

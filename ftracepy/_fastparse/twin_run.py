@@ -8,13 +8,15 @@ from typing import Literal, NamedTuple, Protocol
 from ftracepy._fastparse.twin_address import bitmask, ip4, ip6, mac, sockaddr, uuid
 from ftracepy.printfmt.arith import MASK, calculate, signed64
 from ftracepy.printfmt.program import ALT, LEFT, PLUS, REL, SIGNED, SPACE, STAR, ZERO, Instruction, Op
-from ftracepy.symbols.kallsyms import Kallsyms
+from ftracepy.symbols.kallsyms import OR_NOTHING, Kallsyms
 
+MOST_CALLS = 256  # that are kept of a CPU
 Code = Sequence[Instruction]
 _POPS = {
     Op.INDEX: 1, Op.DYN_INDEX: 1, Op.TO: 1, Op.NEG: 1, Op.INVERT: 1, Op.NOT: 1, Op.JUMP_ZERO: 1, Op.WIDTH: 1, Op.PRECISION: 1,
     Op.LIMIT: 3, Op.NUMBER: 1, Op.STRING_REF: 2, Op.FLAGS: 1, Op.SYMBOLIC: 1, Op.HEX: 2, Op.ARRAY: 3, Op.SYMBOL: 1, Op.POINTER: 1,
     Op.MAC: 2, Op.IP4: 2, Op.IP6: 2, Op.SOCKADDR: 2, Op.UUID: 2, Op.BITMASK: 2, Op.STRING_POINTER: 1, Op.RAW_FIELD: 2,
+    Op.CALL_INDENT: 2,
 }  # fmt: skip
 _PUSHES = {
     Op.CONST: 1, Op.LOAD: 1, Op.INDEX: 1, Op.DYN_INDEX: 1, Op.DYN_LEN: 1, Op.TO: 1, Op.NEG: 1, Op.INVERT: 1, Op.NOT: 1,
@@ -68,13 +70,15 @@ class Machine(Protocol):
     symbols: Kallsyms
     strings: dict[int, bytes]
     formats: dict[int, Unpacked]
+    calls: dict[int, list[bytes]]
 
 
 class Run:
     """One run of one program over one record."""
 
-    def __init__(self, machine: Machine, raw: bytes, program: Unpacked) -> None:
+    def __init__(self, machine: Machine, raw: bytes, program: Unpacked, cpu: int = 0) -> None:
         self.machine = machine
+        self.cpu = cpu
         self.raw = raw
         self.code, self.entries, self.literals = program
         self.out = bytearray()
@@ -343,15 +347,32 @@ def _string_pointer(run: Run, one: Instruction) -> None:
 
 def _stack(run: Run, one: Instruction) -> None:
     last = (1 << one.size * 8) - 1
-    end = len(run.raw) if not one.b else min(len(run.raw), one.a + 8 * one.size)
+    end = len(run.raw) if one.b != 1 else min(len(run.raw), one.a + 8 * one.size)
     for at in range(one.a, end - one.size + 1, one.size):
         address = run.load(at, one.size, False)
-        if address == last or (one.b and not address):
+        if address == last or (one.b == 1 and not address):
             break
-        if one.b:
+        if one.b == 1:
             run.out += b"\n =>  <%0*x>" % (one.size * 2, address)
+        elif one.b:
+            name = run.machine.symbols.show(address, OR_NOTHING)
+            run.out += b"\n=> " + (name + b" (%x)" % address if name else b"%x" % address)
         else:
             run.out += b"\n => " + (b"[FTRACE TRAMPOLINE]" if address == 0x7FFFFFFF else run.machine.symbols.show(address, 0))
+
+
+def _call_indent(run: Run, one: Instruction) -> None:
+    """A caller that is none of those its CPU called last begins a new line of calls; deeper ones are kept, as trace-cmd does."""
+    function, caller = (run.machine.symbols.show(run.stack.pop(), OR_NOTHING) for _ in range(2))
+    if not caller:
+        return
+    calls = run.machine.calls.setdefault(run.cpu, [])
+    if caller not in calls:
+        calls[:1] = [caller]
+    depth = calls.index(caller)
+    if depth + 1 < MOST_CALLS:
+        calls[depth + 1 : depth + 2] = [function]
+    run.out += b"   " * depth
 
 
 def _raw_field(run: Run, one: Instruction) -> None:
@@ -406,5 +427,5 @@ _STEPS: dict[Op, Callable[[Run, Instruction], None]] = {
     Op.SYMBOLIC: _symbolic, Op.HEX: _hex, Op.ARRAY: _array, Op.SYMBOL: _symbol, Op.POINTER: _pointer, Op.MAC: _mac, Op.IP4: _ip4,
     Op.IP6: _ip6, Op.SOCKADDR: _sockaddr, Op.UUID: _uuid, Op.BITMASK: _bitmask, Op.STRING_POINTER: _string_pointer,
     Op.STACK: _stack, Op.RAW_FIELD: _raw_field, Op.QUOTED_LOC: _quoted_loc, Op.BPRINT: _bprint, Op.NEXT: _next,
-    Op.NEXT_STRING: _next_string,
+    Op.NEXT_STRING: _next_string, Op.CALL_INDENT: _call_indent,
 }  # fmt: skip

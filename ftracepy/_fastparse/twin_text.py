@@ -47,6 +47,7 @@ class TextMachine:
         self.symbols = Kallsyms(b"", self.kernel)
         self.strings: dict[int, bytes] = {}
         self.formats: dict[int, Unpacked] = {}
+        self.calls: dict[int, list[bytes]] = {}
         self._programs: dict[int, tuple[bytes, Unpacked]] = {}
         self._comms: dict[int, bytes] = {}
         self._prefix = b""
@@ -111,13 +112,16 @@ class TextMachine:
                     return bytes(out), at, HELD
             while pending and pending[0][0] <= at:
                 out += self._loss(*pending.pop(0)[1:])
-            if self._graph and event.id not in self._plain_ids:
+            if self._graph and self._listed(self._graph, event.id):
                 out += self._graph.line(self, event, later)
             else:
                 out += self._line(event)
         for _, cpu, count in pending:
             out += self._loss(cpu, count)
         return bytes(out), stop, NO_MORE
+
+    def _listed(self, graph: Graph, id: int) -> bool:
+        return id not in self._plain_ids if self.kernel else id in (graph.settings["entry"], graph.settings["exit"])
 
     def number(self, raw: bytes, at: int, size: int) -> int:
         """The unsigned number of `size` bytes at `at`, 0 where the record ends before it."""
@@ -145,7 +149,7 @@ class TextMachine:
     def _line(self, event: TextRecord) -> bytes:
         """The kernel ends every event's line, also where the print fmt ends it already; its own events end theirs."""
         name, program = self._programs[event.id]
-        text = self._head(event) + Run(self, event.raw, program).go()
+        text = self.head(event) + Run(self, event.raw, program, event.cpu).go()
         return text if text.endswith(b"\n") and not (self.kernel and name) else text + b"\n"
 
     def _loss(self, cpu: int, count: int) -> bytes:
@@ -153,7 +157,8 @@ class TextMachine:
             return b"CPU:%d [LOST EVENTS]\n" % cpu if count < 0 else b"CPU:%d [LOST %d EVENTS]\n" % (cpu, count)
         return b"CPU:%d [EVENTS DROPPED]\n" % cpu if count < 0 else b"CPU:%d [%d EVENTS DROPPED]\n" % (cpu, count)
 
-    def _head(self, event: TextRecord) -> bytes:
+    def head(self, event: TextRecord) -> bytes:
+        """The columns before an event's text, its name included."""
         head = self._prefix + self._task(event) + self._latency(event.raw) + self._time(event.ts)
         name = self._programs[event.id][0] + b":"
         if self.kernel:

@@ -6,6 +6,7 @@ from ftracepy.printfmt.emit import Emitter
 from ftracepy.printfmt.fallback import kernel_fields, library_fields
 from ftracepy.printfmt.nodes import PrintFmtFault
 from ftracepy.printfmt.parser import parse
+from ftracepy.printfmt.plugins import plugin
 from ftracepy.printfmt.program import MAX_STACK, Pool, Program
 from ftracepy.printfmt.raw import raw_fields
 from ftracepy.printfmt.special import special
@@ -26,12 +27,20 @@ def compile_for(format: EventFormat, target: Target) -> Program:
     if target.form == "raw" and target.exact:
         return _fallback(format, target)
     try:
-        code = raw_fields(format, emitter, pool) if target.form == "raw" else special(format, target, emitter, pool)
+        code = _by_form(format, target, emitter, pool)
         if code is None:
             code = emitter.compile(parse(format.print_fmt, target.long_bytes))
         return pool.program(_checked(code))
     except PrintFmtFault:
         return _fallback(format, target)
+
+
+def _by_form(format: EventFormat, target: Target, emitter: Emitter, pool: Pool) -> Code | None:
+    """The instructions that are not made from the print fmt alone."""
+    if target.form == "raw":
+        return raw_fields(format, emitter, pool)
+    made = plugin(format, emitter, pool) if target.form == "latency" and not target.exact else None
+    return special(format, target, emitter, pool) if made is None else made
 
 
 def _fallback(format: EventFormat, target: Target) -> Program:

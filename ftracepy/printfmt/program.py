@@ -79,7 +79,7 @@ class Op(IntEnum):
     UUID = 59  # pop reference; b: 1 little endian, 2 upper case
     BITMASK = 60  # pop reference; b: 1 as a list of ranges
     STRING_POINTER = 61  # pop address of a string known from printk_formats
-    STACK = 62  # addresses of size bytes from a to the record's end, as the kernel shows a stack; b: 1 user's
+    STACK = 62  # addresses of size bytes from a to the record's end, as the kernel shows a stack; b: 1 user's, 2 trace-cmd's
     RAW_FIELD = (
         63  # pop reference; ARRAY[..], or its text where printable and b 1, or b 3 and zeros follow; b 2: dots for the rest
     )
@@ -87,6 +87,7 @@ class Op(IntEnum):
     BPRINT = 65  # run the program of the format whose address (size bytes) is at a, arguments from b
     NEXT = 66  # push the next argument of size bytes of a binary printk
     NEXT_STRING = 67  # print the next string argument of a binary printk
+    CALL_INDENT = 68  # pop function and caller: spaces for how deep the caller stands among those its CPU called last
 
 
 class Instruction(NamedTuple):

@@ -14,7 +14,8 @@ enum {
     FP_JUMP, FP_WIDTH, FP_PRECISION, FP_REF, FP_REF_LOC, FP_REF_REST, FP_LIMIT,
     FP_TEXT = 40, FP_NUMBER, FP_FIELD_NUMBER, FP_STRING, FP_STRING_LOC, FP_STRING_REST, FP_STRING_REF, FP_OPEN, FP_CLOSE, FP_FLAGS,
     FP_SYMBOLIC, FP_HEX, FP_ARRAY, FP_SYMBOL, FP_POINTER, FP_MAC, FP_IP4, FP_IP6, FP_SOCKADDR, FP_UUID, FP_BITMASK,
-    FP_STRING_POINTER, FP_STACK, FP_RAW_FIELD, FP_QUOTED_LOC, FP_BPRINT, FP_NEXT, FP_NEXT_STRING, FP_OPS
+    FP_STRING_POINTER, FP_STACK, FP_RAW_FIELD, FP_QUOTED_LOC, FP_BPRINT, FP_NEXT, FP_NEXT_STRING,
+    FP_CALL_INDENT, FP_OPS
 };
 
 enum { FP_LEFT = 1, FP_ZEROS = 2, FP_PLUS = 4, FP_SPACE = 8, FP_ALT = 16, FP_SIGNED = 32, FP_REL = 64, FP_STAR = 128 };
@@ -109,6 +110,13 @@ typedef struct {
     uint64_t entered[FP_GRAPH_DEEPEST];
 } fp_graph_cpu;
 
+/* Functions that a CPU called last, each below its caller, by the places of their names in the symbols' text. */
+enum { FP_MOST_CALLS = 256 };
+typedef struct {
+    size_t total;
+    fp_symbol calls[FP_MOST_CALLS];
+} fp_cpu_calls;
+
 typedef struct {
     ptrdiff_t index, cpu;
     long long count; /* -1: unknown */
@@ -126,6 +134,8 @@ typedef struct {
     fp_graph_settings graph;
     fp_graph_cpu *graph_cpus;
     size_t graph_cpus_total;
+    fp_cpu_calls **cpu_calls;
+    size_t cpu_calls_total;
     uint8_t *plain_ids; /* a bit per event id: in a listing, events with lines of their own */
     fp_program **programs; /* by event id */
     size_t programs_total;
@@ -170,6 +180,9 @@ uint64_t fp_text_time(const fp_text_settings *settings, uint64_t raw);
 enum { FP_OR_NOTHING = 4 };
 void fp_symbols_show(fp_symbols *symbols, uint64_t address, unsigned shape, fp_text_out *out);
 void fp_symbols_clear(fp_symbols *symbols);
+
+/* The symbol that `address` lies in; NULL where it has none. */
+const fp_symbol *fp_symbols_find(fp_symbols *symbols, uint64_t address);
 
 /* The text of `key`; NULL where there is none. */
 const uint8_t *fp_text_map_find(const fp_text_map *map, uint64_t key, size_t *length);

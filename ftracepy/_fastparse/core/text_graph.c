@@ -78,10 +78,15 @@ show_switch(const fp_text_machine *machine, fp_graph_cpu *cpu, const fp_record *
     fp_out_byte(out, '\n');
 }
 
+/* trace-cmd keeps its own columns, and a line for every event. */
 static void
-show_columns(const fp_text_machine *machine, const fp_record *record, fp_text_out *out)
+show_columns(fp_text_machine *machine, const fp_program *program, const fp_record *record, fp_text_out *out)
 {
     const fp_graph_settings *graph = &machine->graph;
+    if (!machine->settings.kernel) {
+        fp_text_head(machine, program, record, out);
+        return;
+    }
     if (graph->abstime) {
         uint64_t us = fp_text_time(&machine->settings, record->ts) / 1000;
         fp_out_decimal_padded(out, us / 1000000, 5, ' ');
@@ -101,21 +106,24 @@ static void
 show_fill(const fp_text_machine *machine, fp_text_out *out)
 {
     if (machine->graph.duration)
-        FP_OUT_LITERAL(out, "              |  ");
+        FP_OUT_LITERAL(out, "             ");
+    if (machine->graph.duration)
+        fp_out_bytes(out, " |  " + !machine->settings.kernel, machine->settings.kernel ? 4 : 3);
 }
 
+/* trace-cmd knows three of the letters. */
 static uint8_t
-mark(uint64_t ns)
+mark(uint64_t ns, bool kernel)
 {
     static const char letters[] = "$@*#!+";
-    uint64_t least = 1000000000;
-    for (size_t at = 0; at < 6; at++, least /= 10)
+    uint64_t least = kernel ? 1000000000 : 1000000;
+    for (size_t at = kernel ? 0 : 3; at < 6; at++, least /= 10)
         if (ns > least)
             return (uint8_t)letters[at];
     return ' ';
 }
 
-/* Microseconds in seven digits, the fraction cut to fit. */
+/* Microseconds in seven digits, the fraction cut to fit; trace-cmd cuts nothing, in a column less. */
 static void
 show_took(const fp_text_machine *machine, const fp_record *end, fp_text_out *out)
 {
@@ -123,19 +131,21 @@ show_took(const fp_text_machine *machine, const fp_record *end, fp_text_out *out
     if (!graph->duration)
         return;
     uint64_t ns = field(machine, end, graph->rettime) - field(machine, end, graph->calltime), rest = ns % 1000;
-    fp_out_byte(out, graph->overhead ? mark(ns) : ' ');
+    bool kernel = machine->settings.kernel;
+    fp_out_byte(out, graph->overhead ? mark(ns, kernel) : ' ');
     fp_out_byte(out, ' ');
     size_t start = out->used;
     fp_out_decimal(out, ns / 1000);
     size_t wide = out->used - start;
-    if (wide < 7) {
+    if (wide < 7 || !kernel) {
         uint8_t fraction[] = {'.', (uint8_t)('0' + rest / 100), (uint8_t)('0' + rest / 10 % 10), (uint8_t)('0' + rest % 10)};
-        size_t digits = wide < 4 ? 3 : 7 - wide;
+        size_t digits = wide < 4 || !kernel ? 3 : 7 - wide;
         fp_out_bytes(out, fraction, digits + 1);
         wide += digits + 1;
     }
     FP_OUT_LITERAL(out, " us ");
-    fp_out_fill(out, ' ', wide < 8 ? 8 - wide : 0);
+    size_t room = kernel ? 8 : 7;
+    fp_out_fill(out, ' ', wide < room ? room - wide : 0);
     FP_OUT_LITERAL(out, "|  ");
 }
 
@@ -170,7 +180,8 @@ returns(const fp_graph_settings *graph)
 }
 
 static void
-show_entry(fp_text_machine *machine, fp_graph_cpu *cpu, const fp_record *record, const fp_record *next, fp_text_out *out)
+show_entry(fp_text_machine *machine, fp_graph_cpu *cpu, const fp_program *program, const fp_record *record, const fp_record *next,
+           fp_text_out *out)
 {
     const fp_graph_settings *graph = &machine->graph;
     uint64_t function = field(machine, record, graph->entry_func);
@@ -180,7 +191,7 @@ show_entry(fp_text_machine *machine, fp_graph_cpu *cpu, const fp_record *record,
         cpu->entered[depth] = whole ? 0 : function;
     cpu->depth = whole ? depth - 1 : depth;
     cpu->skip = whole;
-    show_columns(machine, record, out);
+    show_columns(machine, program, record, out);
     if (whole)
         show_took(machine, next, out);
     else
@@ -200,16 +211,16 @@ show_entry(fp_text_machine *machine, fp_graph_cpu *cpu, const fp_record *record,
 }
 
 static void
-show_exit(fp_text_machine *machine, fp_graph_cpu *cpu, const fp_record *record, fp_text_out *out)
+show_exit(fp_text_machine *machine, fp_graph_cpu *cpu, const fp_program *program, const fp_record *record, fp_text_out *out)
 {
     const fp_graph_settings *graph = &machine->graph;
     uint64_t function = field(machine, record, graph->exit_func);
     int32_t depth = depth_of(machine, record, graph->exit_depth);
-    bool matches = depth >= FP_GRAPH_DEEPEST || cpu->entered[depth] == function;
+    bool matches = !machine->settings.kernel || depth >= FP_GRAPH_DEEPEST || cpu->entered[depth] == function;
     if (depth < FP_GRAPH_DEEPEST)
         cpu->entered[depth] = 0;
     cpu->depth = depth - 1;
-    show_columns(machine, record, out);
+    show_columns(machine, program, record, out);
     show_took(machine, record, out);
     show_indent(depth, out);
     fp_out_byte(out, '}');
@@ -231,7 +242,7 @@ show_exit(fp_text_machine *machine, fp_graph_cpu *cpu, const fp_record *record, 
 static void
 show_comment(fp_text_machine *machine, const fp_graph_cpu *cpu, const fp_program *program, const fp_record *record, fp_text_out *out)
 {
-    show_columns(machine, record, out);
+    show_columns(machine, program, record, out);
     show_fill(machine, out);
     if (cpu->depth > 0)
         show_indent(cpu->depth + 1, out);
@@ -259,11 +270,12 @@ fp_graph_line(fp_text_machine *machine, const fp_program *program, const fp_reco
     cpu->skip = false;
     if (written)
         return;
-    show_switch(machine, cpu, record, out);
+    if (machine->settings.kernel)
+        show_switch(machine, cpu, record, out);
     if (record->id == machine->graph.entry)
-        show_entry(machine, cpu, record, next, out);
+        show_entry(machine, cpu, program, record, next, out);
     else if (is_exit)
-        show_exit(machine, cpu, record, out);
+        show_exit(machine, cpu, program, record, out);
     else
         show_comment(machine, cpu, program, record, out);
 }

@@ -276,6 +276,8 @@ next_on_cpu(const fp_text_span *span, size_t at)
 static bool
 is_plain(const fp_text_machine *machine, unsigned id)
 {
+    if (machine->graph.on && !machine->settings.kernel)
+        return id != machine->graph.entry && id != machine->graph.exit;
     return !machine->graph.on || machine->plain_ids[id / 8] >> id % 8 & 1;
 }
 

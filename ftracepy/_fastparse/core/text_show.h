@@ -60,6 +60,7 @@ fp_push(fp_text_run_state *run, fp_reference reference)
     run->depth += 2;
 }
 
+void fp_show_call_indent(fp_text_run_state *run, uint64_t caller, uint64_t function);
 void fp_show_number(fp_text_run_state *run, const fp_instruction *one, uint64_t value);
 void fp_show(fp_text_run_state *run, const fp_instruction *one);
 

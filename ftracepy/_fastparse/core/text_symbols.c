@@ -147,6 +147,13 @@ find(fp_symbols *symbols, uint64_t address)
     return index;
 }
 
+const fp_symbol *
+fp_symbols_find(fp_symbols *symbols, uint64_t address)
+{
+    size_t index = find(symbols, address);
+    return index == SIZE_MAX ? NULL : symbols->symbols + index;
+}
+
 void
 fp_symbols_show(fp_symbols *symbols, uint64_t address, unsigned shape, fp_text_out *out)
 {
