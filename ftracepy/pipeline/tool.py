@@ -56,9 +56,9 @@ def _batches(stream: Stream, options: Filters, common: Common, stop: Stop) -> It
 
 def _source(tool: AnyTool, options: Filters, common: Common, sink: Sink, stop: Stop, undo: ExitStack) -> Source:
     if common.replay:
-        from ftracepy import recording
+        from ftracepy.pipeline.replay import open_replay
 
-        return undo.enter_context(recording.open(common.replay))
+        return undo.enter_context(open_replay(common.replay, tool.wishes(options), stop))
     from ftracepy.live.plan import Scope
     from ftracepy.pipeline.live import Setting, find, open_live
 

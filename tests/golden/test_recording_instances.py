@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from ftracepy import recording
+from ftracepy.pipeline.replay import open_replay
 from ftracepy.pipeline.report import report as run_report
 from ftracepy.pipeline.requests import ReportRequest, Stop
+from ftracepy.probes import Syscalls, Tasks, Tracepoint, Wish
 from tests.support.corpus import ROOT
 
 _SEVERAL = sorted(path for start in ("inst", "fmt_v6_inst") for path in ROOT.glob(f"dat/*/{start}*.dat*"))
@@ -67,3 +69,21 @@ def test_objects_name_their_instance(tmp_path: Path) -> None:
     assert table[0].startswith("instance,ts_ns,")
     assert sum(line.startswith("instance,") for line in table) == 1
     assert len(table) == len(rows) + 1
+
+
+_WISHES: list[tuple[tuple[Wish, ...], str]] = [
+    ((Syscalls(),), "bar"),
+    ((Syscalls(("openat",), ("filename",)), Tasks()), "bar"),
+    ((Tracepoint("sched", "sched_switch"),), "foo"),
+    ((Tracepoint("irq", "softirq_entry"),), ""),
+    ((Tracepoint("kmem", "kmalloc"),), ""),
+]
+
+
+@pytest.mark.parametrize(("wishes", "instance"), _WISHES, ids=str)
+def test_a_tool_replays_the_instance_that_holds_what_it_watches(wishes: tuple[Wish, ...], instance: str, tmp_path: Path) -> None:
+    file = plain(next(path for path in _SEVERAL if path.name.startswith("inst3-k6.12")), tmp_path)
+    found = open_replay(str(file), wishes, Stop())
+    assert found.instance == instance
+    (notice,) = found.health().notices
+    assert notice.startswith(f"replayed is the instance '{instance}'" if instance else "replayed is the top-level buffer")
