@@ -146,7 +146,7 @@ def _probe_specs(print_fmt: str) -> dict[str, bytes]:
 
 def _probe_value(field: Field, shown: bytes, emitter: Emitter, pool: Pool) -> Code:
     if field.kind in {FieldKind.DATA_LOC, FieldKind.REL_LOC} and field.is_string:
-        return [Instruction(Op.QUOTED_LOC, flags=_rel(field), a=field.offset)]
+        return _quoted(field, pool)
     if field.count is not None:
         return _probe_array(field, shown, emitter, pool)
     if b"%pS" in shown or b"%ps" in shown:
@@ -157,6 +157,17 @@ def _probe_value(field: Field, shown: bytes, emitter: Emitter, pool: Pool) -> Co
         return [*pool.text(b"0x"), Instruction(Op.FIELD_NUMBER, field.size, a=field.offset, b=ord("x"))]
     spec = Spec("d" if field.signed else "u", size=field.size)
     return emitter.number(load(field), spec)
+
+
+def _quoted(field: Field, pool: Pool) -> Code:
+    """A string, or as many as the field has location words."""
+    words = [Instruction(Op.QUOTED_LOC, flags=_rel(field), a=at) for at in range(field.offset, field.offset + field.size, 4)]
+    if len(words) == 1:
+        return words
+    code = [*pool.text(b"{"), words[0]]
+    for word in words[1:64]:
+        code += [*pool.text(b","), word]
+    return [*code, *pool.text(b"}")]
 
 
 def _probe_array(field: Field, shown: bytes, emitter: Emitter, pool: Pool) -> Code:

@@ -33,4 +33,5 @@ def test_the_same_text(path: Path, style: Style, form: Form, monkeypatch: pytest
         with recording.open(path) as source:
             formatter = Formatter(source.schema, style, form=form)
             texts.append(b"".join(formatter.lines(batch, more=True) for batch in Stream(source)) + formatter.rest())
-    assert texts[0] and all(text == texts[0] for text in texts)
+    assert texts[0]
+    assert all(text == texts[0] for text in texts)
