@@ -378,7 +378,8 @@ def _call_indent(run: Run, one: Instruction) -> None:
 def _raw_field(run: Run, one: Instruction) -> None:
     data = run.pop_bytes()
     if one.b == 2:
-        run.out += bytes(byte if 32 <= byte < 127 else ord(".") for byte in data)
+        shown = bytes(byte if 32 <= byte < 127 else ord(".") for byte in data)
+        run.out += b' "' + shown + b'"' if any(32 <= byte < 127 for byte in data) else b""
         return
     text, _, after = data.partition(b"\0")
     if one.b and not (one.b == 3 and any(after)) and all(32 <= byte < 127 or 9 <= byte <= 13 for byte in text):

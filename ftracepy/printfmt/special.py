@@ -16,6 +16,7 @@ from ftracepy.printfmt.texts import Code
 from ftracepy.schema import EventFormat, Field, FieldKind
 
 _SMALL_DECIMAL = ord("A")
+_MOST_COPIED = 63  # bytes of user space in an event, where syscall_user_buf_size was not changed
 _PROBE_ARG = re.compile(rb" (?P<name>\w+)=")
 
 
@@ -109,7 +110,9 @@ def _user_value(value: Field, print_fmt: str, pool: Pool) -> Code:
         return [*pool.text(b' "'), Instruction(Op.STRING_LOC, flags=_rel(value), a=value.offset), *pool.text(b'"')]
     hexa = [*reference(value), Instruction(Op.HEX, b=ord(":"))]
     shown = [*reference(value), Instruction(Op.RAW_FIELD, b=2)]
-    return [*pool.text(b" ("), *hexa, *pool.text(b') "'), *shown, *pool.text(b'"')]
+    length = [Instruction(Op.DYN_LEN, flags=_rel(value), a=value.offset), Instruction(Op.CONST, v=_MOST_COPIED)]
+    more = [*length, Instruction(Op.GE, 8), Instruction(Op.JUMP_ZERO, a=1), *pool.text(b", ...")]
+    return [*pool.text(b" ("), *hexa, *more, *pool.text(b")"), *shown]
 
 
 def _rel(field: Field) -> int:

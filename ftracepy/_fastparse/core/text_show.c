@@ -186,14 +186,30 @@ show_bytes(fp_text_out *out, const uint8_t *data, uint64_t length, const char *b
     }
 }
 
+/* In quotes, with dots for what cannot be shown; nothing where that is all of it. */
+static void
+show_printable(fp_text_out *out, const uint8_t *data, uint64_t length)
+{
+    size_t start = out->used;
+    bool any = false;
+    FP_OUT_LITERAL(out, " \"");
+    for (uint64_t at = 0; at < length; at++) {
+        bool printable = data[at] >= 32 && data[at] < 127;
+        any = any || printable;
+        fp_out_byte(out, printable ? data[at] : '.');
+    }
+    fp_out_byte(out, '"');
+    if (!any)
+        out->used = start;
+}
+
 static void
 show_raw_field(fp_text_run_state *run, const fp_instruction *one, fp_reference from)
 {
     const uint8_t *data = run->record->data + from.at;
     bool printable = one->b;
     if (one->b == 2) {
-        for (uint64_t at = 0; at < from.length; at++)
-            fp_out_byte(run->out, data[at] >= 32 && data[at] < 127 ? data[at] : '.');
+        show_printable(run->out, data, from.length);
         return;
     }
     uint64_t end = 0;
