@@ -122,7 +122,8 @@ def _write(request: ConvertRequest, inputs: Sequence[Input], output: str, span: 
                 writer.count(one.name, counts)
             else:
                 _copy(request, one, writer, stop)
-                writer.count(one.name, [stats for stats in one.source.health().stats if _wants(request, stats.cpu)])
+                stats = [stats for stats in one.source.health().stats if _wants(request, stats.cpu)]
+                writer.count(one.name, stats, one.source.contents.stats.texts_of(one.source.instance))
     return faults
 
 

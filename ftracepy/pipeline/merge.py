@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -46,7 +47,11 @@ class _Head:
 
 
 def merge(buffers: Iterable[tuple[Iterator[Batch], TimeScale]], stopped: Callable[[], bool] = lambda: False) -> Iterator[Run]:
-    """Yield runs in time order as shown; of equal times the first buffer's come first."""
+    """Yield runs in time order as shown; of equal times the first buffer's come first. One buffer alone is not compared."""
+    buffers = list(buffers)
+    if len(buffers) == 1:
+        yield from (Run(0, batch, 0, len(batch)) for batch in takewhile(lambda _: not stopped(), buffers[0][0]))
+        return
     waiting: list[_Head] = []
     for number, (batches, time) in enumerate(buffers):
         head = _Head(number, batches, time)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ftracepy.source import CpuStats
 
@@ -27,11 +27,11 @@ def parse_stats(text: str, cpu: int) -> CpuStats:
     return CpuStats(cpu, **found)
 
 
-def stats_texts(buffer: str, stats: Sequence[CpuStats]) -> Iterator[str]:
-    """What the CPUSTAT options of one buffer hold; an instance's begin with its name."""
+def stats_texts(buffer: str, stats: Sequence[CpuStats], given: Mapping[int, str]) -> Iterator[str]:
+    """What the CPUSTAT options of one buffer hold; an instance's begin with its name. Words that were `given` stay."""
     if buffer and stats:
         yield f"\nBuffer: {buffer}\n\n"
-    yield from map(stats_text, stats)
+    yield from (given.get(one.cpu) or stats_text(one) for one in stats)
 
 
 def stats_text(stats: CpuStats) -> str:
@@ -46,6 +46,7 @@ class StatsTexts:
     def __init__(self) -> None:
         self._buffer = ""
         self._stats: dict[str, list[CpuStats]] = {}
+        self._texts: dict[str, dict[int, str]] = {}
 
     def add(self, text: str) -> None:
         for line in text.splitlines():
@@ -54,6 +55,11 @@ class StatsTexts:
                 self._buffer = value.strip()
             elif word == "CPU" and value.strip().isascii() and value.strip().isdigit() and len(value) < 8:
                 self._stats.setdefault(self._buffer, []).append(parse_stats(text, int(value)))
+                self._texts.setdefault(self._buffer, {})[int(value)] = text
+
+    def texts_of(self, buffer: str) -> dict[int, str]:
+        """The same by CPU, in the kernel's words, which say more."""
+        return self._texts.get(buffer, {})
 
     def of(self, buffer: str) -> list[CpuStats]:
         return self._stats.get(buffer, [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
@@ -37,6 +37,7 @@ class Buffer:
     mark: str
     spools: dict[int, Spool] = field(default_factory=dict)
     stats: list[CpuStats] = field(default_factory=list)
+    stats_texts: dict[int, str] = field(default_factory=dict)
 
 
 class Writer:
@@ -106,9 +107,10 @@ class Writer:
         if refused:
             raise self._fault(spool.path, refused)
 
-    def count(self, instance: str, stats: Sequence[CpuStats]) -> None:
-        """Note the kernel's counts of an instance, for `finish` to write."""
+    def count(self, instance: str, stats: Sequence[CpuStats], texts: Mapping[int, str] | None = None) -> None:
+        """Note the kernel's counts of an instance, and its `texts` of them by CPU, for `finish` to write."""
         self._buffers[instance].stats = list(stats)
+        self._buffers[instance].stats_texts = dict(texts or {})
 
     def promise(self, until_ns: int) -> None:
         """Tell those who follow the file that every event older than `until_ns` (raw clock) has been written."""
@@ -192,7 +194,7 @@ class Writer:
 
     def _counts(self) -> Iterator[tuple[int, bytes]]:
         for buffer in self._buffers.values():
-            for text in stats_texts(buffer.name, buffer.stats):
+            for text in stats_texts(buffer.name, buffer.stats, buffer.stats_texts):
                 yield OptionId.CPUSTAT, text.encode() + b"\0"
 
     def _own_facts(self, texts: SchemaTexts) -> list[tuple[int, bytes]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -12,11 +13,15 @@ from ftracepy.pipeline.merge import merge
 from ftracepy.schema import TimeScale
 
 
-class Part(NamedTuple):
+@dataclass
+class Part:
     """What merge needs of a batch."""
 
     ts: list[int]
     losses: list[tuple[int, int, int]]
+
+    def __len__(self) -> int:
+        return len(self.ts)
 
 
 def batches(stamps: list[int], dice: random.Random) -> Iterator[Any]:
