@@ -149,7 +149,7 @@ class Formatter:
         return self._resumed(None)
 
     def _look(self, batch: Batch) -> None:
-        if self._graph_ids and not self._listing and any(len(batch.column(id, "func")[0]) for id in self._graph_ids):
+        if self._graph_ids and not self._listing and any(_holds_calls(batch, id) for id in self._graph_ids):
             self._list()
 
     def _resumed(self, following: Batch | None) -> bytes:
@@ -205,6 +205,13 @@ class Formatter:
             return False
         syscall = system == "syscalls" and name.startswith(("sys_enter_", "sys_exit_"))
         return syscall or (system == "ftrace" and name in _NO_NAME)
+
+
+def _holds_calls(batch: Batch, id: int) -> bool:
+    try:
+        return len(batch.column(id, "func")[0]) > 0
+    except KeyError:  # a damaged recording's format without its field
+        return False
 
 
 def _legend(flag_columns: int) -> str:

@@ -7,6 +7,7 @@ import click
 from ftracepy.cli.outputs import output as open_output
 from ftracepy.cli.outputs import say
 from ftracepy.cli.signals import exit_code, stop_on_signals
+from ftracepy.errors import UsageFault
 
 
 class CpuList(click.ParamType[frozenset[int]]):
@@ -52,6 +53,9 @@ def _span(part: str) -> range:
     show_default=True,
     help="text as the kernel's `trace` file has it, or as `trace-cmd report -N`",
 )
+@click.option("-R", "--raw", is_flag=True, help="each field by its name; with --style trace-cmd as `trace-cmd report -R` (3.4)")
+@click.option("-l", "--latency", is_flag=True, help="with --style trace-cmd: as `trace-cmd report -l` (3.4)")
+@click.option("--ns", is_flag=True, help="times to the nanosecond")
 @click.option("--instance", metavar="NAME", help="the buffer of this instance, where the recording holds several")
 @click.option("--follow", is_flag=True, help="go on while `ftracepy record` still writes FILE")
 @click.option("--check", is_flag=True, help="show no events: tell whether FILE is sound, and where it is not (exit code 1)")
@@ -59,8 +63,8 @@ def _span(part: str) -> range:
 @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="write to FILE")
 def command(
     file: str, cpus: tuple[frozenset[int], ...], events: tuple[str, ...], pids: tuple[int, ...], since: float | None,
-    until: float | None, format: str, style: str, instance: str | None, follow: bool, check: bool, strict: bool,
-    output: str | None,
+    until: float | None, format: str, style: str, raw: bool, latency: bool, ns: bool, instance: str | None,
+    follow: bool, check: bool, strict: bool, output: str | None,
 ) -> int:  # fmt: skip
     """Show the events of the recording FILE (trace.dat 6 or 7; - is standard input), losses in their place."""
     if check:
@@ -68,6 +72,10 @@ def command(
 
         with stop_on_signals() as stop, open_output(output) as out:
             return exit_code(run_check(file, out, stop), stop, live=False)
+    if raw and latency:
+        raise UsageFault("--raw and --latency are two forms of one line", hint="one of the two")
+    if latency and style != "trace-cmd":
+        raise UsageFault("the kernel's own style has these columns already", hint="--style trace-cmd -l")
     from ftracepy.pipeline.report import report
     from ftracepy.pipeline.requests import ReportRequest
 
@@ -80,6 +88,8 @@ def command(
         until_s=until,
         format=format,  # type: ignore[arg-type]
         style=style,  # type: ignore[arg-type]
+        form="raw" if raw else "latency" if latency else "text",
+        ns=ns,
         instance=instance,
         strict=strict,
         follow=follow,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ftracepy.pipeline.requests import ReportRequest, Stop
     from ftracepy.recording import Following, Recording
     from ftracepy.schema import Schema, TimeScale
+    from ftracepy.text import Formatter
 
     Shown = Recording | Following
 _NS_PER_S = 1_000_000_000
@@ -37,6 +38,9 @@ def report(request: ReportRequest, out: BinaryIO, say: Callable[[str], None], st
     shows = _shows(request, sources, out)
     for number, batch, start, end in merge(chosen, lambda: stop.asked):
         shows[number](batch, start, end)
+    for show in shows:
+        if isinstance(show, _Lines):
+            show.finish()
     out.flush()
     return _end(streams, [source.instance if len(sources) > 1 else "" for source in sources], request, say)
 
@@ -84,8 +88,10 @@ def _shows(request: ReportRequest, sources: list[Shown], out: BinaryIO) -> list[
     if request.format == "text":
         width = max(len(source.instance) for source in sources)
         marks = [f"{source.instance:>{width}}{':' if source.instance else ' '} " if several else "" for source in sources]
-        out.write(_heading(request, sources))
-        return [_text(request, source, out, mark) for source, mark in zip(sources, marks, strict=True)]
+        if not several:
+            return [_Lines(request, sources[0], out)]
+        out.write(_formatter(request, sources[0]).heading(max(source.cpu_count for source in sources)))
+        return [_marked(request, source, out, mark) for source, mark in zip(sources, marks, strict=True)]
     from ftracepy.sinks.events import writer
 
     names = [source.instance if several else None for source in sources]
@@ -95,19 +101,38 @@ def _shows(request: ReportRequest, sources: list[Shown], out: BinaryIO) -> list[
     ]
 
 
-def _heading(request: ReportRequest, sources: list[Shown]) -> bytes:
+def _formatter(request: ReportRequest, source: Shown) -> Formatter:
     from ftracepy.text import Formatter
 
-    return Formatter(sources[0].schema, request.style).heading(max(source.cpu_count for source in sources))
+    return Formatter(source.schema, request.style, request.ns, form=request.form, cpus=source.cpu_count)
 
 
-def _text(request: ReportRequest, source: Shown, out: BinaryIO, mark: str) -> Show:
+class _Lines:
+    """All lines of the only buffer; what the first batch holds decides the heading, a call may end in the next one."""
+
+    def __init__(self, request: ReportRequest, source: Shown, out: BinaryIO) -> None:
+        self._formatter = _formatter(request, source)
+        self._cpus, self._out, self._more = source.cpu_count, out, not request.follow
+        self._headed = False
+
+    def __call__(self, batch: Batch, start: int, end: int) -> None:
+        self._head(batch)
+        self._out.write(self._formatter.lines(batch, start, end, more=self._more))
+
+    def _head(self, batch: Batch | None) -> None:
+        if not self._headed:
+            self._headed = True
+            self._out.write(self._formatter.heading(self._cpus, batch))
+
+    def finish(self) -> None:
+        self._head(None)
+        self._out.write(self._formatter.rest())
+
+
+def _marked(request: ReportRequest, source: Shown, out: BinaryIO, mark: str) -> Show:
     from ftracepy.sinks.escape import visible
-    from ftracepy.text import Formatter
 
-    formatter = Formatter(source.schema, request.style)
-    if not mark:
-        return lambda batch, start, end: out.write(formatter.lines(batch, start, end))
+    formatter = _formatter(request, source)
     shown = visible(mark).encode()
 
     def write(batch: Batch, start: int, end: int) -> None:

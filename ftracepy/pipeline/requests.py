@@ -49,6 +49,8 @@ class ReportRequest:
     until_s: float | None = None
     format: Literal["text", "json", "csv"] = "text"
     style: Literal["kernel", "trace-cmd"] = "kernel"
+    form: Literal["text", "raw", "latency"] = "text"
+    ns: bool = False
     instance: str | None = None
     strict: bool = False
     follow: bool = False
