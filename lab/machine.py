@@ -86,9 +86,6 @@ def run(boot: Boot, output: Callable[[bytes], object]) -> Outcome:
     """Boot, pass on what the command writes as it comes, and return when the guest has ended or its time is over."""
     began = time.monotonic()
     ours, theirs = zip(*(socket.socketpair() for _ in range(3)), strict=True)
-    options: list[str] = []
-    for at, end in enumerate(theirs):
-        options += ["-add-fd", f"fd={end.fileno()},set={at + 1}"]
     chardevs = [part for at, end in enumerate(theirs) for part in ("-chardev", f"socket,id=line{at},fd={end.fileno()}")]
     started = command(boot, [f"chardev:line{at}" for at in range(3)]) + chardevs
     try:
