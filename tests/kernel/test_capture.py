@@ -59,6 +59,7 @@ def test_every_clock_delivers_everything_in_order(clean_kernel: Tracefs, name: s
     assert stream.late == 0
     if name != "local":  # each CPU's own: not to be compared
         assert stamps == sorted(stamps)
+    if name not in {"local", "uptime"}:  # in jiffies one process may end and the next begin at the same time, on two CPUs
         assert pids == [processes[0].pid] * CALLS + [processes[1].pid] * CALLS
     assert source.health().notices == []
 
