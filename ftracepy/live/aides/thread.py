@@ -1,0 +1,106 @@
+"""The thread under an aide: waits until there is something to report, reports it, and says how far it has come.
+
+CAUGHT_UP is written when everything was found reported, with the time taken before looking: every `busy_ms` at most while
+there is something to report, and every 100 ms anyway, for what an aide never hears of has nobody else to end the wait for it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from contextlib import ExitStack
+
+from ftracepy.live.plan import Mark
+from ftracepy.sidefacts import Kind, SideFact
+
+_IDLE_MS, _WAIT_S = 100, 2.0
+
+
+class AideThread(ABC):
+    """Base of aides. A subclass opens its files, then calls `begin`; `report` writes the facts there are."""
+
+    name: str
+
+    def __init__(self, busy_ms: int) -> None:
+        self._busy_ms = busy_ms
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+        self._asked = self._done = 0
+        self._caught = threading.Condition()
+        self._stack = ExitStack()
+
+    def begin(self, mark: Mark, fds: Collection[int], closing: ExitStack, urgent: Collection[int] = ()) -> None:
+        """Run from here on: `report` when one of `fds` can be read, `noticed` with those that became ready.
+
+        Of `urgent` files POLLPRI is waited for; `closing` is closed when the thread has ended.
+        """
+        self._mark = mark
+        self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._stack = closing.pop_all()
+        self._stack.callback(os.close, self._wake_read)
+        self._stack.callback(os.close, self._wake_write)
+        self._poll = select.poll()
+        for fd in (*fds, self._wake_read):
+            self._poll.register(fd, select.POLLIN)
+        for fd in urgent:
+            self._poll.register(fd, select.POLLPRI)
+        self._thread = threading.Thread(target=self._run, name=f"aide-{self.name}", daemon=True)
+        self._thread.start()
+
+    @abstractmethod
+    def report(self) -> bool:
+        """Write facts of all that has happened; True where there was any."""
+
+    def noticed(self, ready: Collection[int], now: int) -> None:  # noqa: B027  nothing to do is an answer
+        """Called after each wait, with the files that are ready and the time."""
+
+    def catch_up(self) -> None:
+        with self._caught:
+            self._asked += 1
+            asked = self._asked
+            self._wake()
+            self._caught.wait_for(lambda: self._done >= asked or not self._alive(), timeout=_WAIT_S)
+
+    def stop(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        self._stopping = True
+        self._wake()
+        thread.join()
+        self._stack.close()
+
+    def _alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _wake(self) -> None:
+        try:
+            os.write(self._wake_write, b"x")
+        except BlockingIOError:
+            return
+
+    def _run(self) -> None:
+        told = 0
+        while True:
+            stopping, asked = self._stopping, self._asked
+            before = time.monotonic_ns()
+            pause_ms = self._busy_ms if self.report() else _IDLE_MS
+            if stopping or asked > self._done or before - told >= pause_ms * 1_000_000:
+                self._tell_caught_up(before, asked)
+                told = before
+            if stopping:
+                return
+            ready = {fd for fd, _ in self._poll.poll(pause_ms)}
+            if self._wake_read in ready:
+                os.read(self._wake_read, 4096)
+            self.noticed(ready, before)
+
+    def _tell_caught_up(self, before: int, asked: int) -> None:
+        self._mark(SideFact(Kind.CAUGHT_UP, 0, before, self.name.encode()))
+        with self._caught:
+            self._done = asked
+            self._caught.notify_all()
