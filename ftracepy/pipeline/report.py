@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from ftracepy import recording
 from ftracepy.errors import DataLost, ExitCode, UsageFault
 from ftracepy.pipeline.merge import merge
+from ftracepy.sinks.base import line_writer
 from ftracepy.stream import ALL_NS, Stream
 
 if TYPE_CHECKING:
@@ -112,34 +113,34 @@ class _Lines:
 
     def __init__(self, request: ReportRequest, source: Shown, out: BinaryIO) -> None:
         self._formatter = _formatter(request, source)
-        self._cpus, self._out, self._more = source.cpu_count, out, not request.follow
+        self._cpus, self._write, self._more = source.cpu_count, line_writer(out), not request.follow
         self._headed = False
 
     def __call__(self, batch: Batch, start: int, end: int) -> None:
         self._head(batch)
-        self._out.write(self._formatter.lines(batch, start, end, more=self._more))
+        self._write(self._formatter.lines(batch, start, end, more=self._more))
 
     def _head(self, batch: Batch | None) -> None:
         if not self._headed:
             self._headed = True
-            self._out.write(self._formatter.heading(self._cpus, batch))
+            self._write(self._formatter.heading(self._cpus, batch))
 
     def finish(self) -> None:
         self._head(None)
-        self._out.write(self._formatter.rest())
+        self._write(self._formatter.rest())
 
 
 def _marked(request: ReportRequest, source: Shown, out: BinaryIO, mark: str) -> Show:
     from ftracepy.sinks.escape import visible
 
     formatter = _formatter(request, source)
-    shown = visible(mark).encode()
+    shown, put = visible(mark).encode(), line_writer(out)
 
     def write(batch: Batch, start: int, end: int) -> None:
         if start == end:
-            out.write(shown + formatter.lines(batch, start, end))
+            put(shown + formatter.lines(batch, start, end))
         for at in range(start, end):  # one by one: an event's own text may have lines of its own
-            out.write(shown + formatter.lines(batch, at, at + 1))
+            put(shown + formatter.lines(batch, at, at + 1))
 
     return write
 

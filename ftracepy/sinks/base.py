@@ -117,6 +117,17 @@ def is_terminal(out: BinaryIO) -> bool:
         return False
 
 
+def line_writer(out: BinaryIO) -> Callable[[bytes], object]:
+    """What writes lines of text: to a terminal with every unsafe character escaped, elsewhere as they are, to the byte."""
+    return (lambda data: out.write(_safe_lines(data))) if is_terminal(out) else out.write
+
+
+def _safe_lines(data: bytes) -> bytes:
+    """Line ends and tabs stay: they are the layout's own."""
+    lines = data.decode("utf-8", "backslashreplace").split("\n")
+    return "\n".join(["\t".join(map(visible, line.split("\t"))) for line in lines]).encode()
+
+
 def _pipe_of(out: BinaryIO) -> int | None:
     """The descriptor, where `out` is a pipe or socket whose reader can go away."""
     try:

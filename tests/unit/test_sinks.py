@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import os
+import pty
+import tty
 import unicodedata
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 
 from ftracepy import sinks
 from ftracepy.errors import FtracepyError
+from ftracepy.sinks.base import line_writer
 from ftracepy.sinks.escape import escape, visible
 from ftracepy.tools.rows import Row, col
 
@@ -220,3 +223,19 @@ class CountingOut(io.BytesIO):
     def write(self, data: Any, /) -> int:
         self.writes += 1
         return super().write(data)
+
+
+def test_lines_on_a_terminal_are_escaped_and_elsewhere_untouched() -> None:
+    line = "\tname=\x1b[31m\x07 café\n".encode()
+    ours, theirs = pty.openpty()
+    try:
+        tty.setraw(theirs)
+        with open(theirs, "wb", buffering=0, closefd=False) as terminal:
+            line_writer(terminal)(line)
+        assert os.read(ours, 200) == "\tname=\\x1b[31m\\x07 café\n".encode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    plain = io.BytesIO()
+    line_writer(plain)(line)
+    assert plain.getvalue() == line
