@@ -18,8 +18,8 @@ _MAX_ERRNO = 4095
 _FILL = b"              |  "
 
 
-class GraphRecord(Protocol):
-    """What the listing needs of an event."""
+class TextRecord(Protocol):
+    """What a line needs of an event."""
 
     @property
     def ts(self) -> int: ...
@@ -43,8 +43,8 @@ class GraphMachine(Protocol):
     def function(self, address: int) -> bytes: ...
     def comm(self, pid: int) -> bytes: ...
     def seconds(self, ts: int) -> bytes: ...
-    def named_text(self, event: GraphRecord) -> bytes: ...
-    def head(self, event: GraphRecord) -> bytes: ...
+    def named_text(self, event: TextRecord) -> bytes: ...
+    def head(self, event: TextRecord) -> bytes: ...
 
 
 @dataclass(slots=True)
@@ -64,11 +64,11 @@ class Graph:
         self.settings = dict(settings)
         self._cpus: dict[int, _Cpu] = {}
 
-    def needs_next(self, event: GraphRecord) -> bool:
+    def needs_next(self, event: TextRecord) -> bool:
         """Whether the line of `event` depends on its CPU's next event."""
         return event.id == self.settings["entry"]
 
-    def line(self, machine: GraphMachine, event: GraphRecord, following: GraphRecord | None) -> bytes:
+    def line(self, machine: GraphMachine, event: TextRecord, following: TextRecord | None) -> bytes:
         cpu = self._cpus.setdefault(event.cpu, _Cpu())
         if event.id == self.settings["exit"]:
             if cpu.skip:
@@ -83,20 +83,20 @@ class Graph:
         text = machine.named_text(event).removesuffix(b"\n")
         return head + self._columns(machine, event) + self._fill(machine) + indent + b"/* " + text + b" */\n"
 
-    def _field(self, machine: GraphMachine, event: GraphRecord, name: str) -> int:
+    def _field(self, machine: GraphMachine, event: TextRecord, name: str) -> int:
         return machine.number(event.raw, self.settings[f"{name}_at"], self.settings[f"{name}_bytes"])
 
-    def _switch(self, machine: GraphMachine, cpu: _Cpu, event: GraphRecord) -> bytes:
+    def _switch(self, machine: GraphMachine, cpu: _Cpu, event: TextRecord) -> bytes:
         """Whose calls these are, where that changed."""
         before, cpu.last_pid = cpu.last_pid, event.pid
         if before is None or before == event.pid or not machine.kernel:
             return b""
         return _RULE + self._cpu(event) + _task(machine, before) + b" => " + _task(machine, event.pid) + b"\n" + _RULE + b"\n"
 
-    def _cpu(self, event: GraphRecord) -> bytes:
+    def _cpu(self, event: TextRecord) -> bytes:
         return b" %*d) " % (self.settings["cpu_digits"], event.cpu)
 
-    def _columns(self, machine: GraphMachine, event: GraphRecord) -> bytes:
+    def _columns(self, machine: GraphMachine, event: TextRecord) -> bytes:
         """In trace-cmd's listing the columns are its own, and every event has a line."""
         if not machine.kernel:
             return machine.head(event)
@@ -108,14 +108,14 @@ class Graph:
     def _fill(self, machine: GraphMachine) -> bytes:
         return _FILL[not machine.kernel :] if self.settings["duration"] else b""
 
-    def _took(self, machine: GraphMachine, event: GraphRecord) -> bytes:
+    def _took(self, machine: GraphMachine, event: TextRecord) -> bytes:
         if not self.settings["duration"]:
             return b""
         ns = self._field(machine, event, "rettime") - self._field(machine, event, "calltime") & (1 << 64) - 1
         letter = mark(ns, machine.kernel) if self.settings["overhead"] else b" "
         return letter + b" " + duration(ns, machine.kernel) + b"|  "
 
-    def _entry(self, machine: GraphMachine, cpu: _Cpu, event: GraphRecord, following: GraphRecord | None) -> bytes:
+    def _entry(self, machine: GraphMachine, cpu: _Cpu, event: TextRecord, following: TextRecord | None) -> bytes:
         function, depth = self._field(machine, event, "entry_func"), self._depth(machine, event, "entry_depth")
         indent = b" " * min(depth * 2, _WIDEST)
         columns = self._columns(machine, event)
@@ -138,16 +138,16 @@ class Graph:
             cpu.entered[depth] = function
         return columns + self._fill(machine) + indent + name + b"() {\n"
 
-    def _is_end(self, machine: GraphMachine, event: GraphRecord, following: GraphRecord, function: int) -> bool:
+    def _is_end(self, machine: GraphMachine, event: TextRecord, following: TextRecord, function: int) -> bool:
         same = following.id == self.settings["exit"] and following.pid == event.pid
         return same and self._field(machine, following, "exit_func") == function
 
-    def _depth(self, machine: GraphMachine, event: GraphRecord, name: str) -> int:
+    def _depth(self, machine: GraphMachine, event: TextRecord, name: str) -> int:
         """As the kernel keeps it, in an int."""
         depth = self._field(machine, event, name) & 0xFFFFFFFF
         return 0 if depth >> 31 else depth
 
-    def _exit(self, machine: GraphMachine, cpu: _Cpu, event: GraphRecord) -> bytes:
+    def _exit(self, machine: GraphMachine, cpu: _Cpu, event: TextRecord) -> bytes:
         function, depth = self._field(machine, event, "exit_func"), self._depth(machine, event, "exit_depth")
         cpu.depth = depth - 1
         matches = not machine.kernel or depth >= _DEEPEST or cpu.entered.pop(depth, 0) == function
@@ -159,7 +159,7 @@ class Graph:
             text += b"\n (Overruns: %d)" % self._field(machine, event, "exit_overrun")
         return text + b"\n"
 
-    def _returned(self, machine: GraphMachine, event: GraphRecord) -> bytes:
+    def _returned(self, machine: GraphMachine, event: TextRecord) -> bytes:
         shown = self.settings["retval"]
         if not shown or not self.settings["exit_retval_bytes"]:
             return b""

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal
 
-from ftracepy._fastparse.twin_graph import Graph
+from ftracepy._fastparse.twin_graph import Graph, TextRecord
 from ftracepy._fastparse.twin_run import Run, Unpacked
 from ftracepy.printfmt.arith import MASK
 from ftracepy.printfmt.program import ENTRY, INSTRUCTION, Instruction
 from ftracepy.symbols.kallsyms import Kallsyms
-
-
-class TextRecord(Protocol):
-    """What a line needs of an event."""
-
-    @property
-    def ts(self) -> int: ...
-    @property
-    def cpu(self) -> int: ...
-    @property
-    def pid(self) -> int: ...
-    @property
-    def id(self) -> int: ...
-    @property
-    def raw(self) -> bytes: ...
-
 
 Loss = tuple[int, int, int]
 NO_MORE, HELD = -1, -2
