@@ -7,11 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Tracepoint:
-    """One event of the kernel's own, `filter` in the kernel's filter language ("" = every hit)."""
+    """One event of the kernel's own, `filter` in the kernel's filter language ("" = every hit).
+
+    One that is `optional` is left out where this kernel does not have it; with `stack` the kernel's stack of each hit
+    follows it as an ftrace:kernel_stack event of the same thread.
+    """
 
     system: str
     name: str
     filter: str = ""
+    optional: bool = False
+    stack: bool = False
 
 
 @dataclass(frozen=True, slots=True)

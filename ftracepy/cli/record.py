@@ -27,7 +27,9 @@ from ftracepy.errors import UsageFault
     "tools",
     multiple=True,
     shell_complete=complete.tools,
-    help="record what this tool needs, for `ftracepy TOOL --replay FILE`; may be repeated",
+    metavar="TOOL",
+    help="record what this tool needs, for `ftracepy TOOL --replay FILE`; may be repeated; with options and arguments: "
+    "'TOOL -x WORD'",
 )
 @click.option("-o", "--output", required=True, metavar="FILE.dat", type=click.Path(), help="the recording to write")
 @click.option("-b", "--buffer-kb", type=click.IntRange(min=1), metavar="KB", help="ring buffer of each CPU")
@@ -53,13 +55,14 @@ def command(
     `ftracepy report`, `ftracepy TOOL --replay` and trace-cmd report read.
     """
     _check(events, tools, pid, only_command, command)
+    from ftracepy.cli.toolcommand import chosen_tool
     from ftracepy.pipeline.record import record
     from ftracepy.pipeline.requests import RecordRequest
 
     request = RecordRequest(
         output=output,
         events=events,
-        tools=tools,
+        tools=tuple(map(chosen_tool, tools)),
         buffer_kb=buffer_kb,
         clock=clock,
         pid=pid,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 
+from ftracepy.errors import UsageFault
 from ftracepy.sinks import FORMATS
-from ftracepy.tools.kit import AnyTool
-from ftracepy.tools.options import OptionSpec
+from ftracepy.tools.kit import AnyTool, load
+from ftracepy.tools.options import Filters, OptionSpec
 
 _COMMON: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("--replay",), {"metavar": "FILE", "type": click.Path(), "help": "show a recording instead of the live kernel"}),
@@ -21,7 +23,7 @@ _COMMON: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
 )
 
 
-def tool_command(tool: AnyTool) -> click.Command:
+def tool_command(tool: AnyTool) -> ToolCommand:
     """The click command of one tool."""
     specs = tool.options.specs()
     own = [_param(spec) for spec in specs if not spec.common]
@@ -62,10 +64,26 @@ class ToolCommand(click.Command):
         """Build the tool's options and hand over; `values` holds the common ones too."""
         from ftracepy.cli.run import run_tool
 
+        options = self.options_of(values)
         names = {spec.name for spec in self.tool.options.specs()}
-        options = self.tool.options(**{name: value for name, value in values.items() if name in names})
         others = {name: value for name, value in values.items() if name not in names}
         return run_tool(self.tool, options, command=click.get_current_context().meta.get(_COMMAND, ()), **others)
+
+    def options_of(self, values: dict[str, Any]) -> Filters:
+        """The tool's options among the values of a command line; UsageFault where they contradict each other."""
+        names = {spec.name for spec in self.tool.options.specs()}
+        options: Filters = self.tool.options(**{name: value for name, value in values.items() if name in names})
+        return options
+
+
+def chosen_tool(text: str) -> tuple[AnyTool, Filters]:
+    """The tool and options that "TOOL -x WORD" means, quoted as in a shell. Raises UsageFault and click's usage errors."""
+    try:
+        name, *arguments = shlex.split(text)
+    except ValueError as fault:
+        raise UsageFault(f"'{text}' is not a tool with its options", why=str(fault).lower() if text else "") from None
+    command = tool_command(load(name))
+    return command.tool, command.options_of(command.make_context(name, arguments).params)
 
 
 _COMMAND = "ftracepy.command"

@@ -137,6 +137,8 @@ class Instance:
         """Switch an event on, filtered from its first hit. Raises KernelCannot (no such event) or FtracepyError (filter)."""
         if tracepoint.filter:
             self.set_filter(tracepoint)
+        if tracepoint.stack:
+            events.add_trigger(self.path, tracepoint.system, tracepoint.name, "stacktrace")
         self._enabled[tracepoint.system, tracepoint.name] = None
         events.set_enabled(self.path, tracepoint.system, tracepoint.name)
 

@@ -56,13 +56,18 @@ EVERYBODY = Scope()
 
 @dataclass(frozen=True, slots=True)
 class ProbeDef:
-    """One probe of ours. `kind` is the kernel's letter (p, r, e, t, f), `file` the tracefs file that takes it."""
+    """One probe of ours. `kind` is the kernel's letter (p, r, e, t, f), `file` the tracefs file that takes it.
+
+    `filter` and `stack` are those of its event, as probes.Tracepoint has them.
+    """
 
     kind: str
     event: str
     place: str
     args: tuple[str, ...] = ()
     file: Literal["kprobe_events", "uprobe_events", "dynamic_events"] = "uprobe_events"
+    filter: str = ""
+    stack: bool = False
 
     def text(self, group: str) -> str:
         """The line to write, the event put into `group`."""

@@ -123,7 +123,8 @@ class LiveSource:
         self._started.set()
 
     def _own_events(self) -> list[Tracepoint]:
-        return [Tracepoint(self.instance.group, name) for name in dict.fromkeys(probe.event for probe in self.plan.probes)]
+        by_event = {probe.event: probe for probe in self.plan.probes}
+        return [Tracepoint(self.instance.group, name, one.filter, stack=one.stack) for name, one in by_event.items()]
 
     def _start_threads(self) -> None:
         page_bytes, instance = self.schema.page.size_bytes, self.instance

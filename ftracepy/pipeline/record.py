@@ -46,8 +46,9 @@ def record(request: RecordRequest, stop: Stop, say: Callable[[str], None]) -> Ex
 
 
 def _setting(request: RecordRequest) -> Setting:
+    names = [tool.name for tool, _options in request.tools]
     return Setting(
-        header={"tool": request.tools[0] if len(request.tools) == 1 else "", "tools": list(request.tools)},
+        header={"tool": names[0] if len(names) == 1 else "", "tools": names},
         scope=Scope(pid=request.pid),
         clock=request.clock,
         buffer_kb=request.buffer_kb,
@@ -62,11 +63,8 @@ def _setting(request: RecordRequest) -> Setting:
 def _wishes(request: RecordRequest, where: Tracefs) -> Iterator[Wish]:
     for text in request.events:
         yield from _tracepoints(text, where)
-    for name in request.tools:
-        from ftracepy.tools import kit
-
-        tool = kit.load(name)
-        yield from tool.wishes(tool.options())
+    for tool, options in request.tools:
+        yield from tool.wishes(options)
     if request.tools:
         yield Tasks()
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from ftracepy.tools.kit import AnyTool, Filters
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +23,14 @@ class Common:
 
 @dataclass(frozen=True, slots=True)
 class RecordRequest:
-    """`events` are SYSTEM:EVENT or SYSTEM:EVENT/FILTER/ (globs allowed); `only_command` leaves other processes out."""
+    """`events` are SYSTEM:EVENT or SYSTEM:EVENT/FILTER/ (globs allowed), `tools` tools with the options they are recorded for.
+
+    `only_command` leaves other processes out.
+    """
 
     output: str
     events: tuple[str, ...] = ()
-    tools: tuple[str, ...] = ()
+    tools: tuple[tuple[AnyTool, Filters], ...] = ()
     buffer_kb: int | None = None
     clock: str = "mono"
     pid: int | None = None

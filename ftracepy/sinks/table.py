@@ -10,6 +10,7 @@ from ftracepy.sinks.base import Messages, Output, is_terminal
 from ftracepy.sinks.escape import escape
 from ftracepy.tools.rows import Column, Row, cell
 
+_INDENT = " " * 8
 _TIME = Column(name="ts_ns", title="TIMEs", width=16, align="left", help="", show=lambda ns: seconds(ns), escape=False)
 
 
@@ -28,7 +29,8 @@ class TableSink(Messages):
     def __init__(self, row_type: type[Row], out: BinaryIO, *, timestamps: bool = False, messages: TextIO | None = None) -> None:
         self._lines = Output(out)
         super().__init__(self._lines, messages)
-        columns = (*((_TIME,) if timestamps else ()), *row_type.columns())
+        columns = (*((_TIME,) if timestamps else ()), *(one for one in row_type.columns() if one.place == "cell"))
+        self._below = [one for one in row_type.columns() if one.place == "below"]
         last = len(columns) - 1
         self._cells = [_cell(column, place == last) for place, column in enumerate(columns)]
         self._values = _values([column.name for column in columns])
@@ -41,6 +43,9 @@ class TableSink(Messages):
         if row.block != self._block or not self._headed:
             self._begin_block(row.block)
         self._lines.put(" ".join([cell(value) for cell, value in zip(self._cells, self._values(row), strict=True)]) + "\n")
+        for column in self._below:
+            for item in getattr(row, column.name) or ():
+                self._lines.put(f"{_INDENT}{escape(column.show(item) if column.show else str(item))}\n")
 
     def flush(self) -> None:
         self._head()

@@ -7,14 +7,16 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal, dataclass_transform, get_type_hints
 
 Align = Literal["left", "right"]
+Place = Literal["cell", "below", "data"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Column:
     """One column: `name` is the attribute and the JSON key, `title` the head of a table.
 
-    `width` 0 means the rest of the line. `show` makes the cell's text from the value, None being shown as `none`;
-    `escape` False means that `show` has made untrusted text safe already.
+    `place` is where a table shows it: as a `cell`; `below` the row, a line for each item of a list; or nowhere (`data`),
+    for values that only JSON and CSV can carry. `width` 0 means the rest of the line. `show` makes the cell's text from
+    the value, None being shown as `none`; `escape` False means that `show` has made untrusted text safe already.
     """
 
     name: str
@@ -25,15 +27,19 @@ class Column:
     show: Callable[[Any], str] | None
     escape: bool
     none: str = "-"
+    place: Place = "cell"
 
 
 def col(
     *, width: int = 0, align: Align | None = None, help: str = "", title: str | None = None,
     show: Callable[[Any], str] | None = None, escape: bool = True, none: str = "-",
-    default: Any = dataclasses.MISSING,
+    default: Any = dataclasses.MISSING, place: Place = "cell",
 ) -> Any:  # fmt: skip
     """A column of a Row; numbers are aligned right, everything else left, unless `align` says otherwise."""
-    meta = {"width": width, "align": align, "help": help, "title": title, "show": show, "escape": escape, "none": none}
+    meta = {
+        "width": width, "align": align, "help": help, "title": title, "show": show, "escape": escape, "none": none,
+        "place": place,
+    }  # fmt: skip
     return dataclasses.field(default=default, metadata={"col": meta})
 
 

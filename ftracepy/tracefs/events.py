@@ -93,6 +93,12 @@ def filter_error(path: Path) -> str:
     return "\n".join([message.strip(), *(f"  {line}" for line in lines)]) if message else ""
 
 
+def add_trigger(root: Path, system: str, name: str, trigger: str) -> None:
+    """Have an event do something more at each hit. Raises KernelCannot (no triggers here) or FtracepyError (refused)."""
+    path = root / "events" / system / name / "trigger"
+    files.write(path, trigger, f"cannot set the trigger {trigger!r} on {system}:{name}")
+
+
 def _clear(path: Path) -> None:
     """A refused filter's text stays until the next write; the event then has no filter."""
     try:

@@ -122,12 +122,14 @@ def test_what_follows_the_dashes_is_a_command(asked: Asked) -> None:
 
 
 def test_record_asks_for_all_of_it(asked: Asked) -> None:
-    line = ["record", "-e", "sched:*", "-e", "irq:irq_handler_entry/irq==3/", "--tool", "execsnoop", "-b", "512", "--clock",
+    line = ["record", "-e", "sched:*", "-e", "irq:irq_handler_entry/irq==3/", "--tool", "execsnoop -x", "-b", "512", "--clock",
             "boot", "-d", "2", "--compression", "zlib", "--strict", "-F", "-o", "x.dat", "--", "make", "-j2"]  # fmt: skip
     assert main(line) == 0
     request = asked[0][0]
+    execsnoop = kit.load("execsnoop")
     assert request == RecordRequest(
-        output="x.dat", events=("sched:*", "irq:irq_handler_entry/irq==3/"), tools=("execsnoop",), buffer_kb=512, clock="boot",
+        output="x.dat", events=("sched:*", "irq:irq_handler_entry/irq==3/"), tools=((execsnoop, execsnoop.options(failed=True)),),
+        buffer_kb=512, clock="boot",
         command=("make", "-j2"), only_command=True, duration_s=2.0, compression="zlib", strict=True,
     )  # fmt: skip
 

@@ -40,6 +40,12 @@ class Words(Row):
     argv: list[str] = col(show=lambda words: " ".join(words))
 
 
+class Hit(Row):
+    pid: int = col(width=7)
+    stack: list[str] | None = col(place="below", default=None)
+    raw: dict[str, int] | None = col(place="data", default=None)
+
+
 def row(**more: Any) -> Open:
     return Open(**{"pid": 12, "comm": "sshd", "fd": 5, "flags": 16, "path": "/etc/passwd", **more})
 
@@ -95,6 +101,12 @@ def test_heading_comes_before_the_first_wait() -> None:
     out = io.BytesIO()
     sinks.open("table", Open, out).flush()
     assert out.getvalue().split() == [b"PID", b"COMM", b"FD", b"FLAGS", b"PATH"]
+
+
+def test_a_list_may_stand_below_its_row() -> None:
+    hit = Hit(pid=12, stack=["do_exit+0x1", "a\x1bb"], raw={"x": 1})
+    assert written("table", hit, Hit(pid=13))[0] == "    PID\n     12\n        do_exit+0x1\n        a\\x1bb\n     13\n"
+    assert json.loads(written("json", hit)[0]) == {"pid": 12, "stack": ["do_exit+0x1", "a\x1bb"], "raw": {"x": 1}}
 
 
 def test_json_numbers_stay_numbers() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ftracepy.errors import FtracepyError, KernelCannot, UsageFault
 from ftracepy.live.plan import Plan, Scope
@@ -18,6 +20,8 @@ OPENS = ("open", "openat", "openat2", "creat")
 _PATH_ARGUMENTS = frozenset({"filename", "pathname", "path"})
 _EXEC_EVENT = Tracepoint("sched", "sched_process_exec")
 _EXEC_CALLS = ("execve", "execveat")
+# Wishes that few tools have: each is granted by `grant(granting, wish)` of a module of its own, loaded when needed.
+_GRANTED_BY: dict[type[Wish], str] = {}
 _TASK_EVENTS = (
     Tracepoint("sched", "sched_process_fork"),
     Tracepoint("task", "task_newtask"),
@@ -65,16 +69,23 @@ class Granting:
 
     def wish(self, wish: Wish) -> None:
         if isinstance(wish, Tracepoint):
-            self._require(wish)
+            self._tracepoint(wish)
         elif isinstance(wish, Syscalls):
             self._syscalls(wish)
         elif isinstance(wish, Execs):
             self._execs(wish)
         elif isinstance(wish, Tasks):
             self._add(one for one in _TASK_EVENTS if self._exists(one))
+        else:
+            module = importlib.import_module(f"ftracepy.live.ways.{_GRANTED_BY[type(wish)]}")
+            module.grant(self, wish)
 
     def _exists(self, event: Tracepoint) -> bool:
         return events.exists(self.tracefs.root, event.system, event.name)
+
+    def _tracepoint(self, wish: Tracepoint) -> None:
+        if not wish.optional or self._exists(wish):
+            self._require(wish)
 
     def _require(self, event: Tracepoint) -> None:
         if not self._exists(event):
@@ -82,7 +93,14 @@ class Granting:
         self._add([event])
 
     def _add(self, found: Iterable[Tracepoint]) -> None:
-        self.plan.events.extend(one for one in found if one not in self.plan.events)
+        """An event that is there already is asked for twice: it comes with what both want."""
+        for one in found:
+            places = {(event.system, event.name): place for place, event in enumerate(self.plan.events)}
+            place = places.get((one.system, one.name))
+            if place is None:
+                self.plan.events.append(one)
+            else:
+                self.plan.events[place] = _both(self.plan.events[place], one)
 
     def _syscalls(self, wish: Syscalls) -> None:
         if not wish.names:
@@ -159,6 +177,12 @@ class Granting:
         if not ways:
             self.plan.ways.append(nothing)
             self.plan.notices.append(f"{nothing.what}: {nothing.how} ({_reasons(self.trials.refused)})")
+
+
+def _both(one: Tracepoint, other: Tracepoint) -> Tracepoint:
+    """Hits that either wants; two different filters cannot be joined without knowing their fields, so then there is none."""
+    filter_ = one.filter if one.filter == other.filter else ""
+    return replace(one, filter=filter_, stack=one.stack or other.stack)
 
 
 def _reasons(refused: Sequence[FtracepyError]) -> str:
