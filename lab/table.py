@@ -41,15 +41,34 @@ def _features(surveys: Sequence[Survey]) -> str:
 
 def _tools(surveys: Sequence[Survey]) -> str:
     rows = []
-    for tool in surveys[0]["tools"]:
+    for tool in sorted({name for one in surveys for name in one["tools"]}):
         for at, one in enumerate(surveys):
-            here = one["tools"][tool]
+            here = one["tools"].get(tool, {"ways": [], "reason": "not tried", "proofs": []})
             ways = "; ".join(f"{what}: {how}" for what, how, _ in here["ways"]) or here["reason"] or "events alone"
-            rows.append(["" if at else tool, _short(one), ways, "all" if one["proofs"][tool] else "**no**"])
-    words = (
-        "Right rows: 307 opens, 307 failed opens, 307 programs with arguments, 53 signals, 1220 calls, each counted and compared."
+            rows.append(["" if at else tool, _short(one), ways, right(here["proofs"])])
+    counted = [[tool, "; ".join(_counted(surveys, tool))] for tool in dict.fromkeys(row[0] for row in rows if row[0])]
+    return (
+        "## Tools\n\nRight rows: the tool showed exactly what was done and counted on that kernel.\n\n"
+        + _table(["tool", "kernel", "ways", "right rows"], rows)
+        + "\n## What was counted\n\n"
+        + _table(["tool", "done, and held to the rows"], counted)
     )
-    return f"## Tools\n\n{words}\n\n" + _table(["tool", "kernel", "ways", "right rows"], rows)
+
+
+def right(proofs: Sequence[Sequence[str]]) -> str:
+    """The word for all counted proofs of one tool on one kernel: pairs of what was counted and how it ended."""
+    failed = [counted for counted, outcome in proofs if outcome == "failed"]
+    impossible = [outcome for _, outcome in proofs if outcome not in ("passed", "failed")]
+    if failed:
+        return "**no**: " + "; ".join(failed)
+    if len(impossible) == len(proofs):
+        return "; ".join(dict.fromkeys(impossible)) or "nothing counted"
+    return "; ".join(["all", *dict.fromkeys(impossible)])
+
+
+def _counted(surveys: Sequence[Survey], tool: str) -> list[str]:
+    known = (counted for one in surveys if tool in one["tools"] for counted, _ in one["tools"][tool]["proofs"])
+    return list(dict.fromkeys(known)) or ["nothing yet"]
 
 
 def _misses(surveys: Sequence[Survey]) -> str:

@@ -84,6 +84,7 @@ def touch_until_seen(process: subprocess.Popen[bytes], path: Path) -> bytes:
     return seen
 
 
+@pytest.mark.counted("opensnoop", "307 opens")
 def test_every_open_shows_its_path(clean_kernel: Tracefs, tmp_path: Path) -> None:
     paths = [str(tmp_path / f"file number {at}") for at in range(MANY)]
     code = f"import os\nfor at in range({MANY}): os.close(os.open({str(tmp_path)!r} + f'/file number {{at}}', 0o101))"
@@ -99,17 +100,20 @@ def test_one_file_opened_again_and_again(clean_kernel: Tracefs, tmp_path: Path) 
     assert shown in ([str(tmp_path / "one")] * MANY, ["one"] * MANY)
 
 
+@pytest.mark.counted("opensnoop", "307 failed opens")
 def test_every_failed_open_shows_its_path_and_error(clean_kernel: Tracefs) -> None:
     code = f"import os\nfor at in range({MANY}):\n try: os.open(f'/no/such/{{at}}', 0)\n except OSError: pass"
     rows = [row for row in watch("opensnoop", python(code), "-x") if row["path"].startswith("/no/such/")]
     assert [(row["path"], row["err"], row["fd"]) for row in rows] == [(f"/no/such/{at}", "ENOENT", None) for at in range(MANY)]
 
 
+@pytest.mark.counted("execsnoop", "307 programs and their arguments")
 def test_every_program_shows_its_arguments(clean_kernel: Tracefs) -> None:
     rows = watch("execsnoop", f"at=0; while [ $at -lt {MANY} ]; do /bin/echo $at 'a b' >/dev/null; at=$((at + 1)); done")
     assert [row["args"] for row in rows if row["args"][0] == "/bin/echo"] == [["/bin/echo", str(at), "a b"] for at in range(MANY)]
 
 
+@pytest.mark.counted("killsnoop", "53 signals")
 def test_every_signal_is_shown(clean_kernel: Tracefs) -> None:
     code = "import os, signal\nsignal.signal(10, lambda *_: None)\nfor _ in range(53): os.kill(os.getpid(), 10)"
     rows = watch("killsnoop", python(code))
@@ -117,6 +121,7 @@ def test_every_signal_is_shown(clean_kernel: Tracefs) -> None:
     assert all(row["pid"] == row["tpid"] for row in rows if row["signal"] == "SIGUSR1")
 
 
+@pytest.mark.counted("syscount", "1220 calls, 211 of them failed")
 def test_calls_are_counted_exactly(clean_kernel: Tracefs) -> None:
     code = "import os\nfor _ in range(1009): os.getsid(0)\nfor _ in range(211):\n try: os.getsid(4194304)\n except OSError: pass"
     [row] = [row for row in watch("syscount", python(code), "-c") if row["syscall"] == "getsid"]

@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("lab", reason="only the checkout has the lab, an installed package has not")
 
-from lab import cpio, debian, machine, table
+from lab import cpio, debian, machine, survey, table
 from lab.__main__ import main
 
 NAMES = [
@@ -134,16 +134,66 @@ def test_without_a_kernel_it_says_how_to_use_it(capsys: pytest.CaptureFixture[st
 
 
 def test_the_page_has_every_kernel_tool_and_way() -> None:
-    tools = {"opensnoop": {"ways": [["path of opens", "kprobe on do_filp_open", "long names"]], "reason": ""}}
-    one = {"release": "6.1.0-56-cloud-amd64", "findings": [["kprobes", True, ""], ["hist triggers", False, ""]], "tools": tools,
-           "proofs": {"opensnoop": True}}  # fmt: skip
-    other = {**one, "release": "7.3.4+deb13-cloud-amd64", "proofs": {"opensnoop": False}}
-    page = table.render([one, other])
+    def survey(release: str, outcome: str) -> dict[str, object]:
+        found = {
+            "ways": [["path of opens", "kprobe on do_filp_open", "long names"]],
+            "reason": "",
+            "proofs": [["307 opens", outcome]],
+        }
+        findings = [["kprobes", True, ""], ["hist triggers", False, ""]]
+        return {"release": release, "machine": "x86_64", "findings": findings, "tools": {"opensnoop": found}}
+
+    page = table.render([survey("6.1.0-56-cloud-amd64", "passed"), survey("7.3.4+deb13-cloud-amd64", "failed")])
     assert "| feature | 6.1 | 7.3 |" in page
     assert "| hist triggers | - | - |" in page
     assert "| opensnoop | 6.1 | path of opens: kprobe on do_filp_open | all |" in page
-    assert "| 7.3 | path of opens: kprobe on do_filp_open | **no** |" in page
+    assert "| 7.3 | path of opens: kprobe on do_filp_open | **no**: 307 opens |" in page
     assert "| kprobe on do_filp_open | path of opens | long names |" in page
+    assert "| opensnoop | 307 opens |" in page
+
+
+@pytest.mark.parametrize(
+    ("proofs", "word"),
+    [
+        ([], "nothing counted"),
+        ([["7 reads", "passed"], ["3 writes", "passed"]], "all"),
+        ([["7 reads", "passed"], ["3 writes", "this kernel has no kprobes"]], "all; this kernel has no kprobes"),
+        ([["7 reads", "this kernel has no kprobes"]], "this kernel has no kprobes"),
+        ([["7 reads", "failed"], ["3 writes", "this kernel has no kprobes"]], "**no**: 7 reads"),
+    ],
+)
+def test_one_word_for_all_that_was_counted(proofs: list[list[str]], word: str) -> None:
+    assert table.right(proofs) == word
+
+
+MARKED = """
+import pytest
+
+@pytest.mark.counted("one", "7 reads", options={"device": "x"})
+def test_right(): pass
+
+@pytest.mark.counted("one", "3 writes")
+def test_wrong(): assert False
+
+@pytest.mark.counted("two", "5 calls", examine=False)
+def test_impossible(): pytest.skip("this kernel has no kprobes")
+
+def test_of_nothing(): assert False
+"""
+
+
+def test_marked_tests_are_proofs_of_their_tools(tmp_path: Path) -> None:
+    file = tmp_path / "test_marked.py"
+    file.write_text(MARKED)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = counted\n")
+    proofs = survey.Proofs()
+    pytest.main(["-q", "-p", "no:cacheprovider", "-m", "counted", "--rootdir", str(tmp_path), str(file)], plugins=[proofs])
+    found = [(one.tool, one.counted, dict(one.options), one.outcome) for one in proofs.found.values()]
+    assert found == [
+        ("one", "7 reads", {"device": "x"}, "passed"),
+        ("one", "3 writes", {}, "failed"),
+        ("two", "5 calls", {}, "this kernel has no kprobes"),
+    ]
 
 
 FAKE = """#!{python}
