@@ -44,7 +44,7 @@ class CpuResult:
 
 def check_places(found: Recording) -> Iterator[str]:
     """Faults of where the page data lie: outside the file, over each other, off the page grid."""
-    end = len(found.file_bytes)
+    end = found.size_bytes
     spans = []
     for buffer in found.buffers:
         page = buffer.page_bytes or found.contents.page_bytes

@@ -98,7 +98,7 @@ def time_scale(found: list[Option], clock: str) -> TimeScale:
         elif option.id == OptionId.OFFSET:
             offset_ns += _number(option.text)
         elif option.id == OptionId.TSC2NSEC and option.data.left >= 16:
-            data = Cursor(option.data.data, option.data.path, option.data.at, option.data.end, option.data.order)
+            data = option.data.copy()
             mult, shift, scaled = data.u32("multiplier"), data.u32("shift"), True
     shift = min(shift, 63)
     return TimeScale(mult, shift, offset_ns, is_ns=scaled or clock_is_ns(clock))

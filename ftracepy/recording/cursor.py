@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import Protocol
 
 from ftracepy.errors import RecordingFault
 
 _LONGEST_NAME_BYTES = 4096
+_LARGEST_PART_BYTES = 1 << 30  # read at once; no text of a kernel has a tenth of it
 _U16 = {"<": struct.Struct("<H"), ">": struct.Struct(">H")}
 _U32 = {"<": struct.Struct("<I"), ">": struct.Struct(">I")}
 _U64 = {"<": struct.Struct("<Q"), ">": struct.Struct(">Q")}
+
+
+class Bytes(Protocol):
+    """A memoryview, or a file read where it is asked for: a slice of this may have fewer bytes than were there at first."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> memoryview: ...
 
 
 @dataclass(slots=True)
@@ -21,7 +31,7 @@ class Cursor:
     (" of the section at byte 40").
     """
 
-    data: memoryview
+    data: Bytes
     path: str
     at: int = 0
     end: int = -1
@@ -34,6 +44,14 @@ class Cursor:
     @property
     def left(self) -> int:
         return max(self.end - self.at, 0)
+
+    def copy(self) -> Cursor:
+        """The same place, to be read without moving this one."""
+        return Cursor(self.data, self.path, self.at, self.end, self.order, self.within)
+
+    def rest(self) -> bytes:
+        """All that follows; the cursor does not move."""
+        return bytes(self.copy().take(self.left))
 
     def fault(self, why: str, at: int | None = None) -> RecordingFault:
         """What cannot be read here, and why (not raised)."""
@@ -48,15 +66,25 @@ class Cursor:
 
     def take(self, size: int, what: str = "bytes") -> memoryview:
         """The next `size` bytes."""
+        if size > _LARGEST_PART_BYTES:
+            raise self.fault(f"{size} bytes of {what} cannot be meant")
+        start = self.skip(size, what)
+        data = self.data[start : self.at]
+        if len(data) < size:
+            self.at = start
+            raise self.fault(f"the file has become shorter: {size - len(data)} bytes of {what} are gone")
+        return data
+
+    def skip(self, size: int, what: str) -> int:
+        """Go over the next `size` bytes; the answer is where they begin."""
         if not 0 <= size <= self.left:
             raise self.fault(f"{size} bytes of {what} should follow, but only {self.left} are left: cut short?")
         self.at += size
-        return self.data[self.at - size : self.at]
+        return self.at - size
 
     def part(self, size: int, what: str) -> Cursor:
         """A cursor that sees only the next `size` bytes."""
-        start = self.at
-        self.take(size, what)
+        start = self.skip(size, what)
         return Cursor(self.data, self.path, start, self.at, self.order, self.within)
 
     def u16(self, what: str) -> int:

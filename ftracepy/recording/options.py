@@ -45,8 +45,7 @@ class Option:
     @property
     def text(self) -> str:
         """The data as text, up to its NUL."""
-        raw = bytes(self.data.data[self.data.at : self.data.end])
-        return raw.partition(b"\0")[0].decode("utf-8", "backslashreplace")
+        return self.data.rest().partition(b"\0")[0].decode("utf-8", "backslashreplace")
 
 
 def options(cursor: Cursor, *, done_has_data: bool) -> Iterator[Option]:

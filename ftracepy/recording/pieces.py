@@ -1,4 +1,4 @@
-"""One CPU's page data, a piece at a time: mapped where it lies, or decompressed when its turn comes."""
+"""One CPU's page data, a piece at a time: read where it lies, or decompressed when its turn comes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ftracepy.errors import RecordingFault
 from ftracepy.recording.codecs import Codec, CodecFault
 from ftracepy.recording.contents import CpuData, TextData
 from ftracepy.recording.cursor import Cursor
+from ftracepy.recording.inputs import FileBytes
 from ftracepy.recording.v7 import decompress
 from ftracepy.schema import PageLayout
 from ftracepy.source import Buffer, Pages
@@ -57,30 +58,31 @@ class CpuReader:
             if self._data.path:
                 yield from self._spooled(self._data.path)
             else:
-                yield from self._mapped() if self._codec is None else self._unpacked(self._codec)
+                yield from self._plain(self._cursor) if self._codec is None else self._unpacked(self._codec)
         except RecordingFault as fault:
             self._notice(f"the data of CPU {self._data.cpu} is incomplete: {fault.why}")
 
-    def _mapped(self) -> Iterator[Piece]:
-        place = self._cursor.seek(self._data.offset, f"data of CPU {self._data.cpu}")
-        there = min(self._data.size, place.left)
-        step = max(_PIECE_BYTES // self._layout.size_bytes, 1) * self._layout.size_bytes
-        for start in range(0, there, step):
+    def _plain(self, cursor: Cursor) -> Iterator[Piece]:
+        """Pages as they lie; holes of the file, which are pages of nothing, are gone over."""
+        place = cursor.seek(self._data.offset, f"data of CPU {self._data.cpu}")
+        size = self._layout.size_bytes
+        step, end = max(_PIECE_BYTES // size, 1) * size, min(place.at + self._data.size, place.end)
+        while place.at < end:
+            if isinstance(place.data, FileBytes):
+                place.at += (min(place.data.data_from(place.at), end) - place.at) // size * size
             offset = place.at
-            yield from self._piece(place.take(min(step, there - start)), offset)
-        if there < self._data.size:
-            raise place.fault(f"it ends here, {self._data.size - there} bytes early: cut short?")
+            yield from self._piece(place.take(min(step, end - offset), f"the data of CPU {self._data.cpu}"), offset)
+        if missing := self._data.offset + self._data.size - end:
+            raise place.fault(f"it ends here, {missing} bytes early: cut short?")
 
     def _spooled(self, path: str) -> Iterator[Piece]:
-        """Read, not mapped: its writer may make the file shorter at any time."""
-        step = max(_PIECE_BYTES // self._layout.size_bytes, 1) * self._layout.size_bytes
+        what = f"cannot read '{path}'"
         try:
             with open(path, "rb", buffering=0) as file:
-                for start in range(self._data.offset, self._data.offset + self._data.size, step):
-                    data = os.pread(file.fileno(), min(step, self._data.offset + self._data.size - start), start)
-                    yield from self._piece(memoryview(data), start)
+                data = FileBytes(what, file.fileno())
         except OSError as error:
-            raise RecordingFault(f"cannot read '{path}'", why=os.strerror(error.errno or 0)) from None
+            raise RecordingFault(what, why=os.strerror(error.errno or 0)) from None
+        yield from self._plain(Cursor(data, path, order=self._cursor.order))
 
     def _unpacked(self, codec: Codec) -> Iterator[Piece]:
         place = self._cursor.seek(self._data.offset, f"data of CPU {self._data.cpu}")
@@ -98,7 +100,8 @@ class CpuReader:
             offset = place.at
             place.take(_CHUNK_SIZES_BYTES, "sizes of a chunk")
             try:
-                text, used = codec.frame(place.data[place.at : place.end], _LARGEST_CHUNK_BYTES)
+                data = place.data[place.at : min(place.end, place.at + _LARGEST_CHUNK_BYTES)]
+                text, used = codec.frame(data, _LARGEST_CHUNK_BYTES)
             except CodecFault as fault:
                 raise place.fault(str(fault), offset) from None
             place.take(used, "compressed bytes")
@@ -122,8 +125,7 @@ class CpuReader:
 
 def text_pieces(text: TextData, codec: Codec | None) -> Iterator[bytes]:
     """A saved text; raises RecordingFault where it is damaged."""
-    from_ = text.place
-    place = Cursor(from_.data, from_.path, from_.at, from_.end, from_.order, from_.within)
+    place = text.place.copy()
     if codec is None or not text.packed:
         while place.left:
             yield bytes(place.take(min(_PIECE_BYTES, place.left), "text"))

@@ -48,9 +48,9 @@ class Recording:
         return self._cursor.path
 
     @property
-    def file_bytes(self) -> memoryview:
-        """The file as it lies."""
-        return self._cursor.data
+    def size_bytes(self) -> int:
+        """The file's size."""
+        return len(self._cursor.data)
 
     @property
     def version(self) -> int:
@@ -78,13 +78,13 @@ class Recording:
     def cpu_count(self) -> int:
         """How many CPUs the machine had, as far as the file tells."""
         counts = [option.data for option in self.contents.options if option.id == OptionId.CPUCOUNT and option.data.left == 4]
-        said = (Cursor(data.data, data.path, data.at, data.end, data.order).u32("number of CPUs") for data in counts)
+        said = (data.copy().u32("number of CPUs") for data in counts)
         return max([max(self.cpus, default=-1) + 1, self.contents.cpu_count, *(min(count, MOST_CPUS) for count in said)])
 
     @property
     def options(self) -> list[tuple[int, bytes]]:
         """Every option's number and bytes in the order of the file, unknown ones too."""
-        return [(one.id, bytes(one.data.data[one.data.at : one.data.end])) for one in self.contents.options]
+        return [(one.id, one.data.rest()) for one in self.contents.options]
 
     def of_instance(self, name: str) -> Recording:
         """Another instance of the same file; raises FtracepyError where there is none of that name."""
@@ -139,7 +139,7 @@ class Recording:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Nothing to undo: the mapping ends with the last piece that refers to it."""
+        """Nothing to undo: the file is closed with the last that reads it."""
 
 
 def open_recording(

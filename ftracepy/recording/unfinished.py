@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from ftracepy.errors import RecordingFault
 from ftracepy.recording.contents import Contents, CpuData
-from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.head import Head
 from ftracepy.recording.options import OptionId
 from ftracepy.recording.progress import PROGRESS_OPTION, Progress, is_being_written, unpack_progress
@@ -36,8 +35,7 @@ def take_spools(contents: Contents, path: str, head: Head) -> None:
     count = max([*found, -1]) + 1
     for option in contents.options:
         if option.id == OptionId.CPUCOUNT and option.data.left >= 4:
-            place = Cursor(option.data.data, path, option.data.at, option.data.end, option.data.order)
-            count = max(count, min(place.u32("number of CPUs"), _MOST_CPUS))
+            count = max(count, min(option.data.copy().u32("number of CPUs"), _MOST_CPUS))
     buffer.cpus = [found.get(cpu, CpuData(cpu, 0, 0)) for cpu in range(count)]
     contents.notices.append(_told(path, running, progress))
 
@@ -46,7 +44,7 @@ def progress_of(contents: Contents) -> Progress:
     """How far the recorder says it has come."""
     for option in contents.options:
         if option.id == PROGRESS_OPTION:
-            return unpack_progress(bytes(option.data.data[option.data.at : option.data.end]), option.data.order)
+            return unpack_progress(option.data.rest(), option.data.order)
     return Progress()
 
 

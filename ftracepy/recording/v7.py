@@ -116,6 +116,8 @@ def decompress(cursor: Cursor, codec: Codec, limit_bytes: int = LARGEST_BYTES) -
     """
     at = cursor.at
     packed, size = cursor.u32("compressed size"), cursor.u32("decompressed size")
+    if packed > limit_bytes + (limit_bytes >> 4):
+        raise cursor.fault(f"{packed} compressed bytes cannot be meant", at)
     data = cursor.take(packed, "compressed bytes")
     try:
         text = codec.decompress(data, min(size or limit_bytes, limit_bytes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import struct
@@ -88,6 +89,37 @@ def test_data_that_ends_early_is_given_as_far_as_it_is_whole(tmp_path: Path) -> 
     assert read_back(found)[0].startswith(pages(0, [1000, 2000, 3000]).data)
     [early] = [notice for notice in found.health().notices if "early" in notice]
     assert re.search(r"the data of CPU 0 is incomplete: at byte \d+: it ends here, \d+ bytes early: cut short\?", early)
+
+
+def test_a_file_cut_short_while_it_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.dat", [pages(0, range(1000, 300_000, 1000)), pages(1, [2000])])
+    found = recording.open(path)
+    rounds = found.rounds()
+    next(rounds)
+    os.truncate(path, 64 << 10)
+    assert sum(len(part.data) for round_ in rounds for part in round_.pages if part.cpu == 0) == 256 << 10  # held already
+    told = [notice for notice in found.health().notices if "has become shorter" in notice]
+    assert [re.sub(r"\d+", "N", notice) for notice in told] == [
+        "the data of CPU N is incomplete: at byte N: the file has become shorter: N bytes of the data of CPU N are gone"
+    ]
+
+
+@pytest.mark.usefixtures("bounded")
+def test_a_hole_of_a_terabyte_is_gone_over(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.dat", [pages(0, [1000, 2000])])
+    found = recording.open(path)
+    data, (place,) = path.read_bytes(), found.buffer.cpus
+    entry = struct.pack("<IQQ", 0, place.offset, place.size)
+    at = data.rindex(entry)
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(struct.pack("<IQQ", 0, place.offset + (1 << 40), 1 << 40))
+        file.seek(place.offset + (1 << 40) + (1 << 39))
+        file.write(pages(0, [1000, 2000]).data)
+        file.truncate(place.offset + (2 << 40))
+    again = recording.open(path)
+    assert read_back(again)[0].replace(bytes(PAGE_BYTES), b"") == pages(0, [1000, 2000]).data
+    assert again.health().notices == []
 
 
 def test_a_bad_chunk_ends_its_cpu_with_a_notice(tmp_path: Path) -> None:
