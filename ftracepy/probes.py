@@ -44,7 +44,24 @@ class Tasks:
     """Life of tasks (fork, new thread, exec, rename, exit) and a snapshot of those already there."""
 
 
-Wish = Tracepoint | Syscalls | Execs | Tasks
+@dataclass(frozen=True, slots=True)
+class KernelCounts:
+    """Hits counted in the kernel where it can, nothing recorded: totals come as COUNTS facts called `name`.
+
+    Either hits of `event` (its filter holds) by the values of `keys`: number fields of the event, or common_pid, the
+    thread; or hits of kernel `functions`, by name, those left out that this kernel does not have. Totals are told every
+    `interval_s` and at the end; None: at the end alone. Where the kernel cannot count, the events are recorded instead,
+    and analysis/kernelcounts.py counts them: it gives the same readings of both.
+    """
+
+    name: str
+    event: Tracepoint | None = None
+    keys: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    interval_s: float | None = None
+
+
+Wish = Tracepoint | Syscalls | Execs | Tasks | KernelCounts
 
 
 @dataclass(frozen=True, slots=True)

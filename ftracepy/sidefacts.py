@@ -29,6 +29,10 @@ class Kind(IntEnum):
     ARGV = 4  # body: NUL-terminated arguments of the program that `tid` started
     CAUGHT_UP = 5  # body: name of the aide; it has reported everything that happened before `when_ns`
     NOTICE = 6  # body: UTF-8 text that every reader of this recording must be shown
+    # body: JSON object. "name" of the count; "keys": what each key is made of; "counts": [[key, ...], total] of the keys hit
+    # since the fact before of that name, of every key where "last" is true; "lost": total of hits that found no room.
+    # Totals are since the first fact of the name, which has none: a fact that is lost costs an interval, no count.
+    COUNTS = 7
 
 
 @dataclass(frozen=True, slots=True)
