@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,33 @@ class KernelCounts:
     interval_s: float | None = None
 
 
-Wish = Tracepoint | Syscalls | Execs | Tasks | KernelCounts
+@dataclass(frozen=True, slots=True)
+class Tracepoints:
+    """Every event that `pattern` names (see `names`), with `filter` and `stack` as a Tracepoint has them.
+
+    Events that lack a field of the filter are left out where the pattern holds * ? or [. `only_formats` asks for what
+    describes the events, not for their hits.
+    """
+
+    pattern: str
+    filter: str = ""
+    stack: bool = False
+    only_formats: bool = False
+
+    def takes(self, system: str, name: str) -> bool:
+        """Whether the pattern names this event."""
+        return names(self.pattern, system, name)
+
+
+def names(pattern: str, system: str, name: str) -> bool:
+    """Whether `SYSTEM:EVENT`, both parts shell patterns, names the event; without a colon it is a system or an event."""
+    left, colon, right = pattern.partition(":")
+    if colon:
+        return fnmatchcase(system, left) and fnmatchcase(name, right or "*")
+    return fnmatchcase(system, left) or fnmatchcase(name, left)
+
+
+Wish = Tracepoint | Tracepoints | Syscalls | Execs | Tasks | KernelCounts
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,8 @@ class Instance:
     def expect(self, tracepoint: Tracepoint) -> None:
         """Say that the event will be enabled, so that texts() holds its format already."""
         self._enabled[tracepoint.system, tracepoint.name] = None
+        if tracepoint.stack:
+            self._enabled[FTRACE, "kernel_stack"] = None
 
     def set_filter(self, tracepoint: Tracepoint) -> None:
         events.set_filter(self.path, tracepoint.system, tracepoint.name, tracepoint.filter)
@@ -204,6 +206,11 @@ class Instance:
 
     def stats(self) -> list[CpuStats]:
         return stats.read_all(self.path)
+
+    def fill(self) -> float:
+        """How full the fullest CPU's buffer is, from 0 to 1."""
+        most = max((stats.unread_bytes(self.path, cpu) for cpu in self.cpus()), default=0)
+        return min(most / (1024 * (self.buffer_kb or buffer.size_kb(self.path) or 1)), 1.0)
 
     def now(self) -> int:
         """The trace clock, in the units of the stamps."""

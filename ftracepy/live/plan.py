@@ -95,10 +95,12 @@ class Plan:
 
     `pids` are the threads to write to set_event_pid (() = everybody), with event-fork if `follow_forks`.
     `settings` are files of the instance and what to write to them. Own probe events are enabled once per distinct
-    name. `notices` are for the user, at once.
+    name. `notices` are for the user, at once. `formats` are events of which only the format is wanted; `symbols` says
+    that addresses in its events are to be shown by name.
     """
 
     events: list[Tracepoint] = field(default_factory=list)
+    formats: list[Tracepoint] = field(default_factory=list)
     uprobes: list[ProbeDef] = field(default_factory=list)
     kprobes: list[ProbeDef] = field(default_factory=list)
     aides: list[Aide] = field(default_factory=list)
@@ -107,6 +109,7 @@ class Plan:
     settings: dict[str, str] = field(default_factory=dict)
     pids: tuple[int, ...] = ()
     follow_forks: bool = False
+    symbols: bool = False
 
     @property
     def probes(self) -> list[ProbeDef]:

@@ -110,9 +110,9 @@ class LiveSource:
             self._notice(text)
         for probe in self.plan.probes:
             self.instance.add_probe(probe)
-        for tracepoint in (*self.plan.events, *self._own_events()):
+        for tracepoint in (*self.plan.formats, *self.plan.events, *self._own_events()):
             self.instance.expect(tracepoint)
-        self._texts = self.instance.texts(symbols=self._symbols)
+        self._texts = self.instance.texts(symbols=self.plan.symbols or self._symbols)
         self.schema = self._texts.schema()
         self.cpus = self.instance.cpus()
         self._online = _online_cpus()
@@ -276,6 +276,10 @@ class LiveSource:
     def health(self) -> Health:
         """The kernel's counts now; after the end, as they were then: delivered + lost + still buffered = all there was."""
         return Health(self._read_stats() if self._stats is None else self._stats, list(self._notices))
+
+    def fill(self) -> float | None:
+        """How full the fullest CPU's buffer is, from 0 to 1; None once the source has ended."""
+        return self.instance.fill() if self._stats is None else None
 
     def _notice(self, text: str) -> None:
         self._notices.append(text)

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ftracepy import recording
-from ftracepy.probes import Execs, Syscalls, Tasks, Tracepoint
+from ftracepy.probes import Execs, Syscalls, Tasks, Tracepoint, Tracepoints
 from ftracepy.stream import Stream
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def _wants(wish: Wish, event: EventFormat) -> bool:
     match wish:
         case Tracepoint():
             return (event.system, event.name) == (wish.system, wish.name)
+        case Tracepoints():
+            return wish.takes(event.system, event.name)
         case Syscalls():
             name = event.name.removeprefix("sys_enter_").removeprefix("sys_exit_")
             return event.system == "raw_syscalls" or (event.system == "syscalls" and (not wish.names or name in wish.names))

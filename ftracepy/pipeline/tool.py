@@ -67,6 +67,7 @@ def _source(tool: AnyTool, options: Filters, common: Common, sink: Sink, stop: S
         header={"tool": tool.name},
         scope=Scope(options.pid, options.tid),
         buffer_kb=common.buffer_kb,
+        symbols=None,
         command=common.command,
         duration_s=options.duration,
     )

@@ -13,7 +13,7 @@ from ftracepy.live.ways import argv_kernel, argv_loader, argv_proc, path_eprobe,
 from ftracepy.live.ways.candidate import Candidate
 from ftracepy.live.ways.trials import Offer, Trials
 from ftracepy.live.ways.verdicts import Verdicts
-from ftracepy.probes import Execs, Syscalls, Tasks, Tracepoint, Way, Wish
+from ftracepy.probes import Execs, Syscalls, Tasks, Tracepoint, Tracepoints, Way, Wish
 from ftracepy.tracefs import Tracefs, events
 
 OPENS = ("open", "openat", "openat2", "creat")
@@ -21,7 +21,7 @@ _PATH_ARGUMENTS = frozenset({"filename", "pathname", "path"})
 _EXEC_EVENT = Tracepoint("sched", "sched_process_exec")
 _EXEC_CALLS = ("execve", "execveat")
 # Wishes that few tools have: each is granted by `grant(granting, wish)` of a module of its own, loaded when needed.
-_GRANTED_BY: dict[type[Wish], str] = {}
+_GRANTED_BY: dict[type[Wish], str] = {Tracepoints: "tracepoints"}
 _TASK_EVENTS = (
     Tracepoint("sched", "sched_process_fork"),
     Tracepoint("task", "task_newtask"),
@@ -75,7 +75,7 @@ class Granting:
         elif isinstance(wish, Execs):
             self._execs(wish)
         elif isinstance(wish, Tasks):
-            self._add(one for one in _TASK_EVENTS if self._exists(one))
+            self.add(one for one in _TASK_EVENTS if self._exists(one))
         else:
             module = importlib.import_module(f"ftracepy.live.ways.{_GRANTED_BY[type(wish)]}")
             module.grant(self, wish)
@@ -90,9 +90,9 @@ class Granting:
     def _require(self, event: Tracepoint) -> None:
         if not self._exists(event):
             raise events.no_such_event(event.system, event.name)
-        self._add([event])
+        self.add([event])
 
-    def _add(self, found: Iterable[Tracepoint]) -> None:
+    def add(self, found: Iterable[Tracepoint]) -> None:
         """An event that is there already is asked for twice: it comes with what both want."""
         for one in found:
             places = {(event.system, event.name): place for place, event in enumerate(self.plan.events)}
@@ -121,7 +121,7 @@ class Granting:
         """Enable entry and exit of those system calls that exist here; returns their names."""
         pairs = {name: [Tracepoint("syscalls", f"sys_{side}_{name}") for side in ("enter", "exit")] for name in names}
         known = [name for name, pair in pairs.items() if all(map(self._exists, pair))]
-        self._add(event for name in known for event in pairs[name])
+        self.add(event for name in known for event in pairs[name])
         return known
 
     def _texts(self, arguments: set[str], syscalls: Sequence[str]) -> None:

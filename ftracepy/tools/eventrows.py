@@ -1,0 +1,134 @@
+"""Rows of tools that show events as they are: who, where, the event's own text, its fields as columns, the stack below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, cast
+
+from ftracepy.analysis.stacks import Hit, hits
+from ftracepy.analysis.tasks import Tasks
+from ftracepy.analysis.walk import to_ns
+from ftracepy.errors import UsageFault
+from ftracepy.schema import EventFormat, Schema
+from ftracepy.text import Formatter
+from ftracepy.tools.kit import Feed, Filters, Row, col
+
+_FIELD_WIDTH = 11
+
+
+class _Head(Row):
+    pid: int = col(width=7, help="process that it happened in")
+    comm: str = col(width=15, help="name of the task then")
+    cpu: int = col(width=3, help="CPU that it happened on")
+    event: str = col(width=24, help="the event")
+
+
+class _Data(Row):
+    tid: int = col(place="data", help="thread that it happened in")
+    fields: dict[str, Any] = col(place="data", help="the event's fields by name")
+    stack: list[str] | None = col(place="below", default=None, help="functions of the kernel, innermost first")
+
+
+class EventRow(_Data, _Head):
+    """One hit of an event."""
+
+    text: str = col(help="the event's own text, as the kernel writes it")
+
+
+Values = Callable[[Hit, EventFormat], dict[str, Any]]
+
+
+class Address(int):
+    """A pointer: a number to programs, hexadecimal to people."""
+
+    def __str__(self) -> str:
+        return hex(self)
+
+
+def names_of_fields(text: str) -> tuple[str, ...]:
+    """Option type: names with commas between. Raises UsageFault for what can be no field's name."""
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if not name.isidentifier():
+            raise UsageFault(f"'{name}' is not a field's name", hint="--fields pid,comm")
+    return tuple(dict.fromkeys(names))
+
+
+@lru_cache
+def row_with(fields: Sequence[str]) -> type[EventRow]:
+    """The row type that shows these fields as columns instead of the event's text; EventRow where there are none."""
+    if not fields:
+        return EventRow
+    columns = {column_of(name): col(width=_width(name), default=None, title=name.upper(), help="the field") for name in fields}
+    hints = {**dict.fromkeys(columns, Any), "text": str}
+    text = col(place="data", help="the event's own text, as the kernel writes it")
+    made = type("EventRow", (_Data, _Head), {"__annotations__": hints, "__module__": __name__, **columns, "text": text})
+    return cast(type[EventRow], made)
+
+
+def _width(name: str) -> int:
+    return max(len(name), _FIELD_WIDTH)
+
+
+def column_of(field: str) -> str:
+    """The name of a field's column: one that every row has already is told apart."""
+    taken = {one.name for one in EventRow.columns()} | {"ts_ns", "block"}
+    return f"{field}_" if field in taken else field
+
+
+def full_name(form: EventFormat) -> str:
+    """SYSTEM:EVENT."""
+    return f"{form.system}:{form.name}"
+
+
+def event_rows(
+    feed: Feed, options: Filters, events: Collection[int], *, fields: Sequence[str] = (), stacks: bool = False,
+    passes: Callable[[Hit], bool] = lambda _hit: True, name: Callable[[EventFormat], str] = full_name,
+    values: Values | None = None,
+) -> Iterator[EventRow]:  # fmt: skip
+    """A row for each hit of the events with these ids that `options` and `passes` let through.
+
+    `name` is what an event is called, `values` what its fields are (default: as decoded, pointers in hex). Raises
+    UsageFault where none of the events has one of `fields`.
+    """
+    schema = feed.schema
+    forms = {ident: schema.formats[ident] for ident in events}
+    _require(fields, forms.values())
+    row, texts, values = row_with(tuple(fields)), Formatter(schema), values or field_values
+    columns, ns = {column_of(one): one for one in fields}, to_ns(schema.time)
+    called = {ident: name(form) for ident, form in forms.items()}
+    for hit in hits(feed, forms, Tasks(schema), stacks=stacks):
+        event = hit.event
+        if options.admits(pid=hit.pid, tid=event.pid, comm=hit.comm) and passes(hit):
+            found = values(hit, forms[event.id])
+            yield row(
+                ts_ns=ns(event.ts), pid=hit.pid, comm=hit.comm, cpu=event.cpu, event=called[event.id], tid=event.pid,
+                fields=found, text=texts.text(event), stack=None if hit.stack is None else list(hit.stack),
+                **{column: found.get(one) for column, one in columns.items()},
+            )  # fmt: skip
+
+
+def _require(fields: Sequence[str], forms: Collection[EventFormat]) -> None:
+    known = {one.name for form in forms for one in (*form.fields, *form.common)}
+    for name in fields if forms else ():
+        if name not in known:
+            raise UsageFault(f"no event here has a field '{name}'", hint=f"there are {', '.join(sorted(known))}")
+
+
+def field_values(hit: Hit, form: EventFormat) -> dict[str, Any]:
+    """An event's own fields by name; bytes as hexadecimal digits."""
+    return {one.name: _value(hit.event.get(one.name), "*" in one.type) for one in form.fields}
+
+
+def _value(value: Any, is_pointer: bool) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, int) and is_pointer:
+        return Address(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def shown_events(schema: Schema, wanted: Callable[[str, str], bool]) -> list[int]:
+    """Ids of the events that `wanted(system, name)` names, those of the ftrace system and of our own probes left out."""
+    return [one.id for one in schema.formats.values() if one.system != "ftrace" and wanted(one.system, one.name)]
