@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ftracepy.errors import RecordingFault
 from ftracepy.recording.codecs import NONE
 from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.options import Option, OptionId
 from ftracepy.recording.stats import StatsTexts
+from ftracepy.recording.timeshift import TimeShift, parse_time_shift
 from ftracepy.schema import TimeScale
 from ftracepy.schematexts import FTRACE, SchemaTexts, chosen_clock, clock_is_ns
 from ftracepy.source import CpuStats
@@ -62,6 +64,7 @@ class Contents:
     options: list[Option] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     stats: StatsTexts = field(default_factory=StatsTexts)
+    time_shift: TimeShift | None = None
 
     def buffer(self, name: str) -> BufferData:
         """The buffer called `name`, made where it is not there yet."""
@@ -83,7 +86,14 @@ def take_common_option(contents: Contents, option: Option) -> None:
     elif option.id == OptionId.CPUSTAT:
         contents.stats.add(option.text)
     elif option.id == OptionId.TIME_SHIFT:
-        contents.notices.append("this is a guest's recording: its times are the guest's own, not its host's")
+        _take_time_shift(contents, option)
+
+
+def _take_time_shift(contents: Contents, option: Option) -> None:
+    try:
+        contents.time_shift = parse_time_shift(option.data)
+    except RecordingFault as fault:
+        contents.notices.append(f"times are this guest's own, not its host's: how they differ cannot be read: {fault.why}")
 
 
 def time_scale(found: list[Option], clock: str) -> TimeScale:

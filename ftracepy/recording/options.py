@@ -71,6 +71,7 @@ _WRITTEN_ANEW = frozenset(
         OptionId.CMDLINES,
     }
     | {OptionId.BUFFER_TEXT}
+    | {OptionId.TIME_SHIFT}  # has been applied to the stamps
 )
 _FACTS = frozenset(OptionId) - _WRITTEN_ANEW
 

@@ -12,6 +12,7 @@ from ftracepy.recording.codecs import Codec, CodecFault
 from ftracepy.recording.contents import CpuData, TextData
 from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.inputs import FileBytes
+from ftracepy.recording.timeshift import Shifter, TimeShift
 from ftracepy.recording.v7 import decompress
 from ftracepy.schema import PageLayout
 from ftracepy.source import Buffer, Pages
@@ -35,13 +36,20 @@ class CpuReader:
     """Reads one CPU's data; what cannot be read ends it with a notice."""
 
     def __init__(
-        self, cursor: Cursor, data: CpuData, layout: PageLayout, codec: Codec | None, notice: Callable[[str], None]
+        self,
+        cursor: Cursor,
+        data: CpuData,
+        layout: PageLayout,
+        codec: Codec | None,
+        notice: Callable[[str], None],
+        shift: TimeShift | None = None,
     ) -> None:
         self._cursor = cursor
         self._data = data
         self._layout = layout
         self._codec = codec
         self._notice = notice
+        self._shifter = Shifter(shift, data.cpu, layout) if shift and shift.samples(data.cpu) else None
         order = ">" if layout.big_endian else "<"
         self._stamp = struct.Struct(order + "Q")
         self._commit = struct.Struct(order + ("Q" if layout.commit_bytes == 8 else "I"))
@@ -112,7 +120,10 @@ class CpuReader:
         whole = len(data) // size * size
         if rest := len(data) - whole:
             self._notice(f"CPU {self._data.cpu} ends with {rest} of a page's {size} bytes at byte {offset + whole}")
-        if whole:
+        if self._shifter:
+            for page, at in self._shifter.pages(data[:whole]):
+                yield Piece(Pages(self._data.cpu, page, offset + at), self.first_ns(page))
+        elif whole:
             yield Piece(Pages(self._data.cpu, data[:whole], offset), self.first_ns(data[:whole]))
 
     def first_ns(self, data: Buffer) -> int:

@@ -122,7 +122,7 @@ class Recording:
 
     def reader(self, data: CpuData) -> CpuReader:
         """What reads one CPU's pages, or those that lie where `data` says."""
-        return CpuReader(self._cursor, data, self.schema.page, self._codec, self.notice)
+        return CpuReader(self._cursor, data, self.schema.page, self._codec, self.notice, self.contents.time_shift)
 
     def notice(self, text: str) -> None:
         """Add to what `health()` tells."""
