@@ -6,12 +6,12 @@ interval in which it entered, its time and error in the one in which it left.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from ftracepy.analysis.intervals import Cuts
 from ftracepy.analysis.tasks import Tasks
 from ftracepy.analysis.walk import Handler, Machine, Route, number, to_ns
 from ftracepy.schema import Schema
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ftracepy._fastparse import Batch, Event
     from ftracepy.analysis.feed import Feed
 
-ALL = 2**64 - 1
 _RENAMES = {("sched", "sched_process_exec"), ("sched", "sched_process_fork"), ("task", "task_rename"), ("task", "task_newtask")}
 
 
@@ -68,46 +67,17 @@ def counts(feed: Feed, *, interval_ns: int | None = None, tasks: Tasks | None = 
     tasks = tasks or Tasks(feed.schema)
     counter = Counter(feed.schema, tasks)
     route = Route(feed, (counter, tasks))
-    clock = _Clock(interval_ns)
+    cuts = Cuts(interval_ns, feed.schema.time)
     for batch in feed.batches:
         route.begin(batch)
         reader = counter.reader(batch, route)
-        for end in clock.cuts(batch):
-            reader(end.index)
-            if end.stamp is not None and clock.start is not None:
-                yield counter.take(clock.start, end.stamp)
-                clock.start = end.stamp
+        for cut in cuts.of(batch):
+            reader(cut.index)
+            if cut.end is not None:
+                yield counter.take(cut.start, cut.end)
         route.end(batch)
-    if clock.start is not None:
-        yield counter.take(clock.start, clock.latest)
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    index: int
-    stamp: int | None = None
-
-
-class _Clock:
-    """Cuts batches where intervals end; the first interval begins with the first event."""
-
-    def __init__(self, interval: int | None) -> None:
-        self._interval = interval
-        self.start: int | None = None
-        self.latest = 0
-
-    def cuts(self, batch: Batch) -> Iterator[_Cut]:
-        """How far to count before each interval's end, then to the end of the batch."""
-        if len(batch):
-            self.start = batch.ts[0] if self.start is None else self.start
-            self.latest = batch.ts[len(batch) - 1]
-        now = self.latest if batch.until_ns == ALL else batch.until_ns
-        if self._interval is not None and self.start is not None:
-            stamps = batch.ts.tolist() if now >= self.start + self._interval and len(batch) else []
-            while now >= self.start + self._interval:
-                end = self.start + self._interval
-                yield _Cut(bisect_left(stamps, end), end)
-        yield _Cut(len(batch))
+    if (rest := cuts.rest()) is not None:
+        yield counter.take(*rest)
 
 
 class Counter(Machine):
