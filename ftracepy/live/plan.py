@@ -31,8 +31,8 @@ known. A body without a leading "/" is a last component: the folder was gone alr
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from ftracepy.probes import Tracepoint, Way, Wish
 from ftracepy.sidefacts import SideFact
@@ -89,6 +89,14 @@ class Aide(Protocol):
         """Catch up and end the thread; safe to call twice, or when start failed."""
 
 
+@runtime_checkable
+class Restricted(Protocol):
+    """An aide that watches by itself, and so has to be told whom."""
+
+    def only(self, pids: Sequence[int]) -> None:
+        """Watch these threads and what they start alone; called before `start`."""
+
+
 @dataclass(slots=True)
 class Plan:
     """All that a live source sets up. Order: probes defined, aides started, probes enabled, events enabled.
@@ -110,6 +118,13 @@ class Plan:
     pids: tuple[int, ...] = ()
     follow_forks: bool = False
     symbols: bool = False
+
+    def only(self, pid: int) -> Plan:
+        """The same for one process and all that it starts, which no Scope says."""
+        for aide in self.aides:
+            if isinstance(aide, Restricted):
+                aide.only([pid])
+        return replace(self, pids=(pid,), follow_forks=True)
 
     @property
     def probes(self) -> list[ProbeDef]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ftracepy import live, tracefs
@@ -49,9 +49,7 @@ def open_live(
 
     def chosen() -> Plan:
         all_ = plan(wishes, where, scope=setting.scope)
-        if child and setting.only_command:  # with all that it starts, which no Scope says
-            return replace(all_, pids=(child.pid,), follow_forks=True)
-        return all_
+        return all_.only(child.pid) if child and setting.only_command else all_
 
     source = undo.enter_context(
         live.open(

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ftracepy import recording
-from ftracepy.probes import Execs, Syscalls, Tasks, Tracepoint, Tracepoints
+from ftracepy.probes import Execs, KernelCounts, Syscalls, Tasks, Tracepoint, Tracepoints
 from ftracepy.stream import Stream
 
 if TYPE_CHECKING:
@@ -63,5 +63,8 @@ def _wants(wish: Wish, event: EventFormat) -> bool:
             return event.system == "raw_syscalls" or (event.system == "syscalls" and (not wish.names or name in wish.names))
         case Execs():
             return event.name == "sched_process_exec" or event.name.startswith("sys_enter_execve")
+        case KernelCounts(event=one):
+            is_recorded = one is not None and (event.system, event.name) == (one.system, one.name)
+            return is_recorded or (event.system, event.name) == ("ftrace", "raw_data")
         case Tasks():
             return event.name in ("task_newtask", "sched_process_fork")

@@ -99,6 +99,12 @@ def add_trigger(root: Path, system: str, name: str, trigger: str) -> None:
     files.write(path, trigger, f"cannot set the trigger {trigger!r} on {system}:{name}")
 
 
+def remove_trigger(root: Path, system: str, name: str, trigger: str) -> None:
+    """Take a trigger back that was set with the same text. Raises FtracepyError."""
+    path = root / "events" / system / name / "trigger"
+    files.write(path, f"!{trigger}", f"cannot remove the trigger {trigger!r} of {system}:{name}")
+
+
 def _clear(path: Path) -> None:
     """A refused filter's text stays until the next write; the event then has no filter."""
     try:

@@ -100,8 +100,13 @@ class Batch:
         return self.events[at]
 
     def column(self, ident: int, field: str) -> tuple[array[int], array[int]]:
-        rows = [(index, event[field]) for index, event in enumerate(self.events) if event.id == ident]
+        found = [(index, event) for index, event in enumerate(self.events) if event.id == ident]
+        rows = [(index, event.pid if field == "common_pid" else event[field]) for index, event in found]
         return array("I", [index for index, _ in rows]), array("q", [value for _, value in rows])
+
+
+    def select(self, *, ids: Iterable[int]) -> Batch:
+        return Batch([event for event in self.events if event.id in ids], [], self.until_ns)
 
 
 class Trace:
