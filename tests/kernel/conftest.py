@@ -1,12 +1,13 @@
 """Tests on this machine's own kernel: FTRACEPY_KERNEL_TESTS=auto (default: skip where it cannot be traced) | off | require.
 
-`require` turns a machine that cannot be traced into a failure, so that a skipped suite is never taken for a passed one.
+`require` turns a machine that cannot be traced into a failure, so that a skipped suite is never taken for a passed one:
+there a test may be skipped only with words that name what the kernel itself has not, "this kernel ...".
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.kernel)
             if skip is not None:
                 item.add_marker(skip)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and _mode() == "require" and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if not reason.startswith("this kernel"):
+            report.outcome, report.longrepr = "failed", f"skipped, which FTRACEPY_KERNEL_TESTS=require forbids: {reason}"
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ftracepy.live import config, doctor
@@ -34,7 +36,6 @@ def test_everything_is_looked_at(findings: dict[str, Finding]) -> None:
     [
         ("kprobes", "CONFIG_KPROBE_EVENTS"),
         ("uprobes", "CONFIG_UPROBE_EVENTS"),
-        ("event probes", "CONFIG_EPROBE_EVENTS"),
         ("synthetic events", "CONFIG_SYNTH_EVENTS"),
         ("hist triggers", "CONFIG_HIST_TRIGGERS"),
         ("BTF", "CONFIG_DEBUG_INFO_BTF"),
@@ -45,6 +46,12 @@ def test_trying_agrees_with_the_configuration(findings: dict[str, Finding], name
     if not built.readable:
         pytest.skip("this kernel's configuration cannot be read")
     assert findings[name].ok is (option in built.known)
+
+
+def test_event_probes_are_there_where_their_code_is(findings: dict[str, Finding]) -> None:
+    """Before 6.18 the configuration has no option of theirs."""
+    names = {line.split()[2] for line in Path("/proc/kallsyms").read_text().splitlines()}
+    assert findings["event probes"].ok is ("eprobe_dyn_event_create" in names)
 
 
 def test_what_does_not_work_says_what_would_change_it(findings: dict[str, Finding]) -> None:

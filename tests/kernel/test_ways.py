@@ -25,6 +25,7 @@ from ftracepy.sidefacts import Kind, SideFact, Unpacker
 from ftracepy.stream import Stream
 from ftracepy.symbols import words
 from ftracepy.tracefs import Tracefs
+from tests.support.machines import static_program
 
 N = 307
 OPENS = (Syscalls(("open", "openat", "openat2", "creat"), ("filename", "pathname")), Tasks())
@@ -245,12 +246,8 @@ def test_failed_execs_have_program_and_arguments(clean_kernel: Tracefs) -> None:
     assert [words.text(hits[0][f"arg{at}"])[0] for at in range(count)] == ["name", token, ""]
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc to make a static program")
 def test_a_static_program_started_by_a_dynamic_one_has_its_argv(clean_kernel: Tracefs, tmp_path: Path) -> None:
-    source, program, token = tmp_path / "s.c", tmp_path / "static", canary.token()
-    source.write_text("int main(void) { return 0; }\n")
-    if subprocess.run(["gcc", "-static", "-o", program, source], capture_output=True).returncode:
-        pytest.skip("no static libc here")
+    program, token = static_program(tmp_path / "static"), canary.token()
     seen = Seen(clean_kernel, EXECS, lambda: subprocess.run([program, token], check=True, timeout=60))
     if not seen.uses("uprobes in libc"):
         pytest.skip("this kernel has a better way")
@@ -322,7 +319,7 @@ def test_verdicts_are_kept_so_that_the_next_start_tries_nothing(tracefs: Tracefs
 
 def test_what_is_probed_is_found_by_function_and_proved(tracefs: Tracefs, tmp_path: Path) -> None:
     if not (tracefs.root / "uprobe_events").exists():
-        pytest.skip("no uprobes")
+        pytest.skip("this kernel has no uprobes")
     candidate = sites.opens(tracefs, Verdicts(tmp_path))
     assert {probe.event for probe in candidate.uprobes} == {"path_site"}
     canary.prove(tracefs, candidate)

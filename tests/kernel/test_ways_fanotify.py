@@ -25,7 +25,7 @@ def watch() -> Iterator[Watch]:
     try:
         made.open()
     except OSError as error:
-        pytest.skip(f"no fanotify here: {error}")
+        pytest.skip(f"this kernel has no fanotify: {error}")
     made.read()
     yield made
     made.close()
@@ -110,7 +110,7 @@ def test_a_new_mount_is_watched_and_a_watch_keeps_none_busy(watch: Watch, tmp_pa
 def test_files_of_both_groups_are_marked_as_unordered(watch: Watch, tmp_path: Path) -> None:
     """/proc has no handles: what is opened there comes by descriptor."""
     if not takes_handles(tmp_path):
-        pytest.skip("all files come by descriptor here")
+        pytest.skip("this kernel has no handles on tmpfs")
     (tmp_path / "file").touch()
     pid = opened("/proc/version", tmp_path / "file")
     ours = [one for one in watch.read() if one.tid == pid]
@@ -199,7 +199,7 @@ def test_a_mount_in_another_namespace_is_watched_by_its_own_path(watch: Watch, t
 def test_a_folder_outside_of_what_is_mounted_has_no_path(tmp_path: Path) -> None:
     """A bind mount of a part reaches the whole file system by handle, but its paths would lie."""
     if not takes_handles(tmp_path):
-        pytest.skip("no handles of files here")
+        pytest.skip("this kernel has no handles on tmpfs")
     inside, outside, place = tmp_path / "part", tmp_path / "outside", tmp_path / "place"
     for folder in (inside, outside, place):
         folder.mkdir()

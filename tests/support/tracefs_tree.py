@@ -10,7 +10,7 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from ftracepy.live.owner import owner_of
+from ftracepy.live.owner import PREFIX, owner_of
 
 _DATA = frozenset(
     {
@@ -25,29 +25,44 @@ _DATA = frozenset(
 def snapshot(root: Path, runs_of: Collection[int] = ()) -> dict[str, str]:
     """Path below `root` -> text of every control file; a folder's entry says that it is there.
 
-    Of ftracepy's own runs, those of the processes `runs_of` are seen.
+    Of ftracepy's own runs, those of the processes `runs_of` are seen. Thousands of files, on emulated processors too:
+    hence no pathlib and no look at texts that cannot speak of a run.
     """
-    return dict(_walk(root, root, frozenset(runs_of)))
+    return dict(_walk(os.fspath(root), "", frozenset(runs_of)))
 
 
-def _walk(root: Path, folder: Path, runs_of: frozenset[int]) -> Iterator[tuple[str, str]]:
-    for entry in sorted(os.listdir(folder)):
-        path = folder / entry
-        if entry in _DATA or _is_of_another(entry, runs_of):
+def _walk(root: str, folder: str, runs_of: frozenset[int]) -> Iterator[tuple[str, str]]:
+    with os.scandir(f"{root}/{folder}") as found:
+        entries = [(entry.name, entry.is_dir()) for entry in found if entry.name not in _DATA]
+    for entry, is_folder in entries:
+        if _is_of_another(entry, runs_of):
             continue
-        if path.is_dir():
-            yield str(path.relative_to(root)) + "/", ""
-            yield from _walk(root, path, runs_of)
+        if is_folder:
+            yield f"{folder}{entry}/", ""
+            yield from _walk(root, f"{folder}{entry}/", runs_of)
         else:
-            yield str(path.relative_to(root)), _text(path, runs_of)
+            yield folder + entry, _text(f"{root}/{folder}{entry}", runs_of)
 
 
-def _text(path: Path, runs_of: frozenset[int]) -> str:
+def _text(path: str, runs_of: frozenset[int]) -> str:
     try:
-        lines = path.read_text(errors="backslashreplace").splitlines()
+        text = _read(path).decode(errors="backslashreplace")
     except OSError as error:
         return f"({error.strerror})"
-    return "\n".join(line for line in lines if not _is_of_another(_group(line), runs_of))
+    if PREFIX not in text:
+        return text
+    return "".join(line for line in text.splitlines(keepends=True) if not _is_of_another(_group(line), runs_of))
+
+
+def _read(path: str) -> bytes:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        whole = b""
+        while piece := os.read(fd, 1 << 16):
+            whole += piece
+        return whole
+    finally:
+        os.close(fd)
 
 
 def _group(line: str) -> str:
@@ -57,7 +72,7 @@ def _group(line: str) -> str:
 
 
 def _is_of_another(name: str, runs_of: frozenset[int]) -> bool:
-    owner = owner_of(name)
+    owner = owner_of(name) if PREFIX in name else None
     return owner is not None and owner.pid not in runs_of
 
 
