@@ -29,10 +29,17 @@ class Kind(IntEnum):
     ARGV = 4  # body: NUL-terminated arguments of the program that `tid` started
     CAUGHT_UP = 5  # body: name of the aide; it has reported everything that happened before `when_ns`
     NOTICE = 6  # body: UTF-8 text that every reader of this recording must be shown
-    # body: JSON object. "name" of the count; "keys": what each key is made of; "counts": [[key, ...], total] of the keys hit
-    # since the fact before of that name, of every key where "last" is true; "lost": total of hits that found no room.
-    # Totals are since the first fact of the name, which has none: a fact that is lost costs an interval, no count.
+    # body: JSON object. "name" of the count; "keys": what each key is made of; "filter": what hits had to pass; "counts":
+    # [[key, ...], total] of the keys hit since the fact before of that name, of every key where "last" is true; "lost":
+    # total of hits that found no room. Totals are since the first fact of the name, which has none: a fact that is lost costs an interval, no count.
     COUNTS = 7
+    # body: JSON object about one user probe: "event", its name; "typed", what was asked for; "kind", p, r or u (USDT); "file";
+    # "build_id"; "spots": [[file offset, "symbol+0x..."], ...]; "texts": {field: field of its pointer} captured as words;
+    # "arguments": the fields in order.
+    USER_PROBE = 8
+    # body: what process `tid` may run, a line each: start, end, file offset in hex, build id or "-", path; all as they were
+    # at `when_ns`, paths as the process sees them.
+    MAPS = 9
 
 
 @dataclass(frozen=True, slots=True)

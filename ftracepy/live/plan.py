@@ -38,6 +38,7 @@ from ftracepy.probes import Tracepoint, Way, Wish
 from ftracepy.sidefacts import SideFact
 
 if TYPE_CHECKING:
+    from ftracepy.errors import FtracepyError
     from ftracepy.tracefs import Tracefs
 
 Mark = Callable[[SideFact], None]
@@ -58,7 +59,8 @@ EVERYBODY = Scope()
 class ProbeDef:
     """One probe of ours. `kind` is the kernel's letter (p, r, e, t, f), `file` the tracefs file that takes it.
 
-    `filter` and `stack` are those of its event, as probes.Tracepoint has them.
+    `filter` and `stack` are those of its event, as probes.Tracepoint has them. `explain` puts a refusal, of the probe or of
+    its event, into the words of who asked for it.
     """
 
     kind: str
@@ -68,6 +70,7 @@ class ProbeDef:
     file: Literal["kprobe_events", "uprobe_events", "dynamic_events"] = "uprobe_events"
     filter: str = ""
     stack: bool = False
+    explain: Callable[[FtracepyError], FtracepyError] | None = field(default=None, compare=False, repr=False)
 
     def text(self, group: str) -> str:
         """The line to write, the event put into `group`."""
@@ -104,7 +107,7 @@ class Plan:
     `pids` are the threads to write to set_event_pid (() = everybody), with event-fork if `follow_forks`.
     `settings` are files of the instance and what to write to them. Own probe events are enabled once per distinct
     name. `notices` are for the user, at once. `formats` are events of which only the format is wanted; `symbols` says
-    that addresses in its events are to be shown by name.
+    that addresses in its events are to be shown by name. `facts` are written behind the HEADER, stamped then.
     """
 
     events: list[Tracepoint] = field(default_factory=list)
@@ -118,6 +121,7 @@ class Plan:
     pids: tuple[int, ...] = ()
     follow_forks: bool = False
     symbols: bool = False
+    facts: list[SideFact] = field(default_factory=list)
 
     def only(self, pid: int) -> Plan:
         """The same for one process and all that it starts, which no Scope says."""

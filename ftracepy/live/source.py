@@ -14,14 +14,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TypeVar
 
 from ftracepy.errors import FtracepyError, KernelCannot
 from ftracepy.live.capture import Capture
 from ftracepy.live.instance import Instance
 from ftracepy.live.meanwhile import Meanwhile
-from ftracepy.live.plan import Plan
+from ftracepy.live.plan import Plan, ProbeDef
 from ftracepy.probes import Tracepoint
 from ftracepy.schema import Schema
 from ftracepy.schematexts import SchemaTexts
@@ -32,6 +33,7 @@ from ftracepy.tracefs import Tracefs, options
 DEFAULT_BUFFER_KB = 8192
 _MIN_BUFFER_KB = 512
 _MEMORY_SHARE = 16  # of what is available, all CPUs' buffers together take one part in this many at most
+T = TypeVar("T")
 _TASK_EVENTS = frozenset({"sched_process_fork", "sched_process_exec", "sched_process_exit", "task_newtask", "task_rename"})
 
 
@@ -109,7 +111,7 @@ class LiveSource:
         for text in (*self.plan.notices, *self.instance.notices):
             self._notice(text)
         for probe in self.plan.probes:
-            self.instance.add_probe(probe)
+            _explained(probe, self.instance.add_probe, probe)
         for tracepoint in (*self.plan.formats, *self.plan.events, *self._own_events()):
             self.instance.expect(tracepoint)
         self._texts = self.instance.texts(symbols=self.plan.symbols or self._symbols)
@@ -122,9 +124,12 @@ class LiveSource:
         self._enable()
         self._started.set()
 
+    def _first_probes(self) -> list[ProbeDef]:
+        """One for each event."""
+        return list({probe.event: probe for probe in self.plan.probes}.values())
+
     def _own_events(self) -> list[Tracepoint]:
-        by_event = {probe.event: probe for probe in self.plan.probes}
-        return [Tracepoint(self.instance.group, name, one.filter, stack=one.stack) for name, one in by_event.items()]
+        return [Tracepoint(self.instance.group, one.event, one.filter, stack=one.stack) for one in self._first_probes()]
 
     def _start_threads(self) -> None:
         page_bytes, instance = self.schema.page.size_bytes, self.instance
@@ -153,6 +158,8 @@ class LiveSource:
         if self._facts:
             now = self.instance.now()
             self._require_recording(self._write(SideFact(Kind.HEADER, 0, now, json.dumps(self._header_body(now)).encode())))
+            for fact in self.plan.facts:
+                self._write(replace(fact, when_ns=self.instance.now()))
         with self._mark_lock:
             early, self._early = self._early or [], None
         for fact in early:
@@ -186,7 +193,9 @@ class LiveSource:
             self.instance.enable(tracepoint)
         if self._facts:
             self._write_snapshot()
-        for tracepoint in self._own_events() + [one for one in self.plan.events if one not in first]:
+        for probe, tracepoint in zip(self._first_probes(), self._own_events(), strict=True):
+            _explained(probe, self.instance.enable, tracepoint)
+        for tracepoint in (one for one in self.plan.events if one not in first):
             self.instance.enable(tracepoint)
 
     def _write_snapshot(self) -> None:
@@ -285,6 +294,14 @@ class LiveSource:
         self._notices.append(text)
         if self._say:
             self._say(text)
+
+
+def _explained(probe: ProbeDef, action: Callable[[T], None], value: T) -> None:
+    """Do what the kernel may refuse; a refusal is told in the words of who asked for the probe."""
+    try:
+        action(value)
+    except FtracepyError as error:
+        raise (probe.explain(error) if probe.explain else error) from None
 
 
 def _online_cpus() -> str:
