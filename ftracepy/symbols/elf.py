@@ -41,23 +41,24 @@ class Elf:
             raise ElfFault("not an ELF file")
         self.data = data
         self.is_64 = data[4] == 2
-        self._order = "<" if data[5] == 1 else ">"
-        self.machine = self._unpack("H", 18)[0]
-        self.entry = self._unpack("Q" if self.is_64 else "I", 24)[0]
+        self.order = "<" if data[5] == 1 else ">"
+        self.machine = self.unpack("H", 18)[0]
+        self.entry = self.unpack("Q" if self.is_64 else "I", 24)[0]
         self.segments = tuple(self._segments())
 
-    def _unpack(self, layout: str, offset: int) -> tuple[int, ...]:
+    def unpack(self, layout: str, offset: int) -> tuple[int, ...]:
+        """Whole numbers at a file offset, `layout` as struct has it without a byte order."""
         try:
-            return struct.unpack_from(self._order + layout, self.data, offset)
+            return struct.unpack_from(self.order + layout, self.data, offset)
         except struct.error:
             raise ElfFault(f"the file ends before byte {offset}") from None
 
     def _segments(self) -> list[Segment]:
         if self.is_64:
-            (table,), (entry_bytes, count), layout = self._unpack("Q", 32), self._unpack("HH", 54), "IIQQQQ"
+            (table,), (entry_bytes, count), layout = self.unpack("Q", 32), self.unpack("HH", 54), "IIQQQQ"
         else:
-            (table,), (entry_bytes, count), layout = self._unpack("I", 28), self._unpack("HH", 42), "IIIIIII"
-        return [self._segment(self._unpack(layout, table + entry_bytes * at)) for at in range(count)]
+            (table,), (entry_bytes, count), layout = self.unpack("I", 28), self.unpack("HH", 42), "IIIIIII"
+        return [self._segment(self.unpack(layout, table + entry_bytes * at)) for at in range(count)]
 
     def _segment(self, header: tuple[int, ...]) -> Segment:
         if self.is_64:
@@ -65,6 +66,11 @@ class Elf:
         else:
             kind, offset, address, _, size, _, flags = header
         return Segment(kind, bool(flags & _PF_X), offset, address, size)
+
+    @property
+    def word_bytes(self) -> int:
+        """Size of a pointer."""
+        return 8 if self.is_64 else 4
 
     @property
     def code(self) -> list[Segment]:
@@ -92,8 +98,8 @@ class Elf:
         version, frame_encoding, count_encoding, table_encoding = self.data[header.offset : header.offset + 4]
         if (version, table_encoding) != (1, _SDATA4_DATAREL) or frame_encoding != _SDATA4_PCREL or count_encoding != _UDATA4:
             return []
-        (count,) = self._unpack("I", header.offset + 8)
-        pairs = self._unpack(f"{2 * count}i", header.offset + 12)
+        (count,) = self.unpack("I", header.offset + 8)
+        pairs = self.unpack(f"{2 * count}i", header.offset + 12)
         return sorted(self.file_offset(header.address + start) for start in pairs[::2])
 
     def function_at(self, offset: int) -> tuple[int, int] | None:
