@@ -31,7 +31,7 @@ def _span(part: str) -> range:
 
 
 @click.command("report")
-@click.argument("file", type=click.Path())
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @click.option("--cpu", "cpus", multiple=True, type=CpuList(), metavar="LIST", help="only these CPUs (0,2-3)")
 @click.option(
     "--event", "-e", "events", multiple=True, metavar="SYSTEM:EVENT", help="only this event (* and ? match); repeatable"
@@ -62,16 +62,19 @@ def _span(part: str) -> range:
 @click.option("--strict", is_flag=True, help="end with exit code 5 if any event was lost")
 @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="write to FILE")
 def command(
-    file: str, cpus: tuple[frozenset[int], ...], events: tuple[str, ...], pids: tuple[int, ...], since: float | None,
+    files: tuple[str, ...], cpus: tuple[frozenset[int], ...], events: tuple[str, ...], pids: tuple[int, ...], since: float | None,
     until: float | None, format: str, style: str, raw: bool, latency: bool, ns: bool, instance: str | None,
     follow: bool, check: bool, strict: bool, output: str | None,
 ) -> int:  # fmt: skip
-    """Show the events of the recording FILE (trace.dat 6 or 7; - is standard input), losses in their place."""
+    """Show the events of the recordings FILE... (trace.dat 6 or 7; - is standard input), losses in their place.
+
+    Several recordings, a host's and its guests', are shown in one time order, each line marked with its file.
+    """
     if check:
         from ftracepy.pipeline.check import check as run_check
 
         with stop_on_signals() as stop, open_output(output) as out:
-            return exit_code(run_check(file, out, stop), stop, live=False)
+            return exit_code(max(run_check(file, out, stop) for file in files), stop, live=False)
     if raw and latency:
         raise UsageFault("--raw and --latency are two forms of one line", hint="one of the two")
     if latency and style != "trace-cmd":
@@ -80,7 +83,7 @@ def command(
     from ftracepy.pipeline.requests import ReportRequest
 
     request = ReportRequest(
-        path=file,
+        path=files[0],
         cpus=frozenset().union(*cpus),
         events=events,
         pids=frozenset(pids),
@@ -93,6 +96,7 @@ def command(
         instance=instance,
         strict=strict,
         follow=follow,
+        others=files[1:],
     )
     with stop_on_signals() as stop, open_output(output) as out:
         code = report(request, out, say, stop)

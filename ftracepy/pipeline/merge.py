@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
@@ -76,11 +75,11 @@ def _fill(head: _Head, waiting: list[_Head]) -> Iterator[Run]:
 
 
 def _take(head: _Head, other: tuple[int, int] | None) -> Iterator[Run]:
-    """All events that come before `other` is due; at least one, so that a clock that jumps back holds nobody up."""
-    start, stop = head.at, len(head.times)
+    """All events that come before `other` is due; the first is, and times may jump back after it."""
+    times, start, stop = head.times, head.at, len(head.times)
     if other is not None:
-        before = bisect_right if head.number < other[1] else bisect_left
-        stop = max(before(head.times, other[0], start), start + 1)
+        due_ns = other[0] + (head.number < other[1])
+        stop = next((at for at in range(start + 1, stop) if times[at] >= due_ns), stop)
     head.at = stop
     if head.batch is not None:
         yield Run(head.number, head.batch, start, stop)

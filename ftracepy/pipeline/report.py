@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -24,35 +26,77 @@ _NS_PER_S = 1_000_000_000
 Show = Callable[["Batch", int, int], object]
 
 
+@dataclass(frozen=True, slots=True)
+class _Buffer:
+    """One ring buffer that is shown: of the how-manyth recording, and what its lines are marked with (None: nothing)."""
+
+    source: Shown
+    number: int = 0
+    file: str | None = None
+    instance: str | None = None
+
+    @property
+    def top(self) -> bool:
+        return not self.source.instance
+
+    def label(self, style: str) -> str:
+        """What stands before its lines; trace-cmd does not say whose an instance is."""
+        if style == "trace-cmd":
+            return self.instance or self.file or ""
+        return "/".join(one for one in (self.file, self.instance) if one)
+
+    @property
+    def place(self) -> str:
+        """What stands before `CPU` in a message."""
+        of_file = f"'{self.file}', " if self.file is not None else ""
+        return of_file + (f"instance '{self.instance}', " if self.instance else "")
+
+
 def report(request: ReportRequest, out: BinaryIO, say: Callable[[str], None], stop: Stop) -> ExitCode:
     """Write the chosen events to `out`, and losses in their place; faults and notices go to `say`.
 
-    All instances of a recording are shown together in one time order, unless `request.instance` names
+    All instances of all recordings are shown together in one time order, unless `request.instance` names
     one. Raises RecordingFault for a file that cannot be read, UsageFault for an event or instance it
     does not have, DataLost where `request.strict` forbids losses.
     """
-    sources = _sources(request, stop)
-    if texts := [source for source in sources if not isinstance(source, recording.Following) and source.is_text]:
+    buffers = _buffers(request, stop)
+    if texts := [one.source for one in buffers if not isinstance(one.source, recording.Following) and one.source.is_text]:
         return _report_texts(texts, request, out, say)
-    streams = [Stream(source, on_idle=out.flush if request.follow else None) for source in sources]
-    chosen = [(_chosen(request, stream), stream.schema.time) for stream in streams]
-    shows = _shows(request, sources, out)
+    streams = [Stream(one.source, on_idle=out.flush if request.follow else None) for one in buffers]
+    chosen = [(_chosen(request, stream, streams), stream.schema.time) for stream in streams]
+    shows = _shows(request, buffers, out)
     for number, batch, start, end in merge(chosen, lambda: stop.asked):
         shows[number](batch, start, end)
     for show in shows:
         if isinstance(show, _Lines):
             show.finish()
     out.flush()
-    return _end(streams, [source.instance if len(sources) > 1 else "" for source in sources], request, say)
+    return _end(streams, [one.place for one in buffers], request, say)
 
 
-def _sources(request: ReportRequest, stop: Stop) -> list[Shown]:
+def _buffers(request: ReportRequest, stop: Stop) -> list[_Buffer]:
+    """Every buffer that is shown: the top-level ones first, as trace-cmd orders what happened at one time."""
+    if request.follow and request.others:
+        raise UsageFault("only one recording can be followed", hint="report FILE --follow")
+    paths = [request.path, *request.others]
+    names = [os.path.basename(path) for path in paths]
+    if len(set(names)) < len(names) and request.style != "trace-cmd":
+        names = paths
+    found = []
+    for number, (path, name) in enumerate(zip(paths, names, strict=True)):
+        sources = _sources(request, path, stop)
+        file = name if request.others else None
+        found += [_Buffer(one, number, file, one.instance if len(sources) > 1 or request.others else None) for one in sources]
+    return sorted(found, key=lambda one: not one.top)
+
+
+def _sources(request: ReportRequest, path: str, stop: Stop) -> list[Shown]:
     if request.follow:
-        growing = recording.follow(request.path)
+        growing = recording.follow(path)
         if isinstance(growing, recording.Following):
             stop.on_ask(growing.stop)
             return [growing]
-    source = recording.open(request.path, instance=request.instance, stopped=lambda: stop.asked)
+    source = recording.open(path, instance=request.instance, stopped=lambda: stop.asked)
     return [source] if request.instance is not None or len(source.buffers) < 2 else [*source.every_instance()]
 
 
@@ -78,28 +122,55 @@ def _report_texts(sources: list[Recording], request: ReportRequest, out: BinaryI
     return ExitCode.DONE
 
 
-def _chosen(request: ReportRequest, stream: Stream) -> Iterator[Batch]:
+def _chosen(request: ReportRequest, stream: Stream, streams: list[Stream]) -> Iterator[Batch]:
+    for pattern in request.events:
+        if not any(matches_any(pattern, one.schema) for one in streams):
+            raise no_such_event(pattern)
     select = Selection(request, stream.schema)
     return (select(batch) for batch in stream)
 
 
-def _shows(request: ReportRequest, sources: list[Shown], out: BinaryIO) -> list[Show]:
-    """For each source what writes a run of its events."""
-    several = len(sources) > 1
+def _shows(request: ReportRequest, buffers: list[_Buffer], out: BinaryIO) -> list[Show]:
+    """For each buffer what writes a run of its events."""
+    several = len(buffers) > 1
     if request.format == "text":
-        width = max(len(source.instance) for source in sources)
-        marks = [f"{source.instance:>{width}}{':' if source.instance else ' '} " if several else "" for source in sources]
         if not several:
-            return [_Lines(request, sources[0], out)]
-        out.write(_formatter(request, sources[0]).heading(max(source.cpu_count for source in sources)))
-        return [_marked(request, source, out, mark) for source, mark in zip(sources, marks, strict=True)]
+            return [_Lines(request, buffers[0].source, out)]
+        out.write(_headings(request, buffers))
+        width = max(len(one.label(request.style)) for one in buffers)
+        return [_marked(request, one.source, out, _mark(one.label(request.style), width)) for one in buffers]
     from ftracepy.sinks.events import writer
 
-    names = [source.instance if several else None for source in sources]
     return [
-        writer(request.format, source.schema, out, instance=name, heading=number == 0)
-        for number, (source, name) in enumerate(zip(sources, names, strict=True))
+        writer(
+            request.format,
+            one.source.schema,
+            out,
+            file=one.file,
+            instance=one.instance if several else None,
+            heading=number == 0,
+        )
+        for number, one in enumerate(buffers)
     ]
+
+
+def _mark(label: str, width: int) -> str:
+    return f"{label:>{width}}{':' if label else ' '} "
+
+
+def _headings(request: ReportRequest, buffers: list[_Buffer]) -> bytes:
+    """What stands above all lines; of several recordings in trace-cmd's style a line each, marked as wide as known by then."""
+    from ftracepy.sinks.escape import visible
+
+    if request.style != "trace-cmd" or not request.others:
+        return _formatter(request, buffers[0].source).heading(max(one.source.cpu_count for one in buffers))
+    width, lines = max(len(one.file or "") for one in buffers), b""
+    for number in range(1 + len(request.others)):
+        here = [one for one in buffers if one.number == number]
+        cpus = max(one.source.cpu_count for one in here)
+        lines += visible(f"{_mark(here[0].file or '', width)}cpus={cpus}").encode() + b"\n"
+        width = max([width, *(len(one.instance or "") for one in here)])
+    return lines
 
 
 def _formatter(request: ReportRequest, source: Shown) -> Formatter:
@@ -145,17 +216,17 @@ def _marked(request: ReportRequest, source: Shown, out: BinaryIO, mark: str) -> 
     return write
 
 
-def _end(streams: list[Stream], names: list[str], request: ReportRequest, say: Callable[[str], None]) -> ExitCode:
+def _end(streams: list[Stream], places: list[str], request: ReportRequest, say: Callable[[str], None]) -> ExitCode:
     for notice in dict.fromkeys(notice for stream in streams for notice in stream.source.health().notices):
         say(notice)
-    for stream, name in zip(streams, names, strict=True):
-        place = f"instance '{name}', CPU" if name else "CPU"
+    for stream, place in zip(streams, places, strict=True):
         for cpu, offset, reason in stream.faults:
-            say(f"{place} {cpu}: the sub-buffer at byte {offset} cannot be read: {reason}")
+            say(f"{place}CPU {cpu}: the sub-buffer at byte {offset} cannot be read: {reason}")
         for cpu, count in stream.unseen_losses().items():
-            say(f"{place} {cpu}: {count} more events were lost than the pages tell")
+            say(f"{place}CPU {cpu}: {count} more events were lost than the pages tell")
     if request.strict and (lost := sum(stream.lost() for stream in streams)):
-        raise DataLost(f"{lost} events were lost while '{request.path}' was recorded")
+        files = " and ".join(f"'{path}'" for path in (request.path, *request.others))
+        raise DataLost(f"{lost} events were lost while {files} {'were' if request.others else 'was'} recorded")
     return ExitCode.FAILED if any(stream.faults for stream in streams) else ExitCode.DONE
 
 
@@ -169,7 +240,7 @@ class Selection:
         self._ids = frozenset(_ids(request.events, schema)) if request.events else None
         self._since_ns = _raw_ns(request.since_s, schema, 0)
         self._until_ns = _raw_ns(request.until_s, schema, ALL_NS)
-        self._all = not (self._cpus or self._pids or self._ids) and (self._since_ns, self._until_ns) == (0, ALL_NS)
+        self._all = not (self._cpus or self._pids) and self._ids is None and (self._since_ns, self._until_ns) == (0, ALL_NS)
 
     def within(self, since_ns: int | None, until_ns: int | None) -> Selection:
         """Only what lies in this span of shown nanoseconds too; None is no bound."""
@@ -198,8 +269,6 @@ def to_raw(shown_ns: int, time: TimeScale) -> int:
 
 def _ids(patterns: tuple[str, ...], schema: Schema) -> Iterator[int]:
     for pattern in patterns:
-        if not matches_any(pattern, schema):
-            raise no_such_event(pattern)
         yield from (one.id for one in schema.formats.values() if _matches(pattern, one.system, one.name))
 
 

@@ -45,7 +45,7 @@ class RecordRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """Which events of a recording to show, and how. Times are seconds on the recording's own clock."""
+    """Which events of a recording to show, and how; of `others` together with it. Times are seconds as shown."""
 
     path: str
     cpus: frozenset[int] = frozenset()
@@ -60,6 +60,7 @@ class ReportRequest:
     instance: str | None = None
     strict: bool = False
     follow: bool = False
+    others: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

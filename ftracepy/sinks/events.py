@@ -4,7 +4,8 @@
 
 `ts_ns` is on the recording's clock as shown (nanoseconds, or ticks of a clock that counts something else);
 `comm` is what the recording's table of names says, null where it does not know the thread. Where several
-instances are shown together, `instance` comes first ("" is the top-level buffer).
+instances are shown together, `instance` comes first ("" is the top-level buffer), and `file` before it where
+several recordings are.
 """
 
 from __future__ import annotations
@@ -36,15 +37,16 @@ def writer(
     out: BinaryIO,
     messages: TextIO | None = None,
     *,
+    file: str | None = None,
     instance: str | None = None,
     heading: bool = True,
 ) -> Writer:
     """What writes one batch after the other, each with its losses in their place.
 
-    `instance` marks every line; of several writers to one output only the first writes the `heading`.
+    `file` and `instance` mark every line; of several writers to one output only the first writes the `heading`.
     """
     lines = Output(out)
-    mark = () if instance is None else (("instance", instance),)
+    mark = tuple((name, value) for name, value in (("file", file), ("instance", instance)) if value is not None)
     if format == "json":
         return _json(schema, lines, mark)
     if format == "csv":
@@ -103,7 +105,7 @@ def _in_order(batch: Batch, start: int, stop: int | None) -> Iterator[Event | tu
 def _values(event: Event, schema: Schema) -> list[Any]:
     time = schema.time
     fields = {name: _plain(event[name]) for name in event.keys()}  # noqa: SIM118 - an event is no mapping
-    comm = "<idle>" if event.pid == 0 else schema.cmdlines.get(event.pid)
+    comm = "<idle>" if event.pid == 0 else schema.comm(event.pid)
     shown_ns = (event.ts * time.mult >> time.shift) + time.offset_ns
     return [shown_ns, event.cpu, event.pid, comm, f"{event.system}:{event.name}", fields]
 

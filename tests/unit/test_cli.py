@@ -163,7 +163,7 @@ def test_report_asks_for_all_of_it(asked: Asked) -> None:
         (["record", "-e", "a:b", "-o", "x", "-p", "1", "--", "ls"], "not both"),
         (["record", "-e", "a:b", "-o", "x", "-F"], "--only-command needs a command"),
         (["report", "x", "--cpu", "3-1"], "'3-1' is no list of CPUs"),
-        (["report"], "Missing argument 'FILE'"),
+        (["report"], "Missing argument 'FILE...'"),
         (["list", "nonsense"], "'nonsense' is not one of"),
         (["completion", "tcsh"], "'tcsh' is not one of"),
     ],
