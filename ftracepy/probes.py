@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +12,8 @@ class Tracepoint:
     """One event of the kernel's own, `filter` in the kernel's filter language ("" = every hit).
 
     One that is `optional` is left out where this kernel does not have it; with `stack` the kernel's stack of each hit
-    follows it as an ftrace:kernel_stack event of the same thread.
+    follows it as an ftrace:kernel_stack event of the same thread. One that is not `scoped` happens in the context of
+    whoever runs then, an interrupt of ourselves for one: the run's events are then everybody's, and the tool chooses.
     """
 
     system: str
@@ -19,6 +21,7 @@ class Tracepoint:
     filter: str = ""
     optional: bool = False
     stack: bool = False
+    scoped: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class KernelCounts:
     Either hits of `event` (its filter holds) by the values of `keys`: number fields of the event, or common_pid, the
     thread; or hits of kernel `functions`, by name, those left out that this kernel does not have. Totals are told every
     `interval_s` and at the end; None: at the end alone. Where the kernel cannot count, the events are recorded instead,
-    and analysis/kernelcounts.py counts them: it gives the same readings of both.
+    and analysis/kernelcounts.py counts them: it gives the same readings of both. With neither event nor functions it is
+    a wish for replay alone, for whatever was counted.
     """
 
     name: str
@@ -88,7 +92,45 @@ def names(pattern: str, system: str, name: str) -> bool:
     return fnmatchcase(system, left) or fnmatchcase(name, left)
 
 
-Wish = Tracepoint | Tracepoints | Syscalls | Execs | Tasks | KernelCounts
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """Kernel functions by name, each of `patterns` (and `exclude`) a name, a glob, or MODULE:GLOB.
+
+    `watch` is what is wanted of them: "calls", an event for each; "spans", the time from entry to return of these
+    functions alone; "trees", the same with all they call (functions that `children` name, where it is not empty), `depth`
+    levels of it at most; "counts", the number of calls, told every `interval_s` or at the end, `by_task` or all in one.
+    `least_us` leaves shorter spans out, `irqs` False what runs in interrupts, `on_cpu` the time asleep. `args` and
+    `returns` ask for arguments and return values, `stack` for the kernel's stack of each call, where they are to be had.
+    """
+
+    patterns: tuple[str, ...]
+    watch: Literal["calls", "spans", "trees", "counts"]
+    exclude: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
+    depth: int = 0
+    least_us: int = 0
+    irqs: bool = True
+    on_cpu: bool = False
+    args: bool = False
+    returns: bool = False
+    stack: bool = False
+    by_task: bool = False
+    interval_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Life of block requests: made, merged, given to the driver, put back, completed; names of devices as a DEVICES fact.
+
+    With `bios` the bios of those devices instead that make no requests of them (device-mapper, md, zram). Of `device`
+    (a name, or MAJOR,MINOR) alone, where one is given. None of it is scoped.
+    """
+
+    bios: bool = False
+    device: str | None = None
+
+
+Wish = Blocks | Tracepoint | Tracepoints | Syscalls | Execs | Tasks | KernelCounts | Functions
 
 
 @dataclass(frozen=True, slots=True)

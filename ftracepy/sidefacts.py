@@ -40,6 +40,7 @@ class Kind(IntEnum):
     # body: what process `tid` may run, a line each: start, end, file offset in hex, build id or "-", path; all as they were
     # at `when_ns`, paths as the process sees them.
     MAPS = 9
+    DEVICES = 10  # body: device lines, see system/devices.py: block devices that were there at start
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,11 +100,30 @@ class Restricted(Protocol):
         """Watch these threads and what they start alone; called before `start`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tracer:
+    """A tracer of the kernel's own (current_tracer), and which functions it is to hook.
+
+    `only`, `without`, `roots` are what goes into set_ftrace_filter, set_ftrace_notrace and set_graph_function, in the
+    kernel's own glob syntax. `options` are the tracer's switches; `globals_` files that stand only at the top level and
+    hold for everybody, with what they are to say. With `top_level` it runs there, for no instance can have it.
+    """
+
+    name: Literal["function", "function_graph"]
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+    options: tuple[tuple[str, bool], ...] = ()
+    globals_: tuple[tuple[str, str], ...] = ()
+    top_level: bool = False
+
+
 @dataclass(slots=True)
 class Plan:
     """All that a live source sets up. Order: probes defined, aides started, probes enabled, events enabled.
 
-    `pids` are the threads to write to set_event_pid (() = everybody), with event-fork if `follow_forks`.
+    `pids` are the threads to write to set_event_pid (() = everybody), with event-fork if `follow_forks`. With
+    `everywhere` no event is left out for the thread it happens in, be it our own: interrupts choose no thread.
     `settings` are files of the instance and what to write to them. Own probe events are enabled once per distinct
     name. `notices` are for the user, at once. `formats` are events of which only the format is wanted; `symbols` says
     that addresses in its events are to be shown by name. `facts` are written behind the HEADER, stamped then.
@@ -120,6 +139,7 @@ class Plan:
     settings: dict[str, str] = field(default_factory=dict)
     pids: tuple[int, ...] = ()
     follow_forks: bool = False
+    everywhere: bool = False
     symbols: bool = False
     facts: list[SideFact] = field(default_factory=list)
 

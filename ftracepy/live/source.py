@@ -148,6 +148,8 @@ class LiveSource:
     def _restrict(self) -> None:
         for name, text in self.plan.settings.items():
             self.instance.set_setting(name, text)
+        if self.plan.everywhere:
+            return
         if self.plan.pids:
             self.instance.only(self.plan.pids, follow_forks=self.plan.follow_forks)
         else:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ftracepy import recording
-from ftracepy.probes import Execs, KernelCounts, Syscalls, Tasks, Tracepoint, Tracepoints
+from ftracepy.probes import Blocks, Execs, KernelCounts, Syscalls, Tasks, Tracepoint, Tracepoints
 from ftracepy.stream import Stream
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def _wants(wish: Wish, event: EventFormat) -> bool:
             return (event.system, event.name) == (wish.system, wish.name)
         case Tracepoints():
             return wish.takes(event.system, event.name)
+        case Blocks():
+            return event.system == "block"
         case Syscalls():
             name = event.name.removeprefix("sys_enter_").removeprefix("sys_exit_")
             return event.system == "raw_syscalls" or (event.system == "syscalls" and (not wish.names or name in wish.names))
