@@ -1,7 +1,7 @@
 """One run's own corner of tracefs: a private instance and a probe group of the same name, undone on the way out.
 
 Each change is noted in the journal, its undoing registered, and only then is it made. The top-level buffer is
-never touched; its tracing_on does not matter to instances, whose ring buffers are separate.
+never touched (but see toplevel.py); its tracing_on does not matter to instances, whose ring buffers are separate.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ftracepy.errors import FtracepyError
+from ftracepy.live.borrowed import Borrowed
 from ftracepy.live.journal import Journal
 from ftracepy.live.owner import FIRST_PID_NS, new_run_name, pid_namespace
 from ftracepy.live.plan import ProbeDef
@@ -23,7 +24,7 @@ from ftracepy.source import CpuStats
 from ftracepy.tracefs import Tracefs, buffer, clock, cmdlines, events, files, instances, options, pids, probes, stats
 
 # A new instance inherits the top level's options (kernel: trace.c, trace_array_create_systems): those that matter are set.
-_OPTIONS = {
+OPTIONS = {
     "overwrite": True,  # then a loss is flagged in the data; without, newest events vanish and only stats tell
     "markers": True,
     "event-fork": False,
@@ -70,6 +71,7 @@ class Instance:
         with self._stack:
             self._journal = Journal.begin(self.name, self.tracefs.root)
             self._stack.callback(self._end_journal)
+            self.borrowed = Borrowed(self.tracefs.root, self._journal, self.undo_by)
             self._make()
             self._stack = self._stack.pop_all()
         return self
@@ -81,10 +83,10 @@ class Instance:
 
     def _make(self) -> None:
         self._journal.note("instance", self.name)
-        self._undo_by(lambda: instances.remove(self.tracefs.root, self.name))
+        self.undo_by(lambda: instances.remove(self.tracefs.root, self.name))
         instances.make(self.tracefs.root, self.name)
         self._choose_clock()
-        for name, on in _OPTIONS.items():
+        for name, on in OPTIONS.items():
             if options.get(self.path, name) is (not on):
                 options.set_option(self.path, name, on)
         buffer.set_wakeup_percent(self.path, self._wakeup_percent)
@@ -100,7 +102,10 @@ class Instance:
             self.clock = next(name for name in clock.IN_ORDER if name in known)
             self.notices.append(f"this kernel has no trace clock {wanted!r}: using {self.clock!r}")
         if clock.chosen(self.path) != self.clock:
-            clock.choose(self.path, self.clock)
+            self._set_clock(self.clock)
+
+    def _set_clock(self, name: str) -> None:
+        clock.choose(self.path, name)
 
     def _open_marker(self) -> None:
         """Side facts go through trace_marker_raw (4.10 and newer); without it a run goes on without them."""
@@ -117,8 +122,13 @@ class Instance:
         fd, self._marker = self._marker, -1
         os.close(fd)
 
-    def _undo_by(self, action: Callable[[], object]) -> None:
+    def undo_by(self, action: Callable[[], object]) -> None:
+        """Have `action` done when this is left, the latest first."""
         self._stack.callback(self._undo, action)
+
+    def note_setting(self, name: str, was: str, made: str) -> None:
+        """Have the journal tell of a setting of the top level that is about to change."""
+        self._journal.note("setting", name, was=was, made=made)
 
     def _undo(self, action: Callable[[], object]) -> None:
         """Run one undoing; a passing refusal is tried again, a lasting one is kept while the others still run."""
@@ -157,7 +167,7 @@ class Instance:
         if key not in self._probes:
             self._journal.note("probe", f"{self.group}/{probe.event}", file=probe.file)
             self._probes.add(key)
-            self._undo_by(lambda: self._remove_probe(probe))
+            self.undo_by(lambda: self._remove_probe(probe))
         probes.add(self.tracefs.root, probe.file, probe.text(self.group))
 
     def _remove_probe(self, probe: ProbeDef) -> None:
@@ -167,12 +177,15 @@ class Instance:
 
     def only(self, tids: Iterable[int], *, follow_forks: bool = True) -> None:
         """Take the events of these threads alone, and of their children if `follow_forks`."""
-        if pid_namespace() != FIRST_PID_NS:
-            why = "in this container's pid namespace pids are not those the kernel filters by"
-            raise FtracepyError("cannot restrict tracing to a process from here", why=why, hint="run on the host")
+        self._require_first_namespace()
         if follow_forks:
             pids.follow_forks(self.path)
         pids.add_only(self.path, tids)
+
+    def _require_first_namespace(self) -> None:
+        if pid_namespace() != FIRST_PID_NS:
+            why = "in this container's pid namespace pids are not those the kernel filters by"
+            raise FtracepyError("cannot restrict tracing to a process from here", why=why, hint="run on the host")
 
     def set_setting(self, name: str, text: str) -> None:
         """Write one control file of this instance (an option, a trigger, a cpumask)."""

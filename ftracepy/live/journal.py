@@ -20,7 +20,8 @@ _SUFFIX = ".journal"
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One change: an `instance`, a `probe` (in `file`), or a top-level `setting` (was, then made)."""
+    """One change: an `instance`, a `probe` (in `file`); at the top level a `setting` (was, then made), a `list` that was
+    empty (made: what was put on it, a line each), the `buffer`."""
 
     kind: str
     name: str

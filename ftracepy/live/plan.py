@@ -127,6 +127,7 @@ class Plan:
     `settings` are files of the instance and what to write to them. Own probe events are enabled once per distinct
     name. `notices` are for the user, at once. `formats` are events of which only the format is wanted; `symbols` says
     that addresses in its events are to be shown by name. `facts` are written behind the HEADER, stamped then.
+    `tracer` is started last.
     """
 
     events: list[Tracepoint] = field(default_factory=list)
@@ -142,6 +143,7 @@ class Plan:
     everywhere: bool = False
     symbols: bool = False
     facts: list[SideFact] = field(default_factory=list)
+    tracer: Tracer | None = None
 
     def only(self, pid: int) -> Plan:
         """The same for one process and all that it starts, which no Scope says."""

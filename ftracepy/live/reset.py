@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ftracepy.errors import FtracepyError
 from ftracepy.live import journal
+from ftracepy.live.borrowed import clear_own, put_back
 from ftracepy.live.owner import boot_id, is_alive, owner_of
-from ftracepy.tracefs import Tracefs, files, instances, probes
+from ftracepy.tracefs import Tracefs, events, files, functions, instances, probes
 
 
 def reset(tracefs: Tracefs) -> list[str]:
@@ -59,13 +60,15 @@ def remove_run(tracefs: Tracefs, name: str) -> list[str]:
 
 def _restore(tracefs: Tracefs, record: journal.Record) -> list[str]:
     """Put top-level settings back, newest first, where they still are what the dead run made them."""
-    done = []
-    for deed in reversed(record.deeds):
-        if deed.kind == "setting" and record.boot == boot_id() and _is_within(deed.name):
-            path = tracefs.root / deed.name
-            if (files.try_read(path) or "").strip() == deed.made.strip():
-                files.write(path, deed.was, f"cannot put {deed.name} back")
-                done.append(f"setting {deed.name} back to {deed.was.strip()!r}")
+    done, root = [], tracefs.root
+    here = [deed for deed in reversed(record.deeds) if record.boot == boot_id() and _is_within(deed.name)]
+    for deed in here:
+        if deed.kind == "setting" and deed.was != deed.made and put_back(root, deed.name, deed.was.strip(), deed.made.strip()):
+            done.append(f"setting {deed.name} back to {deed.was.strip()!r}")
+        elif deed.kind == "list" and clear_own(root, deed.name, deed.made.split("\n")):
+            done.append(f"list {deed.name} emptied")
+        elif deed.kind == "buffer" and functions.tracer(root) == functions.NO_TRACER and not events.enabled(root):
+            files.truncate(root / "trace")
     return done
 
 

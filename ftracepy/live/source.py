@@ -80,7 +80,7 @@ class LiveSource:
         say: Callable[[str], None] | None,
     ) -> None:
         self._given = plan
-        self.instance = Instance(tracefs, clock=clock, buffer_kb=buffer_kb or default_buffer_kb())
+        self.instance: Instance = Instance(tracefs, clock=clock, buffer_kb=buffer_kb or default_buffer_kb())
         self.marks_written = 0
         self._ask_read = self._ask_write = -1
         self._asked = False
@@ -100,12 +100,23 @@ class LiveSource:
             made.start()
             self.plan = self._given if isinstance(self._given, Plan) else self._given()
             made.finish()
+            if self.plan.tracer and self.plan.tracer.top_level:
+                self._take_top_level()
             self._begin()
             self._stack = self._stack.pop_all()
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._stack.__exit__(*exc)  # type: ignore[arg-type]
+
+    def _take_top_level(self) -> None:
+        """The private instance goes again: whatever this run reads must come from one buffer."""
+        from ftracepy.live.toplevel import TopLevel
+
+        self._stack.pop_all().close()
+        one = self.instance
+        self.instance = TopLevel(one.tracefs, clock=one.clock, buffer_kb=one.buffer_kb)
+        self._stack.enter_context(self.instance)
 
     def _begin(self) -> None:
         for text in (*self.plan.notices, *self.instance.notices):
@@ -199,6 +210,10 @@ class LiveSource:
             _explained(probe, self.instance.enable, tracepoint)
         for tracepoint in (one for one in self.plan.events if one not in first):
             self.instance.enable(tracepoint)
+        if self.plan.tracer:
+            from ftracepy.live import tracer
+
+            tracer.start(self.instance, self.plan.tracer, self.plan.pids, follow_forks=self.plan.follow_forks)
 
     def _write_snapshot(self) -> None:
         from ftracepy.system.proc import snapshot

@@ -1,0 +1,101 @@
+"""Starting a tracer of the kernel's own in an instance, or at the top level where only that can have it.
+
+Filters come before the tracer, for one that starts without hooks every function of the kernel. Options of a tracer hold
+for all instances on most kernels, so they are borrowed like what stands at the top level alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ftracepy.errors import FtracepyError, KernelCannot
+from ftracepy.live.borrowed import put_back, value
+from ftracepy.live.instance import Instance
+from ftracepy.live.owner import FIRST_PID_NS, pid_namespace
+from ftracepy.live.plan import Tracer
+from ftracepy.tracefs import files, functions, options
+
+_FORKS = "function-fork"
+
+
+def start(instance: Instance, tracer: Tracer, tids: Sequence[int], *, follow_forks: bool) -> None:
+    """Start `tracer` for these threads (none: all but our own). Raises FtracepyError where the kernel or another user refuses."""
+    for name, text in tracer.globals_:
+        instance.borrowed.idle(name, "0")
+        instance.borrowed.setting(name, text)
+    _add(instance, tracer, functions.ONLY, tracer.only)
+    _add(instance, tracer, functions.WITHOUT, tracer.without)
+    root = instance.tracefs.root
+    roots = tracer.roots
+    instance.borrowed.list(functions.ROOTS, roots, lambda: functions.add(root, functions.ROOTS, roots))
+    for name, on in tracer.options:
+        _switch(instance, tracer, name, on)
+    _choose_threads(instance, tracer, tids, follow_forks)
+    _run(instance, tracer)
+
+
+def _add(instance: Instance, tracer: Tracer, file: str, patterns: Sequence[str]) -> None:
+    def add() -> None:
+        functions.add(instance.path, file, patterns)
+
+    if tracer.top_level:
+        instance.borrowed.list(file, patterns, add)
+    else:
+        add()
+
+
+def _switch(instance: Instance, tracer: Tracer, name: str, on: bool) -> None:
+    """What the option said at the top level is put back there, where an instance's switch turned that too."""
+    root, file, text = instance.tracefs.root, f"options/{name}", str(int(on))
+    if tracer.top_level:
+        instance.borrowed.setting(file, text)
+    elif options.get(instance.path, name) is (not on):
+        was = value(root, file)
+        instance.note_setting(file, was, text)
+        instance.undo_by(lambda: was in (text, "") or put_back(root, file, was, text))
+        options.set_option(instance.path, name, on)
+
+
+def _choose_threads(instance: Instance, tracer: Tracer, tids: Sequence[int], follow_forks: bool) -> None:
+    """Without a choice our own threads are left out, but not their children, which function-fork would leave out too."""
+    if pid_namespace() != FIRST_PID_NS:
+        return
+    file = functions.PIDS if tids else functions.NOT_PIDS
+    chosen = list(tids) or sorted(int(name) for name in os.listdir("/proc/self/task"))
+    follow = bool(tids) and follow_forks
+    if options.get(instance.path, _FORKS) is (not follow):
+        _switch(instance, tracer, _FORKS, follow)
+    if not (instance.path / file).exists():
+        return
+
+    def add() -> None:
+        functions.add_pids(instance.path, file, chosen)
+
+    if tracer.top_level:
+        instance.borrowed.list(file, [str(tid) for tid in chosen], add)
+    else:
+        add()
+
+
+def _run(instance: Instance, tracer: Tracer) -> None:
+    try:
+        if tracer.top_level:
+            instance.borrowed.setting("current_tracer", tracer.name)
+        else:
+            instance.undo_by(lambda: functions.set_tracer(instance.path, functions.NO_TRACER))
+            functions.set_tracer(instance.path, tracer.name)
+    except FtracepyError as error:
+        if "EINVAL" not in error.wrote:
+            raise
+        why = "this kernel does not offer it there"
+        raise KernelCannot(error.what, kernel=error.kernel, wrote=error.wrote, why=why) from None
+
+
+def try_in_instance(instance: Instance, name: str, function: str) -> None:
+    """Use a tracer on one function for a moment. Raises FtracepyError where an instance cannot have it."""
+    functions.add(instance.path, functions.ONLY, [function])
+    try:
+        functions.set_tracer(instance.path, name)
+    finally:
+        files.write(instance.path / "current_tracer", functions.NO_TRACER)
