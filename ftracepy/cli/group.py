@@ -12,6 +12,7 @@ from ftracepy.errors import UsageFault
 from ftracepy.tools import kit
 
 COMMANDS = {
+    "live": "watch the kernel or a recording in a terminal",
     "record": "write events to a trace.dat file, as raw pages",
     "report": "show a recording's events as text, JSON or CSV",
     "convert": "turn recordings into another form: version, compression, a part, several into one",

@@ -86,6 +86,13 @@ def chosen_tool(text: str) -> tuple[AnyTool, Filters]:
     return command.tool, command.options_of(command.make_context(name, arguments).params)
 
 
+def chosen_run(words: Sequence[str]) -> tuple[AnyTool, Filters, dict[str, Any], tuple[str, ...]]:
+    """The tool, its options, all values of its command line, and the command behind `--`, of a tool's whole command line."""
+    command = tool_command(load(words[0]))
+    context = command.make_context(words[0], list(words[1:]))
+    return command.tool, command.options_of(context.params), context.params, context.meta.get(_COMMAND, ())
+
+
 _COMMAND = "ftracepy.command"
 
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from ftracepy.errors import DataLost, ExitCode, UsageFault
+from ftracepy.errors import DataLost, ExitCode
 from ftracepy.live.plan import Scope
 from ftracepy.pipeline.live import Setting, find, open_live
-from ftracepy.probes import Tasks, Tracepoint
+from ftracepy.pipeline.wishes import wished
 from ftracepy.recording import Writer
 
 if TYPE_CHECKING:
     from ftracepy.live import LiveSource
     from ftracepy.pipeline.requests import RecordRequest, Stop
-    from ftracepy.probes import Wish
-    from ftracepy.tracefs import Tracefs
 
 _PROGRESS_S = 0.5
 
@@ -30,7 +28,7 @@ def record(request: RecordRequest, stop: Stop, say: Callable[[str], None]) -> Ex
     """
     with ExitStack() as undo:
         where = find(request.tracefs_root, say)
-        wishes = list(_wishes(request, where))
+        wishes = list(wished(request.events, request.tools, where))
         source = open_live(where, wishes, _setting(request), stop, say, undo)
         writer = Writer(request.output, source.texts(), source.cpus, compression=request.compression)
         undo.enter_context(writer)
@@ -58,30 +56,6 @@ def _setting(request: RecordRequest) -> Setting:
         duration_s=request.duration_s,
         facts=bool(request.tools),
     )
-
-
-def _wishes(request: RecordRequest, where: Tracefs) -> Iterator[Wish]:
-    for text in request.events:
-        yield from _tracepoints(text, where)
-    for tool, options in request.tools:
-        yield from tool.wishes(options)
-    if request.tools:
-        yield Tasks()
-
-
-def _tracepoints(text: str, where: Tracefs) -> Iterator[Tracepoint]:
-    """SYSTEM:EVENT, EVENT or SYSTEM, with globs, and /FILTER/ at the end."""
-    from ftracepy.tracefs import events
-
-    name, _, filter_ = text.partition("/")
-    if filter_ and not filter_.endswith("/"):
-        raise UsageFault(f"the filter of '{text}' has no closing slash", hint=f"-e '{name}/{filter_}/'")
-    found = events.matching(where.root, name)
-    if not found:
-        system, _, event = name.rpartition(":")
-        raise events.no_such_event(system, event)
-    for system, event in found:
-        yield Tracepoint(system, event, filter_.removesuffix("/"))
 
 
 class _Progress:

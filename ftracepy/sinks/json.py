@@ -39,10 +39,10 @@ class JsonSink:
         self._lines.flush()
 
     def _object(self, values: dict[str, Any]) -> None:
-        self._lines.put(json.dumps(values, default=_plain) + "\n")
+        self._lines.put(json.dumps(values, default=plain) + "\n")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """What JSON has no word for: bytes as hexadecimal digits, sets in order."""
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).hex()

@@ -1,0 +1,142 @@
+"""The kernel's event filter language, for what the kernel did not filter: stored events, recordings and rows of tools.
+
+`prev_pid == 5 && (comm ~ "ssh*" || flags & 0x40) && !(ret >= 0)`: comparisons of fields with numbers or quoted text,
+joined by && and ||, negated by !, grouped (Documentation/trace/events.rst, "Event filtering"). A text that is accepted
+here can be handed to the kernel as it is, if its fields are those of the event.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ftracepy.errors import UsageFault
+
+Get = Callable[[str], Any]
+Test = Callable[[Get], bool]
+
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<number>-?(?:0[xX][0-9a-fA-F]+|\d+)\b)|(?P<name>[A-Za-z_][\w.]*)|(?P<text>"[^"]*"|'[^']*')"""
+    r"""|(?P<mark>&&|\|\||==|!=|<=|>=|[<>&~!()]))"""
+)
+_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+    "&": operator.and_,
+}  # fmt: skip
+_FOR_TEXT = ("==", "!=", "~")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """`test(get)` says whether something passes, `get(name)` being the value of its field (None: it has no such field).
+
+    As in the kernel a comparison with a field that is not there is false. `fields` are all that are named.
+    """
+
+    text: str
+    fields: frozenset[str]
+    test: Test
+
+
+def parse(text: str) -> Filter:
+    """The filter that `text` means. Raises UsageFault that points at what is wrong."""
+    return _Parser(text).whole()
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._fields: set[str] = set()
+        self._kind, self._token, self._start = "", "", 0
+        self._next()
+
+    def whole(self) -> Filter:
+        test = self._either()
+        if self._kind:
+            raise self._fault("&& or || is missing before this" if self._token != ")" else "this parenthesis was never opened")
+        return Filter(self._text, frozenset(self._fields), test)
+
+    def _next(self) -> None:
+        self._start = self._at + len(self._text[self._at :]) - len(self._text[self._at :].lstrip())
+        if self._start >= len(self._text):
+            self._kind, self._token = "", ""
+            return
+        found = _TOKEN.match(self._text, self._at)
+        if found is None:
+            raise self._fault("a text without its closing quote" if self._text[self._start] in "\"'" else "not a word of filters")
+        self._kind, self._token, self._at = str(found.lastgroup), found[found.lastgroup or 0], found.end()
+
+    def _either(self) -> Test:
+        tests = [self._all()]
+        while self._token == "||":
+            self._next()
+            tests.append(self._all())
+        return tests[0] if len(tests) == 1 else lambda get: any(test(get) for test in tests)
+
+    def _all(self) -> Test:
+        tests = [self._one()]
+        while self._token == "&&":
+            self._next()
+            tests.append(self._one())
+        return tests[0] if len(tests) == 1 else lambda get: all(test(get) for test in tests)
+
+    def _one(self) -> Test:
+        if self._token == "!":
+            self._next()
+            inner = self._one()
+            return lambda get: not inner(get)
+        if self._token == "(":
+            self._next()
+            inner = self._either()
+            if self._token != ")":
+                raise self._fault("a closing parenthesis is missing here")
+            self._next()
+            return inner
+        return self._comparison()
+
+    def _comparison(self) -> Test:
+        if self._kind != "name":
+            raise self._fault("a field's name is missing here")
+        name = self._token
+        self._fields.add(name)
+        self._next()
+        sign, where = self._token, self._start
+        if sign not in _COMPARE and sign != "~":
+            raise self._fault(f"how is {name} to be compared? == != < <= > >= & ~")
+        self._next()
+        if self._kind not in ("number", "text"):
+            raise self._fault('a number or a "text" is missing here')
+        kind, token = self._kind, self._token
+        if (kind == "text" and sign not in _FOR_TEXT) or (kind == "number" and sign == "~"):
+            self._start = where
+            raise self._fault("text is compared by == != and ~, numbers by all but ~")
+        self._next()
+        return _text_test(name, sign, token[1:-1]) if kind == "text" else _number_test(name, sign, int(token, 0))
+
+    def _fault(self, why: str) -> UsageFault:
+        return UsageFault("this filter cannot be read", why=f"{why}\n  {self._text}\n  {' ' * self._start}^")
+
+
+def _number_test(name: str, sign: str, wanted: int) -> Test:
+    compare = _COMPARE[sign]
+
+    def test(get: Get) -> bool:
+        value = get(name)
+        return isinstance(value, int | float) and bool(compare(value if sign != "&" else int(value), wanted))
+
+    return test
+
+
+def _text_test(name: str, sign: str, wanted: str) -> Test:
+    def test(get: Get) -> bool:
+        value = get(name)
+        if not isinstance(value, str):
+            return False
+        return fnmatchcase(value, wanted) if sign == "~" else (value == wanted) is (sign == "==")
+
+    return test

@@ -1,0 +1,346 @@
+"""What keys do, as functions of the app: one for each action of keys.KEYS."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ftracepy.errors import FtracepyError, UsageFault
+from ftracepy.tui.keys import KEYS
+from ftracepy.tui.model import export as exporting
+from ftracepy.tui.model.counting import Spread, Top
+from ftracepy.tui.model.flames import Flames
+from ftracepy.tui.model.lanes import Lanes
+from ftracepy.tui.model.listpage import ListPage
+from ftracepy.tui.model.overview import Overview
+from ftracepy.tui.model.page import Lines
+from ftracepy.tui.model.spans import Line, Style, cell, plain
+from ftracepy.tui.model.tree import Processes
+
+if TYPE_CHECKING:
+    from ftracepy.tui.app import LiveApp
+
+
+def help(app: LiveApp) -> None:
+    page = app.view.page
+    columns = page.listing.columns if isinstance(page, ListPage) else []
+    keys = [_help_line(one.shown, one.what, "key") for one in KEYS]
+    meanings = [_help_line(one.title, one.help, "head") for one in columns]
+    app.push(Lines("keys", [*keys, [], *meanings]))
+
+
+def _help_line(name: str, text: str, style: Style) -> Line:
+    return [(f"  {cell(name, 10, False)}  ", style), (text, "")]
+
+
+def enter(app: LiveApp) -> None:
+    page, place = app.view.page, app.view.cursor
+    if not page.first <= place < page.end:
+        return
+    if isinstance(page, Overview):
+        if run := page.run_at(place):
+            app.push(page)
+            app.open(run)
+        return
+    if isinstance(page, Flames):
+        page.enter(place)
+        app.view.move_to(0)
+        return
+    if isinstance(page, ListPage) and app.run_:
+        if (item := page.item(place)) is not None:
+            app.push(app.run_.detail(item))
+        return
+    if isinstance(page, Top | Processes) and app.run_ and (condition := page.condition(place)):
+        target = page.listing if isinstance(page, Top) else app.run_.events.listing
+        target.narrow(condition)
+        if isinstance(page, Top):
+            app.pop()
+        else:
+            app.push(app.run_.events)
+        app.view.follow = app.view.page.grows and not app.run_.engine.request.replay
+        app.view.sync()
+
+
+def back(app: LiveApp) -> None:
+    if app.close_prompt():
+        return
+    page = app.view.page
+    if isinstance(page, Flames) and page.leave():
+        app.view.move_to(0)
+        return
+    if isinstance(page, ListPage) and page.listing.widen():
+        app.view.move_to(page.end - 1)
+        return
+    if app.pop() and isinstance(app.view.page, Overview):
+        app.run_ = None
+
+
+def next_page(app: LiveApp) -> None:
+    if app.run_:
+        pages = app.run_.pages
+        at = pages.index(app.view.page) if app.view.page in pages else -1
+        page(app, (at + 1) % len(pages) + 1)
+
+
+def page(app: LiveApp, number: int) -> None:
+    if app.run_ and number <= len(app.run_.pages):
+        app.pages = [one for one in app.pages if isinstance(one[0], Overview)]
+        chosen = app.run_.pages[number - 1]
+        app.show(app.run_.about() if chosen is app.run_.pages[-1] else chosen)
+
+
+def filter(app: LiveApp) -> None:
+    page = app.view.page
+    if not isinstance(page, ListPage):
+        app.say("lists are filtered: Esc, or 1 to 3")
+        return
+    fields = " ".join(page.listing.look.fields()[:12])
+
+    def use(text: str) -> None:
+        page.listing.set_filter(text)
+        page.listing.crumbs.clear()
+        app.view.follow = page.grows and app.view.follow
+        app.view.sync()
+
+    app.ask(f"filter, for example by {fields} …", use, page.listing.filter.text if page.listing.filter else "")
+
+
+def only(app: LiveApp, unlike: bool = False) -> None:
+    page = app.view.page
+    if isinstance(page, ListPage):
+        condition = page.condition(app.view.cursor, unlike)
+        if condition is None:
+            app.say(f"{page.column.title} has no value here that a filter can name: ← → choose another column")
+            return
+        number = page.listing.number(app.view.cursor)
+        page.listing.narrow(condition)
+        while page.listing.tick(lambda: False) is False and page.listing.end == 0:
+            pass
+        app.view.move_to(page.listing.place_of(number))
+
+
+def without(app: LiveApp) -> None:
+    only(app, unlike=True)
+
+
+def search(app: LiveApp) -> None:
+    def use(text: str) -> None:
+        app.view.found = text
+        if text:
+            find(app, 1)
+
+    app.ask("search for", use, app.view.found)
+
+
+def find(app: LiveApp, step: int) -> None:
+    if not app.view.found:
+        app.say("nothing is searched for: /")
+        return
+    place = app.view.page.find(app.view.found, app.view.cursor + step, step)
+    if place is None:
+        app.say(f"no line {'after' if step > 0 else 'before'} this one holds {app.view.found!r}")
+    else:
+        app.view.move_to(place)
+
+
+def follow(app: LiveApp) -> None:
+    app.view.paused = False
+    app.view.follow = True
+    app.view.sync()
+    if not app.view.page.grows:
+        app.view.move_to(app.view.page.end - 1)
+
+
+def pause(app: LiveApp) -> None:
+    app.view.paused = not app.view.paused
+    app.view.follow = not app.view.paused and app.view.page.grows
+    app.view.sync()
+    app.show_status()
+
+
+def left(app: LiveApp) -> None:
+    _sideways(app, -1)
+
+
+def right(app: LiveApp) -> None:
+    _sideways(app, 1)
+
+
+def _sideways(app: LiveApp, step: int) -> None:
+    page = app.view.page
+    if isinstance(page, ListPage):
+        page.move_column(step)
+    elif isinstance(page, Lanes):
+        page.pan(step * 0.5)
+        page.tick(lambda: True, app.view.size.width)
+    else:
+        app.view.scroll_relative(x=step * 20, animate=False)
+    app.view.refresh()
+
+
+def sort(app: LiveApp) -> None:
+    page = app.view.page
+    if isinstance(page, ListPage):
+        page.listing.sort(page.column.name)
+        app.view.follow = False
+        app.view.move_to(page.first)
+
+
+def unsort(app: LiveApp) -> None:
+    page = app.view.page
+    if isinstance(page, ListPage):
+        page.listing.sort(None)
+        app.view.move_to(page.end - 1)
+
+
+def less(app: LiveApp) -> None:
+    page = app.view.page
+    if isinstance(page, ListPage):
+        page.hide()
+    elif isinstance(page, Lanes):
+        page.zoom(2)
+    app.view.sync()
+
+
+def more(app: LiveApp) -> None:
+    page = app.view.page
+    if isinstance(page, ListPage):
+        page.show_all()
+    elif isinstance(page, Lanes):
+        page.zoom(0.5)
+    app.view.sync()
+
+
+def resize(app: LiveApp, by: int) -> None:
+    if isinstance(app.view.page, ListPage):
+        app.view.page.resize_column(by)
+        app.view.refresh()
+
+
+def count(app: LiveApp) -> None:
+    page = app.view.page
+    if isinstance(page, ListPage):
+        app.push(Top(page.listing, page.column.name))
+    elif isinstance(page, Processes):
+        page.toggle()
+        app.view.sync()
+
+
+def spread(app: LiveApp) -> None:
+    page = app.view.page
+    if not isinstance(page, ListPage):
+        return
+    known = page.listing.look.fields()
+    chosen = page.column.name if page.column.align == "right" and page.column.name not in ("time", "cpu", "tid", "pid") else ""
+
+    def use(field: str) -> None:
+        if field not in known:
+            raise UsageFault(f"there is no field {field!r}", hint=" ".join(known[:20]))
+        app.push(Spread(page.listing, field))
+
+    app.ask("spread of which field?", use, chosen)
+
+
+def step(app: LiveApp, seconds: int) -> None:
+    page = app.view.page
+    if not isinstance(page, ListPage) or not page.grows:
+        return
+    item = page.item(app.view.cursor)
+    if item is not None:
+        stamp = page.listing.look.ts
+        app.view.move_to(page.place_at(stamp(item) + seconds * 1_000_000_000, stamp))
+
+
+def go(app: LiveApp) -> None:
+    page = app.view.page
+    if not isinstance(page, ListPage) or not page.grows:
+        app.say("lists in the order of time have times to go to")
+        return
+
+    def use(text: str) -> None:
+        try:
+            seconds = float(text)
+        except ValueError:
+            raise UsageFault(f"{text!r} is no time in seconds", hint="5135.448625") from None
+        app.view.move_to(page.place_at(int(seconds * 1e9), page.listing.look.ts))
+
+    app.ask("go to which time (seconds)?", use)
+
+
+def mark(app: LiveApp) -> None:
+    page = app.view.page
+    item = page.item(app.view.cursor) if isinstance(page, ListPage) else None
+    if isinstance(page, ListPage) and item is not None:
+        app.status.mark_ns = page.listing.look.ts(item)
+        app.show_status()
+
+
+def record(app: LiveApp) -> None:
+    if not app.run_:
+        return
+    tapped = app.run_.engine.watch.tapped
+    if tapped.saving:
+        saved = tapped.stop_saving()
+        app.say(f"recorded {saved.path}, {saved.size_bytes / 1e6:.1f} MB" if saved else "recording had ended")
+        return
+    app.ask("record to which file? (the last 30 seconds come first)", lambda path: tapped.start_saving(_new(path)), "trace.dat")
+
+
+def save(app: LiveApp) -> None:
+    if not app.run_:
+        return
+    tapped = app.run_.engine.watch.tapped
+
+    def use(path: str) -> None:
+        saved = tapped.save_last(_new(path))
+        app.say(f"saved {saved.path}, {saved.size_bytes / 1e6:.1f} MB")
+
+    app.ask("save the last 30 seconds to which file?", use, "last.dat")
+
+
+def export(app: LiveApp) -> None:
+    page = app.view.page
+
+    def use(path: str) -> None:
+        if path.endswith(".svg"):
+            _write(_new(path), app.export_screenshot(title="ftracepy live"))
+        elif path.endswith((".json", ".csv")) and isinstance(page, ListPage):
+            _write(_new(path), exporting.as_data(page.listing, path.rpartition(".")[2]))
+        else:
+            _write(_new(path), exporting.as_text(page))
+        app.say(f"wrote {path}")
+
+    app.ask("write what is shown to which file? (.txt .svg, of a list .json .csv too)", use, "shown.txt")
+
+
+def copy(app: LiveApp) -> None:
+    page = app.view.page
+    if page.first <= app.view.cursor < page.end:
+        app.copy_to_clipboard(plain(page.line(app.view.cursor, 10_000)).strip())
+        app.say("copied, if this terminal lets programs copy (OSC 52)")
+
+
+def clear(app: LiveApp) -> None:
+    if app.run_:
+        app.run_.engine.events.clear()
+        if app.run_.engine.rows is not None:
+            app.run_.engine.rows.clear()
+        app.view.sync()
+
+
+def _new(path: str) -> str:
+    """A file's name that is not taken: nothing is overwritten by a single key."""
+    path = os.path.expanduser(path.strip())
+    if not path:
+        raise UsageFault("no file was named")
+    if os.path.exists(path):
+        raise UsageFault(f"'{path}' is there already", hint="another name")
+    return path
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as fault:
+        raise FtracepyError(f"cannot write '{path}'", why=fault.strerror or str(fault)) from None

@@ -1,0 +1,248 @@
+"""The live view: one screen of a title, a page of lines, a prompt and a status line; everything else is in the model."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from ftracepy.errors import FtracepyError
+from ftracepy.sinks.escape import visible
+from ftracepy.tui import actions
+from ftracepy.tui.keys import KEYS
+from ftracepy.tui.model.engine import Engine, State
+from ftracepy.tui.model.page import Page
+from ftracepy.tui.model.run import Run
+from ftracepy.tui.model.status import Status
+from ftracepy.tui.widgets.lineview import LineView
+
+if TYPE_CHECKING:
+    from ftracepy.tui.model.overview import Overview
+
+_SLICE_S = 0.02  # of one tick for background work: counting, filtering
+_LEAVE_S = 10.0
+_OWN_TICKS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """How the screen is drawn: `fps` most repaints a second, `ascii_only` for terminals without UTF-8, `plain` for slow ones."""
+
+    fps: float = 10.0
+    ascii_only: bool = False
+    plain: bool = False
+
+
+class LiveApp(App[None]):
+    """Shows runs. `error` is why the only run could not begin, for the caller to tell once the terminal is back."""
+
+    CSS_PATH = "live.tcss"
+    TITLE = "ftracepy live"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS = [Binding(",".join(one.keys), one.action, one.what, show=False) for one in KEYS]  # noqa: RUF012
+
+    def __init__(self, engine: Engine | None, overview: Overview | None = None, looks: Looks | None = None) -> None:
+        super().__init__()
+        self.looks = looks or Looks()
+        self.engines = [engine] if engine else []
+        self.overview = overview
+        self.run_: Run | None = None
+        self.pages: list[tuple[Page, int, bool]] = []  # those to go back to, with cursor and whether it followed
+        self.error: FtracepyError | None = None
+        self.status = Status()
+        self.asked: Callable[[str], None] | None = None
+        self.leaving = False
+        self._ticks = 0
+        if self.looks.plain:
+            self.animation_level = "none"
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="title", markup=False)
+        yield LineView(ascii_only=self.looks.ascii_only)
+        yield Input(id="prompt")
+        yield Static(id="status", markup=False)
+
+    def on_mount(self) -> None:
+        self.view = self.query_one(LineView)
+        self.view.focus()
+        for engine in self.engines:
+            engine.start()
+        if self.overview:
+            self.overview.start()
+            self.view.show(self.overview)
+        self.set_interval(1 / self.looks.fps, self.tick)
+        self.tick()
+
+    @property
+    def engine(self) -> Engine | None:
+        """The run that is looked at."""
+        return self.run_.engine if self.run_ else self.engines[0] if self.engines else None
+
+    def tick(self) -> None:
+        """Take in what is new, and say how the run does."""
+        if self.leaving:
+            return
+        self._begin()
+        self._leave_out_own()
+        deadline = time.monotonic() + _SLICE_S
+        self.view.tick(lambda: time.monotonic() < deadline)
+        self.show_status()
+
+    def _begin(self) -> None:
+        """Show the run's pages once it runs; give up where it never will."""
+        engine = self.engines[0] if self.engines else None
+        if engine is None or self.run_ is not None:
+            return
+        if engine.state is State.FAILED and not hasattr(engine, "names"):
+            self.error = engine.error
+            self.leave()
+        elif engine.state is not State.STARTING:
+            self.open(Run(engine))
+
+    def _leave_out_own(self) -> None:
+        """Our threads, those of other tiles too, are there once every run has begun; some of the screen's come a little later."""
+        self._ticks += 1
+        if self._ticks % _OWN_TICKS == 0:
+            for engine in self.all_engines():
+                engine.leave_out_own()
+
+    def open(self, run: Run) -> None:
+        """Look at a run, from its first page."""
+        self.run_ = run
+        self.show(run.start_page())
+
+    def show(self, page: Page) -> None:
+        """Show a page in place of the present one."""
+        run = self.run_
+        recorded = run is not None and run.engine.request.replay is not None
+        self.view.show(page, follow=False if recorded else None)
+        self.show_status()
+
+    def push(self, page: Page) -> None:
+        """Show a page from which one comes back to the present one."""
+        self.pages.append((self.view.page, self.view.cursor, self.view.follow))
+        self.view.show(page, follow=False)
+        self.show_status()
+
+    def pop(self) -> bool:
+        """Back to the page before; False where there is none."""
+        if not self.pages:
+            return False
+        page, cursor, follow = self.pages.pop()
+        self.view.show(page, cursor=cursor, follow=follow)
+        self.show_status()
+        return True
+
+    def show_status(self) -> None:
+        """Bring title and status line up to date; written only where they changed."""
+        status = self.status.lines(self.run_, self.engine, self.view, self.overview)
+        for name, text in zip(("title", "status"), status, strict=True):
+            widget = self.query_one(f"#{name}", Static)
+            shown = text if not self.looks.ascii_only else text.encode("ascii", "replace").decode()
+            if getattr(widget, "shown_text", None) != shown:
+                widget.shown_text = shown  # type: ignore[attr-defined]
+                widget.update(shown)
+        self.query_one("#status").set_class(self.status.lossy, "lossy")
+
+    def say(self, text: str) -> None:
+        """A short word in the status line."""
+        self.status.said(visible(text))
+        self.show_status()
+
+    def ask(self, question: str, then: Callable[[str], None], value: str = "") -> None:
+        """Ask for a line of text; Esc gives none."""
+        prompt = self.query_one("#prompt", Input)
+        self.asked = then
+        prompt.placeholder, prompt.value = question, value
+        prompt.cursor_position = len(value)
+        prompt.add_class("asking")
+        prompt.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """What is wrong with the answer is said, and the question stands."""
+        try:
+            if self.asked:
+                self.asked(event.value)
+        except FtracepyError as error:
+            self.status.said("  ".join(visible(line.strip()) for line in error.lines()), keep=True)
+            self.show_status()
+            return
+        self.close_prompt()
+
+    def close_prompt(self) -> bool:
+        """Take the question away; False where there was none."""
+        prompt = self.query_one("#prompt", Input)
+        if not prompt.has_class("asking"):
+            return False
+        prompt.remove_class("asking")
+        self.asked = None
+        self.view.focus()
+        return True
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every key's action by name, so that no key need be known."""
+        for one in KEYS:
+            yield SystemCommand(one.what, f"key {one.shown}", lambda action=one.action: self.run_action(action))
+        yield from super().get_system_commands(screen)
+
+    def leave(self) -> None:
+        """End every run and then the screen."""
+        if self.leaving:
+            return
+        self.leaving = True
+        for engine in self.all_engines():
+            engine.stop()
+        self.query_one("#status", Static).update("removing what was set up in the kernel")
+        self.run_worker(self._leave, thread=True)
+
+    def all_engines(self) -> list[Engine]:
+        """Every run, those of the overview too."""
+        return [*self.engines, *(self.overview.engines if self.overview else ())]
+
+    def _leave(self) -> None:
+        deadline = time.monotonic() + _LEAVE_S
+        for engine in self.all_engines():
+            engine.join(max(deadline - time.monotonic(), 0.1))
+        self.call_from_thread(self.exit)
+
+    async def action_quit(self) -> None:
+        self.leave()
+
+
+for _key in KEYS:
+    _name = _key.action.partition("(")[0]
+    if _name != "quit":
+        setattr(LiveApp, f"action_{_name}", getattr(actions, _name))
+
+
+def looks_for_terminal(*, plain: bool, ascii_only: bool) -> Looks:
+    """What suits the terminal: $FTRACEPY_FPS, a serial line's speed, and whether the locale has UTF-8."""
+    fps = os.environ.get("FTRACEPY_FPS", "")
+    rate = float(fps) if fps.replace(".", "", 1).isdigit() and float(fps) > 0 else None
+    slow = _serial_fps()
+    utf8 = "utf" in (os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or "").lower()
+    calm = plain or slow is not None
+    return Looks(rate or (1.0 if plain else slow or 10.0), ascii_only or not utf8, calm)
+
+
+def _serial_fps() -> float | None:
+    """Repaints that half of a serial line can carry; None: this terminal is no serial line."""
+    import termios
+
+    try:
+        name = os.ttyname(2)
+        speed = termios.tcgetattr(2)[5]
+    except (OSError, termios.error):
+        return None
+    if not name.startswith(("/dev/ttyS", "/dev/ttyAMA", "/dev/ttyUSB", "/dev/hvc")):
+        return None
+    bauds = {getattr(termios, one): int(one[1:]) for one in dir(termios) if one[0] == "B" and one[1:].isdigit()}
+    frame_bytes = 5000  # a screen of 80x24 in 16 colours that changes in full
+    return max(0.5, min(bauds.get(speed, 9600) / 10 / 2 / frame_bytes, 10.0))

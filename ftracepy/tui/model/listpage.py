@@ -1,0 +1,129 @@
+"""The page of a list: lines as they come or sorted, with a column that commands are about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ftracepy.sinks.escape import escape
+from ftracepy.tools.rows import Column
+from ftracepy.tui.model.listing import Listing
+from ftracepy.tui.model.page import Page, Spare
+from ftracepy.tui.model.spans import Line
+from ftracepy.tui.model.store import Loss
+
+_RESORT_TICKS = 10
+
+
+class ListPage(Page):
+    """A Listing as a page. `column` is the chosen one: what is sorted, hidden, counted and narrowed by."""
+
+    def __init__(self, title: str, listing: Listing) -> None:
+        self.title, self.listing = title, listing
+        self._chosen = listing.look.columns[0].name
+        self._seen = (-1, -1)
+        self._ticks = 0
+
+    @property
+    def grows(self) -> bool:  # type: ignore[override]
+        return self.listing.sorted_by is None
+
+    @property
+    def first(self) -> int:
+        return self.listing.first
+
+    @property
+    def end(self) -> int:
+        return self.listing.end
+
+    @property
+    def column(self) -> Column:
+        """The chosen column; the first one where it was hidden."""
+        columns = self.listing.columns
+        return next((one for one in columns if one.name == self._chosen), columns[0])
+
+    def move_column(self, step: int) -> None:
+        """Choose the next column to the right or left."""
+        columns = self.listing.columns
+        at = columns.index(self.column)
+        self._chosen = columns[max(0, min(at + step, len(columns) - 1))].name
+
+    def choose_column(self, number: int) -> None:
+        """Choose the column `number`, from 1."""
+        if 0 < number <= len(self.listing.columns):
+            self._chosen = self.listing.columns[number - 1].name
+
+    def heading(self, width: int) -> list[Line]:
+        titles = self.listing.heading()
+        chosen = self.listing.columns.index(self.column)
+        line: Line = [(text, "chosen" if at == chosen else style) for at, (text, style) in enumerate(titles)]
+        wanted = self.listing.filter
+        return [[("filter ", "key"), (escape(wanted.text), "")], line] if wanted else [line]
+
+    def line(self, place: int, width: int) -> Line:
+        return self.listing.line(place)
+
+    def tick(self, spare: Spare, width: int) -> bool:
+        self.listing.tick(spare)
+        self._ticks += 1
+        if self.listing.sorted_by is not None and self._ticks % _RESORT_TICKS == 0:
+            self.listing.resort()
+            return True
+        before, self._seen = self._seen, (self.first, self.end)
+        return before != self._seen
+
+    def find(self, text: str, start: int, step: int) -> int | None:
+        return self.listing.find(text, start, step)
+
+    def item(self, place: int) -> Any:
+        """What stands there, None where nothing or a loss does."""
+        item = self.listing.item(place)
+        return None if isinstance(item, Loss) else item
+
+    def value(self, place: int) -> Any:
+        """The chosen column's value on a line."""
+        item = self.item(place)
+        return None if item is None else self.listing.look.value(item, self.column.name)
+
+    def condition(self, place: int, unlike: bool) -> str | None:
+        """A filter that lets pass what has this line's value in the chosen column (or has not); None: it has no value."""
+        return condition(self.column.name, self.value(place), unlike)
+
+    def hide(self) -> None:
+        """Do not show the chosen column."""
+        if len(self.listing.columns) > 1:
+            self.listing.hidden.add(self.column.name)
+
+    def show_all(self) -> None:
+        """Show hidden columns again, at their own widths."""
+        self.listing.hidden.clear()
+        self.listing.widths.clear()
+
+    def resize_column(self, by: int) -> None:
+        """Make the chosen column wider or narrower."""
+        column = self.column
+        if width := self.listing.width(column):
+            self.listing.widths[column.name] = max(3, width + by)
+
+    def place_at(self, ts: int, stamp: Callable[[Any], int]) -> int:
+        """The place of the first line not older than `ts`, `stamp` being an item's time; lines must be in order of time."""
+        low, high = self.first, self.end
+        while low < high:
+            middle = (low + high) // 2
+            item = self.item(middle)
+            if item is not None and stamp(item) < ts:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def hints(self) -> str:
+        return "Enter detail  f filter  o only this value  t count  s sort"
+
+
+def condition(name: str, value: Any, unlike: bool = False) -> str | None:
+    """`name == value` as a filter."""
+    if isinstance(value, bool) or not isinstance(value, int | str) or (isinstance(value, str) and '"' in value):
+        return None
+    sign = "!=" if unlike else "=="
+    return f'{name} {sign} "{value}"' if isinstance(value, str) else f"{name} {sign} {value}"

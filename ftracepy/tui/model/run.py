@@ -1,0 +1,84 @@
+"""A run with its pages: the tool's rows, the events, and the views that are made from them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ftracepy.analysis.stacks import Names as Symbols
+from ftracepy.sinks.escape import escape
+from ftracepy.tui.model import detail
+from ftracepy.tui.model.engine import Engine
+from ftracepy.tui.model.flames import Flames
+from ftracepy.tui.model.lanes import Lanes
+from ftracepy.tui.model.listing import Listing
+from ftracepy.tui.model.listpage import ListPage
+from ftracepy.tui.model.looks import EventLook, RowLook
+from ftracepy.tui.model.page import Lines, Page
+from ftracepy.tui.model.spans import Line
+from ftracepy.tui.model.tables import Tables
+from ftracepy.tui.model.tree import Processes
+
+
+class Run:
+    """What can be seen of one engine that is running; `pages` are in the order of their keys."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        schema = engine.watch.schema
+        symbols = Symbols(schema)
+        self.look = EventLook(schema, engine.names)
+        self.pages: list[Page] = []
+        if engine.rows is not None and engine.request.tool is not None:
+            tool, options = engine.request.tool
+            look = RowLook(tool.row_for(options), timestamps=True)
+            self.rows = ListPage(tool.name, Listing(engine.rows, look))
+            self.pages = [self.rows]
+            if getattr(options, "interval", None) is not None:
+                self.pages.insert(0, Tables(tool.name, engine.rows, tool.row_for(options)))
+        self.events = ListPage("events", Listing(engine.events, self.look))
+        self.pages += [
+            self.events,
+            Lanes(engine.events, schema, list(engine.watch.stream.source.cpus)),
+            Processes(engine.events, engine.names),
+            Flames(engine.events, schema, lambda event: symbols.of(event.get("caller", ()))),
+            Lines("run", []),
+        ]
+
+    @property
+    def name(self) -> str:
+        """What is looked at, in a word or two."""
+        request = self.engine.request
+        what = request.tool[0].name if request.tool else " ".join(request.events) or "events"
+        return f"{what} of {os.path.basename(request.replay)}" if request.replay else what
+
+    def start_page(self) -> Page:
+        """The tool's latest table where it makes tables, else its rows; without a tool the events."""
+        return self.pages[0]
+
+    def detail(self, item: Any) -> Page:
+        """One event or row in full."""
+        engine = self.engine
+        if engine.rows is not None and not hasattr(item, "raw"):
+            return detail.of_row(item, self.look, engine.events)
+        return detail.of_event(item, self.look, engine.watch.schema, engine.names, engine.events)
+
+    def about(self) -> Lines:
+        """The ways chosen and what they miss, and what the run said."""
+        header = self.engine.names.header
+        lines: list[Line] = [[("kernel  ", "key"), (escape(str(header.get("uname") or self.engine.watch.schema.uname)), "")]]
+        lines.append([("clock   ", "key"), (escape(self.engine.watch.schema.clock), "")])
+        for way in header.get("ways", ()):
+            misses = f"; misses {way['misses']}" if way.get("misses") else ""
+            lines.append(
+                [("way     ", "key"), (escape(f"{way['what']}: {way['how']} ({way['provenance']})"), ""), (escape(misses), "dim")]
+            )
+        lines += [
+            [(f"lost    {count:,} events on CPU {cpu}", "loss")]
+            for cpu, count in sorted(self.engine.meter.now.lost.items())
+            if count
+        ]
+        rows = self.engine.rows
+        for notice in dict.fromkeys([*self.engine.notices, *(rows.notices if rows else ())]):
+            lines.append([("said    ", "key"), (escape(notice), "")])
+        return Lines("run", lines)

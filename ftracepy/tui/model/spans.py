@@ -1,0 +1,35 @@
+"""A line on the screen before it has colours: pieces of text, each with the name of a style."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from rich.cells import cell_len, set_cell_size
+
+Style = Literal["", "dim", "bold", "head", "error", "loss", "good", "key", "comm", "number", "event", "bar", "found", "chosen"]
+Span = tuple[str, Style]
+Line = list[Span]
+
+
+def pad(line: Line, width: int) -> Line:
+    """A line with blanks up to `width`."""
+    missing = width - length(line)
+    return [*line, (" " * missing, "")] if missing > 0 else line
+
+
+def cell(text: str, width: int, right: bool) -> str:
+    """A text in a column of `width`, cut with a mark where it is too long; characters may be two columns wide."""
+    size = cell_len(text)
+    if size > width:
+        return set_cell_size(text, width - 1) + "…" if width > 1 else set_cell_size(text, width)
+    return " " * (width - size) + text if right else text + " " * (width - size)
+
+
+def length(line: Line) -> int:
+    """The columns that a line takes."""
+    return sum(cell_len(text) for text, _style in line)
+
+
+def plain(line: Line) -> str:
+    """The text of a line."""
+    return "".join(text for text, _style in line)

@@ -1,0 +1,51 @@
+"""Begins and ends the live view: the app, its runs, and what a signal or a lost terminal means."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+from ftracepy.tui.app import LiveApp, looks_for_terminal
+from ftracepy.tui.model.engine import Engine
+from ftracepy.tui.model.tiles import overview
+
+if TYPE_CHECKING:
+    from ftracepy.errors import FtracepyError
+    from ftracepy.pipeline.requests import Stop
+    from ftracepy.pipeline.watch import WatchRequest
+
+_JOIN_S = 10.0
+
+
+def show(
+    request: WatchRequest | None, given: WatchRequest, keep: int, stop: Stop, *, plain: bool, ascii_only: bool
+) -> FtracepyError | None:
+    """Show one run (`request` None: the overview) until the user leaves or `stop` is asked.
+
+    Returns the error that kept the only run from starting.
+    """
+    engine = Engine(request, keep) if request else None
+    looks = looks_for_terminal(plain=plain, ascii_only=ascii_only)
+    if looks.plain:
+        os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+        os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
+    app = LiveApp(engine, None if engine else overview(given), looks)
+    try:
+        asyncio.run(_run(app, stop, mouse=not looks.plain))
+    finally:
+        for one in app.all_engines():
+            one.stop()
+        for one in app.all_engines():
+            one.join(_JOIN_S)
+    return app.error
+
+
+async def _run(app: LiveApp, stop: Stop, *, mouse: bool) -> None:
+    loop = asyncio.get_running_loop()
+
+    def leave() -> None:
+        loop.call_soon_threadsafe(app.leave)
+
+    stop.on_ask(leave)
+    await app.run_async(mouse=mouse)

@@ -1,0 +1,157 @@
+"""Shows a page: only the lines on the screen are ever made, however many there are."""
+
+from __future__ import annotations
+
+from rich.segment import Segment
+from rich.style import Style as RichStyle
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from ftracepy.tui.model.page import Page, Spare
+from ftracepy.tui.model.spans import Line, length
+
+_STYLES = ("dim", "bold", "head", "error", "loss", "good", "key", "comm", "number", "event", "bar", "found", "chosen", "cursor")
+_ASCII = str.maketrans({"█": "#", "…": "~", "─": "-", "▼": "v", "▲": "^", "·": ".", "←": "<", "→": ">", "µ": "u", "●": "*"})
+
+
+class LineView(ScrollView, can_focus=True, inherit_bindings=False):
+    """A page with a cursor. `follow` keeps the cursor on the newest line; `paused` takes in nothing new."""
+
+    COMPONENT_CLASSES = {f"line--{name}" for name in _STYLES}  # noqa: RUF012
+
+    def __init__(self, *, ascii_only: bool = False) -> None:
+        super().__init__()
+        self.page = Page()
+        self.cursor = 0
+        self.follow = False
+        self.paused = False
+        self.found = ""
+        self._top = 0
+        self._ascii = ascii_only
+        self._rich: dict[str, RichStyle] = {}
+        self._widest = 0
+        self._moving = False
+
+    def show(self, page: Page, *, cursor: int | None = None, follow: bool | None = None) -> None:
+        """Show another page from its start, or from `cursor`; one that grows from its end unless `follow` is False."""
+        self.page = page
+        self.follow = page.grows if follow is None else follow
+        self.cursor = page.first if cursor is None else cursor
+        self._top, self._widest = page.first, 0
+        self.scroll_to(x=0, animate=False)
+        self.sync()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._rich.clear()
+
+    @property
+    def body_lines(self) -> int:
+        """How many lines fit under the heading."""
+        return max(self.size.height - len(self.page.heading(self.size.width)), 1)
+
+    def tick(self, spare: Spare) -> None:
+        """Take in what is new."""
+        if not self.paused and self.page.tick(spare, self.size.width):
+            self.sync()
+
+    def sync(self) -> None:
+        """Bring cursor, scroll bar and screen into line with the page."""
+        page = self.page
+        first, end = page.first, page.end
+        if self.follow and page.grows:
+            self.cursor = end - 1
+        self.cursor = max(first, min(self.cursor, end - 1))
+        self._top = max(first, min(self._top, end - self.body_lines))
+        if self.cursor < self._top:
+            self._top = self.cursor
+        elif self.cursor >= self._top + self.body_lines:
+            self._top = self.cursor - self.body_lines + 1
+        self._scroll(first, end)
+        self.refresh()
+
+    def _scroll(self, first: int, end: int) -> None:
+        """The scroll bar says what we say, and not the other way round, while this lasts."""
+        self._moving = True
+        heading = self.size.height - self.body_lines
+        self.virtual_size = Size(max(self._widest, self.size.width), end - first + heading)
+        self.scroll_to(y=self._top - first, animate=False, force=True, immediate=True)
+        self._moving = False
+
+    def watch_scroll_y(self, old: float, new: float) -> None:
+        """The mouse wheel or the bar moved it."""
+        super().watch_scroll_y(old, new)
+        if not self._moving and round(new) != self._top - self.page.first:
+            self._top = self.page.first + round(new)
+            self.follow = False
+            self.cursor = max(self._top, min(self.cursor, self._top + self.body_lines - 1))
+            self.refresh()
+
+    def on_resize(self) -> None:
+        self.sync()
+
+    def move(self, lines: int) -> None:
+        """Move the cursor; upwards ends following, reaching the end does not begin it."""
+        self.move_to(self.cursor + lines)
+
+    def move_to(self, place: int) -> None:
+        self.follow = False
+        self.cursor = place
+        self.sync()
+
+    def key_up(self) -> None:
+        self.move(-1)
+
+    def key_down(self) -> None:
+        self.move(1)
+
+    key_k, key_j = key_up, key_down
+
+    def key_pageup(self) -> None:
+        self.move(-self.body_lines)
+
+    def key_pagedown(self) -> None:
+        self.move(self.body_lines)
+
+    def key_home(self) -> None:
+        self.move_to(self.page.first)
+
+    def on_click(self, event: object) -> None:
+        """A click chooses a line, a second one on it opens it."""
+        y = getattr(event, "y", 0) - (self.size.height - self.body_lines)
+        if y >= 0:
+            self.move_to(self._top + y)
+            if getattr(event, "chain", 1) > 1:
+                self.app.simulate_key("enter")
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        heading = self.page.heading(width)
+        place = self._top + y - len(heading)
+        if y < len(heading):
+            return self._strip(heading[y], width)
+        line = self.page.line(place, width) if self.page.first <= place < self.page.end else []
+        return self._strip(line, width, cursor=place == self.cursor and place < self.page.end)
+
+    def _strip(self, line: Line, width: int, *, cursor: bool = False) -> Strip:
+        """Each piece has a style, never None: Textual's monochrome filter stumbles over that."""
+        base = self.rich_style
+        under = self._style("cursor") if cursor else RichStyle()
+        segments = [Segment(self._safe(text), base + self._style(style) + under) for text, style in line]
+        size = length(line)
+        if size > self._widest:
+            self._widest = size
+        x = round(self.scroll_offset.x)
+        return Strip(segments, size).crop_extend(x, x + width, base + under)
+
+    def _safe(self, text: str) -> str:
+        """What a terminal without UTF-8 can show."""
+        return text.translate(_ASCII).encode("ascii", "replace").decode() if self._ascii else text
+
+    def _style(self, name: str) -> RichStyle:
+        if not name:
+            return RichStyle()
+        if name not in self._rich:
+            self._rich[name] = self.get_component_rich_style(f"line--{name}", partial=True)
+        return self._rich[name]
