@@ -109,7 +109,11 @@ class TimeScale:
 
 @dataclass(slots=True)
 class Schema:
-    """All that is needed to read one instance's pages."""
+    """All that is needed to read one instance's pages.
+
+    A byte that is not UTF-8 stands in `cmdlines`, `kallsyms` and `printk_formats` as a surrogate, so that a line of text
+    has it as the kernel wrote it.
+    """
 
     page: PageLayout = PageLayout()
     formats: dict[int, EventFormat] = field(default_factory=dict)
@@ -124,6 +128,11 @@ class Schema:
     def event(self, system: str, name: str) -> EventFormat | None:
         """The format of system:name, or None where the recording kernel had no such event."""
         return self.by_name().get((system, name))
+
+    def comm(self, pid: int) -> str | None:
+        """The name of task `pid` where the recording's list has it, as tools show it: bytes that are no UTF-8 as \\xNN."""
+        name = self.cmdlines.get(pid)
+        return name if name is None else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
     def by_name(self) -> Mapping[tuple[str, str], EventFormat]:
         return {(one.system, one.name): one for one in self.formats.values()}

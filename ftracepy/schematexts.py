@@ -66,9 +66,9 @@ class SchemaTexts:
         layout = self.layout(page_bytes)
         schema = Schema(
             page=layout,
-            cmdlines=parse_cmdlines(self.cmdlines.decode("utf-8", "backslashreplace")),
-            kallsyms=self.kallsyms.decode("utf-8", "backslashreplace"),
-            printk_formats=self.printk_formats.decode("utf-8", "backslashreplace"),
+            cmdlines=parse_cmdlines(self.cmdlines.decode("utf-8", "surrogateescape")),
+            kallsyms=self.kallsyms.decode("utf-8", "surrogateescape"),
+            printk_formats=self.printk_formats.decode("utf-8", "surrogateescape"),
             clock=self.clock,
             time=self.time or TimeScale(is_ns=clock_is_ns(self.clock)),
             uname=self.uname,

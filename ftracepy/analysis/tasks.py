@@ -47,7 +47,7 @@ class Tasks(Machine):
     """The table of tasks, kept by fork, new task, rename, exec, exit and setuid events, and by TASKS facts."""
 
     def __init__(self, schema: Schema) -> None:
-        self._cmdlines = schema.cmdlines
+        self._schema = schema
         self._table: dict[int, Task] = {}
         self._dead: deque[int] = deque()
         self._setuid: dict[int, int] = {}
@@ -57,13 +57,17 @@ class Tasks(Machine):
         """The task `tid`; one of which nothing is known is taken for a process of its own."""
         task = self._table.get(tid)
         if task is None:
-            comm = "swapper" if tid == 0 else self._cmdlines.get(tid, UNNAMED)
+            comm = "swapper" if tid == 0 else self._schema.comm(tid) or UNNAMED
             task = self._table[tid] = Task(tid, tid, comm=comm)
         return task
 
     def peek(self, tid: int) -> Task | None:
         """The task `tid` if anything was told of it, a name in the recording's own table at least."""
-        return self._table.get(tid) or (self.get(tid) if tid in self._cmdlines else None)
+        return self._table.get(tid) or (self.get(tid) if tid in self._schema.cmdlines else None)
+
+    def all(self) -> list[Task]:
+        """Every task that is known, the lately dead among them."""
+        return list(self._table.values())
 
     def handlers(self, schema: Schema) -> Mapping[int, Handler]:
         wanted = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ftracepy.schema import Schema, TimeScale, parse_event_format
+from ftracepy.schema import Schema, TimeScale, parse_cmdlines, parse_event_format
 from ftracepy.text import Formatter, printk_strings
 from tests.support.decoders import decode, implementations
 from tests.support.pages import PageWriter, event_format, schema
@@ -152,3 +152,12 @@ def test_printk_formats() -> None:
 def test_both_implementations_are_tested_where_both_are_built() -> None:
     assert "twin" in implementations()
     assert os.environ.get("FTRACEPY_TWIN") in {None, "", "0", "1"}
+
+
+def test_names_that_are_no_utf_8(implementation: str) -> None:
+    """The line has the bytes that the kernel has; what tools show of them is readable everywhere."""
+    made = ticking(cmdlines=parse_cmdlines(b"42 w\xfe \xc3\xa9".decode("utf-8", "surrogateescape")))
+    writer = PageWriter(made)
+    batch = decode(implementation, made, {0: writer.page(SECOND, writer.event("tick", delta=0, pid=42, n=1))})
+    assert Formatter(made).lines(batch) == b"           w\xfe \xc3\xa9-42      [000] .....     1.000000: tick: n=1\n"
+    assert made.comm(42) == "w\\xfe é"
