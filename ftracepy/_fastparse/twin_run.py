@@ -11,7 +11,7 @@ from ftracepy.printfmt.program import ALT, LEFT, PLUS, REL, SIGNED, SPACE, STAR,
 from ftracepy.symbols.kallsyms import OR_NOTHING, Kallsyms
 
 MOST_CALLS = 256  # that are kept of a CPU
-Code = Sequence[Instruction]
+Code = list[Instruction]
 _POPS = {
     Op.INDEX: 1, Op.DYN_INDEX: 1, Op.TO: 1, Op.NEG: 1, Op.INVERT: 1, Op.NOT: 1, Op.JUMP_ZERO: 1, Op.WIDTH: 1, Op.PRECISION: 1,
     Op.LIMIT: 3, Op.NUMBER: 1, Op.STRING_REF: 2, Op.FLAGS: 1, Op.SYMBOLIC: 1, Op.HEX: 2, Op.ARRAY: 3, Op.SYMBOL: 1, Op.POINTER: 1,
@@ -292,6 +292,7 @@ def _symbolic(run: Run, one: Instruction) -> None:
 
 def _hex(run: Run, one: Instruction) -> None:
     data = run.pop_bytes()
+    run.out += chr(one.b).encode() if one.flags & ALT and data else b""
     run.out += data.hex(chr(one.b)).encode() if one.b else data.hex().encode()
 
 
@@ -382,10 +383,13 @@ def _raw_field(run: Run, one: Instruction) -> None:
         run.out += b' "' + shown + b'"' if any(32 <= byte < 127 for byte in data) else b""
         return
     text, _, after = data.partition(b"\0")
-    if one.b and not (one.b == 3 and any(after)) and all(32 <= byte < 127 or 9 <= byte <= 13 for byte in text):
+    printable = bool(one.b) and all(32 <= byte < 127 or 9 <= byte <= 13 for byte in text)
+    if printable and not (one.b == 3 and any(after)):
         run.out += text
-    else:
-        run.out += b"ARRAY[" + data.hex(",").replace(",", ", ").encode() + b"]"
+        return
+    run.out += b"ARRAY[" + data.hex(",").replace(",", ", ").encode() + b"]"
+    if one.b and not printable:
+        run.code[run.code.index(one)] = one._replace(b=0)
 
 
 def _quoted_loc(run: Run, one: Instruction) -> None:

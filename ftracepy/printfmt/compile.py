@@ -29,7 +29,7 @@ def compile_for(format: EventFormat, target: Target) -> Program:
     try:
         code = _by_form(format, target, emitter, pool)
         if code is None:
-            code = emitter.compile(parse(format.print_fmt, target.long_bytes))
+            code = emitter.compile(parse(format.print_fmt, target.long_bytes, target.exact))
         return pool.program(_checked(code))
     except PrintFmtFault:
         return _fallback(format, target)

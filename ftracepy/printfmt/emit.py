@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from ftracepy.printfmt.conversions import STARRED, Spec, split
 from ftracepy.printfmt.ctypes_ import CType, wrap
 from ftracepy.printfmt.nodes import Node, PrintFmt, PrintFmtFault
-from ftracepy.printfmt.numbers import Expr, Numbers
-from ftracepy.printfmt.program import SIGNED, STAR, Instruction, Op, Pool
+from ftracepy.printfmt.numbers import Expr, Numbers, Unresolved
+from ftracepy.printfmt.program import LEFT, SIGNED, STAR, Instruction, Op, Pool
 from ftracepy.printfmt.target import Target
 from ftracepy.printfmt.texts import Code, Texts
 from ftracepy.schema import Field
@@ -43,12 +43,20 @@ class Emitter:
             return self.texts.pointer(spec.pointer, node, spec.width, star)
         setup = self._registers(spec, stars)
         if spec.conv in _NUMBERS:
-            return [*setup, *self.number(self.numbers.compile(node), spec)]
+            return [*setup, *self._number_of(node, spec)]
         if spec.conv == "s":
             return self._framed(setup, self.texts.compile(node), spec)
         if spec.conv == "p":
             return self._framed(setup, self.texts.pointer(spec.pointer, node, spec.width, []), spec)
         raise PrintFmtFault(f"%{spec.conv} is no conversion of a print fmt")
+
+    def _number_of(self, node: Node, spec: Spec) -> Code:
+        """What only the running kernel knew (jiffies) becomes a question mark."""
+        try:
+            value = self.numbers.compile(node)
+        except Unresolved:
+            return self._pool.text(b"?".ljust(max(spec.width, 0)) if spec.flags & LEFT else b"?".rjust(max(spec.width, 0)))
+        return self.number(value, spec)
 
     def _take(self, args: list[Node]) -> Node:
         if not args:

@@ -8,10 +8,11 @@ chooses between them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import gcd
 from typing import NamedTuple
 
 from ftracepy.printfmt.arith import calculate
-from ftracepy.printfmt.ctypes_ import INT, S64, U64, CType, ctype, wrap
+from ftracepy.printfmt.ctypes_ import INT, S64, U64, UINT, CType, ctype, wrap
 from ftracepy.printfmt.known import KNOWN_VALUES, SOFTIRQS
 from ftracepy.printfmt.nodes import Binary, Call, Cast, Field, Index, Name, Node, Num, PrintFmtFault, SizeOf, Ternary, Unary
 from ftracepy.printfmt.program import REL, SIGNED, Instruction, Op
@@ -25,8 +26,15 @@ _OPS = {
 }  # fmt: skip
 _COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 _ARRAYS = frozenset({"__get_dynamic_array", "__get_rel_dynamic_array", "__get_sockaddr", "__get_rel_sockaddr"})
+# Wrappers of page table entries, which hold a number and nothing else.
+_IDENTITIES = frozenset(f"{before}{name}{after}" for name in ("pte", "pmd", "pud", "p4d", "pgd")
+                        for before, after in (("", "_val"), ("native_make_", "")))  # fmt: skip
 _NS_PER_SEC = 1_000_000_000
 _PAGE_STRUCT_BYTES = 64
+
+
+class Unresolved(PrintFmtFault):
+    """A value that only the running kernel had."""
 
 
 class Expr(NamedTuple):
@@ -67,6 +75,7 @@ class Numbers:
         self._long = CType(target.long_bytes, False)
         self._exact = target.exact
         self._page_array = target.page_array
+        self._target = target
 
     @property
     def long_bytes(self) -> int:
@@ -109,9 +118,9 @@ class Numbers:
 
     def _known(self, name: str) -> Expr:
         if not self._exact:
-            return const(SOFTIRQS.get(name, 0), U64)
+            return const(SOFTIRQS[name] if name in SOFTIRQS else self._target.symbol(name), U64)
         if name not in KNOWN_VALUES:
-            raise PrintFmtFault(f"{name} is not resolved")
+            raise Unresolved(f"{name} is not resolved")
         return const(KNOWN_VALUES[name])
 
     def convert(self, value: Expr, to: CType) -> Expr:
@@ -269,7 +278,19 @@ class Numbers:
                 return self._ns(value, Op.DIV, U64)
             case Call("__print_ns_without_secs", (value,)):
                 return self._ns(value, Op.MOD, CType(4, False))
+            case Call("jiffies_to_msecs" | "jiffies_to_usecs" as name, (value,)) if self._target.hz and self._exact:
+                return self._jiffies(value, 1000 if name.endswith("msecs") else 1_000_000)
+            case Call(name, (value,)) if name in _IDENTITIES and self._exact:
+                return self.compile(value)
         raise PrintFmtFault(f"{node.name}() is the kernel's own")
+
+    def _jiffies(self, node: Node, per_second: int) -> Expr:
+        """Jiffies in another unit, rounded up where that does not divide (kernel/time/time.c)."""
+        divisor = gcd(per_second, self._target.hz)
+        many, each = per_second // divisor, self._target.hz // divisor
+        value = self.convert(self.compile(node), U64)
+        whole = (*value.code, *const(many, U64).code, Instruction(Op.MUL, 8), *const(each - 1, U64).code, Instruction(Op.ADD, 8))
+        return self.convert(Expr((*whole, *const(each, U64).code, Instruction(Op.DIV, 8)), U64), UINT)
 
     def _ns(self, node: Node, op: Op, type_: CType) -> Expr:
         value = self.convert(self.compile(node), U64)

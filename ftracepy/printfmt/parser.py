@@ -1,7 +1,7 @@
 """From the text of a `print fmt` to its syntax tree: C's expression grammar without assignments.
 
-A statement expression, `({ … })`, or anything else that is not an expression over the record raises
-PrintFmtFault: only the kernel that wrote it can evaluate it.
+Anything that is not an expression over the record raises PrintFmtFault: only the kernel that wrote it can evaluate it.
+Of statement expressions, `({ … })`, those are read that name values and then use them, as min() does.
 """
 
 from __future__ import annotations
@@ -31,18 +31,25 @@ _PRECEDENCE = {
     "<<": 8, ">>": 8, "+": 9, "-": 9, "*": 10, "/": 10, "%": 10,
 }  # fmt: skip
 _DEEPEST = 120  # parentheses count twice; the deepest real one needs 33
+_MOST_REPEATED = 1000  # nodes that named values may stand for in all
 
 
-def parse(print_fmt: str, long_bytes: int = 8) -> PrintFmt:
-    """Parse the text after 'print fmt:'; raises PrintFmtFault."""
-    return _Parser(tokens(print_fmt), long_bytes).whole()
+def parse(print_fmt: str, long_bytes: int = 8, exact: bool = True) -> PrintFmt:
+    """Parse the text after 'print fmt:'; raises PrintFmtFault.
+
+    Without `exact`, also at what trace-cmd's library does not know: statement expressions and REC->ent.
+    """
+    return _Parser(tokens(print_fmt), long_bytes, exact).whole()
 
 
 class _Parser:
-    def __init__(self, stream: list[Token], long_bytes: int) -> None:
+    def __init__(self, stream: list[Token], long_bytes: int, exact: bool) -> None:
         self._tokens = stream
         self._at = 0
         self._long_bytes = long_bytes
+        self._exact = exact
+        self._named_values: dict[str, tuple[Node, int]] = {}
+        self._repeated = 0
         self._depth = 0
 
     def whole(self) -> PrintFmt:
@@ -143,12 +150,36 @@ class _Parser:
                 node = Index(node, self._ternary())
                 self._expect("]")
             elif self._accept("->") or self._accept("."):
-                name = self._take("name").text
-                if node != Name("REC"):
-                    raise PrintFmtFault(f"member {name!r} of something that is not the record")
-                node = Field(name)
+                node = self._member(node, self._take("name").text)
             else:
                 return node
+
+    def _member(self, node: Node, name: str) -> Node:
+        """A field; `ent` is the record's head, whose fields are called common_… in a format."""
+        if node == Name("REC"):
+            return Field(name)
+        if node == Field("ent") and self._exact:
+            return Field(f"common_{name}")
+        raise PrintFmtFault(f"member {name!r} of something that is not the record")
+
+    def _statements(self) -> Node:
+        """`type name = value; … result` up to the closing brace."""
+        if not self._exact:
+            raise PrintFmtFault("a statement expression")
+        text, at = self._type_words(0)
+        while text and self._peek(at).text == "=":
+            self._at += at
+            name = text.split()[-1].lstrip("*")
+            self._expect("=")
+            first, before = self._at, self._repeated
+            value = self._ternary()
+            self._named_values[name] = value, self._at - first + self._repeated - before
+            self._expect(";")
+            text, at = self._type_words(0)
+        node = self._ternary()
+        self._accept(";")
+        self._expect("}")
+        return node
 
     def _primary(self) -> Node:
         token = self._next()
@@ -164,7 +195,7 @@ class _Parser:
             case "name":
                 return self._named(token.text)
         if token.text == "(":
-            node = self._ternary()
+            node = self._statements() if self._accept("{") else self._ternary()
             self._expect(")")
             return node
         if token.text == "{":
@@ -173,7 +204,7 @@ class _Parser:
 
     def _named(self, name: str) -> Node:
         if not self._accept("("):
-            return Name(name)
+            return self._value(name)
         args: list[Node] = []
         while not self._accept(")"):
             args.append(self._argument())
@@ -181,6 +212,13 @@ class _Parser:
                 self._expect(")")
                 break
         return Call(name, tuple(args))
+
+    def _value(self, name: str) -> Node:
+        node, nodes = self._named_values.get(name, (Name(name), 0))
+        self._repeated += nodes
+        if self._repeated > _MOST_REPEATED:
+            raise PrintFmtFault("named values repeated too often")
+        return node
 
     def _argument(self) -> Node:
         """An argument may be a type too: __print_array(p, n, sizeof(u8)) is common, f(struct x *) is not."""

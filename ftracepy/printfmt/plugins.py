@@ -45,9 +45,9 @@ def _changed(format: EventFormat, emitter: Emitter) -> Code | None:
         return emitter.compile(parse(f'"%s:%d [%d]{success[0]} CPU:%03d", {_WAKEUP}, {success[1]}REC->target_cpu'))
     if format.name in _WITH_CALL_SITE:
         site = emitter.compile(parse('"(%pS) ", REC->call_site'))
-        return [*site, *emitter.compile(parse(format.print_fmt))]
+        return [*site, *emitter.compile(parse(format.print_fmt, exact=False))]
     if format.system == "jbd2" and "jiffies_to_msecs(" in format.print_fmt:
-        return emitter.compile(parse(format.print_fmt.replace("jiffies_to_msecs(", "(")))
+        return emitter.compile(parse(format.print_fmt.replace("jiffies_to_msecs(", "("), exact=False))
     return None
 
 

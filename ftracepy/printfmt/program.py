@@ -68,7 +68,7 @@ class Op(IntEnum):
     CLOSE = 48  # end it: cut to precision, pad to width
     FLAGS = 49  # pop; b entries from a, delimiter v = offset << 32 | length
     SYMBOLIC = 50  # pop; b entries from a
-    HEX = 51  # pop reference; bytes as %02x, separator b
+    HEX = 51  # pop reference; bytes as %02x, separator b; ALT: before the first too
     ARRAY = 52  # pop count and reference; elements of size bytes: {0x1,0x2}
     SYMBOL = 53  # pop address; b: 0 name, 1 name+offset, 2 name+offset/size; ALT: as the kernel does
     POINTER = 54  # pop; ALT: size bytes of zero-padded hex, as the kernel does
@@ -80,7 +80,7 @@ class Op(IntEnum):
     BITMASK = 60  # pop reference; b: 1 as a list of ranges
     STRING_POINTER = 61  # pop address of a string known from printk_formats
     STACK = 62  # addresses of size bytes from a to the record's end, as the kernel shows a stack; b: 1 user's, 2 trace-cmd's
-    RAW_FIELD = 63  # pop reference; ARRAY[..], or text if printable and b 1 (3: and zeros follow); b 2: quoted, with dots
+    RAW_FIELD = 63  # pop reference; ARRAY[..], or text if printable and b 1 (3: and zeros follow) till one was not; b 2: quoted, with dots
     QUOTED_LOC = 64  # "text" of the location word at a, (fault) where empty
     BPRINT = 65  # run the program of the format whose address (size bytes) is at a, arguments from b
     NEXT = 66  # push the next argument of size bytes of a binary printk

@@ -37,7 +37,7 @@ class _Shown(NamedTuple):
 def raw_fields(format: EventFormat, emitter: Emitter, pool: Pool) -> Code:
     """name=value of each field; raises PrintFmtFault where the print fmt cannot be read: then none is shown its way."""
     shown, more = ([], False) if format.name == "bprint" else _conversions(format)
-    emitter.compile(parse(format.print_fmt, emitter.numbers.long_bytes))
+    emitter.compile(parse(format.print_fmt, emitter.numbers.long_bytes, exact=False))
     code: Code = []
     at: int | None = (
         0  # the library looks on from what it found last, round about; after a conversion that ends the template not at all
@@ -64,7 +64,7 @@ def _is_number(field: Field) -> bool:
 
 def _conversions(format: EventFormat) -> tuple[list[_Shown], bool]:
     """The conversions, and whether text stands behind the last one."""
-    parsed = parse(format.print_fmt)
+    parsed = parse(format.print_fmt, exact=False)
     args, before = list(parsed.args), b""
     done: list[_Shown] = []
     for part in split(parsed.template):

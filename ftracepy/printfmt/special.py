@@ -59,8 +59,8 @@ def _own_event(format: EventFormat, target: Target, emitter: Emitter, pool: Pool
             return [*_writer(ip, target, pool), Instruction(Op.STRING_REST, a=buf.offset)]
         case "raw_data", {"id": number, "buf": buf} if target.exact:
             identity = Instruction(Op.FIELD_NUMBER, 4, a=number.offset, b=ord("x"))
-            hexa = [*reference(buf), Instruction(Op.HEX, b=ord(" "))]
-            return [*pool.text(b"# "), identity, *pool.text(b" buf: "), *hexa]
+            hexa = [*reference(buf), Instruction(Op.HEX, flags=ALT, b=ord(" "))]
+            return [*pool.text(b"# "), identity, *pool.text(b" buf:"), *hexa]
         case "function", {"ip": ip, "parent_ip": parent} if target.exact:
             return [*_address(ip, kernel, 0), *pool.text(b" <-"), *_address(parent, kernel, 0)]
         case "kernel_stack", {"caller": caller} if target.exact:

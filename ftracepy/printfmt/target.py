@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ftracepy.schema import EventFormat, Schema
@@ -12,6 +12,7 @@ Style = Literal["kernel", "trace-cmd"]
 Form = Literal["text", "raw", "latency"]
 _RELEASE = re.compile(r"^Linux (?:\S+ )??(\d+)\.(\d+)")  # with the machine's name in front or without
 _NEWEST = (99, 0)
+_DEBIAN = re.compile(r" \d+\.\d+\.\d+(?:-\d+|\+deb\d+)(?:-cloud|-rt)?-(?:amd64|686|686-pae|arm64)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,19 @@ class Target:
     big_endian: bool = False
     page_array: int | None = None  # where the kernel's `struct page`s begin
     form: Form = "text"
+    hz: int = 0  # jiffies in a second; 0: not known
+    kallsyms: str = field(default="", repr=False, compare=False)  # for trace-cmd, which takes names it does not know for symbols
     bare: bool = False  # messages without the place that wrote them, as comments in a function_graph listing
+
+    def symbol(self, name: str) -> int:
+        """The address of kernel symbol `name`, 0 where kallsyms does not have it."""
+        at = -1
+        while (at := self.kallsyms.find(f" {name}", at + 1)) >= 0:
+            address, _, kind = self.kallsyms[self.kallsyms.rfind("\n", 0, at) + 1 : at].partition(" ")
+            ends = self.kallsyms[at + 1 + len(name) : at + 2 + len(name)] in {"", "\n", "\t"}
+            if ends and len(kind) == 1 and kind not in "aA":
+                return int(address, 16)
+        return 0
 
     @property
     def exact(self) -> bool:
@@ -40,7 +53,9 @@ def target_of(schema: Schema, style: Style, form: Form = "text") -> Target:
     named = (int(match[1]), int(match[2])) if match else _NEWEST
     least, most = _releases(schema)
     release = max(least, min(named, most))
-    return Target(style, schema.page.long_bytes, release, schema.page.big_endian, _page_array(schema.kallsyms), form)
+    page, kallsyms = schema.page, schema.kallsyms
+    array = _page_array(kallsyms)
+    return Target(style, page.long_bytes, release, page.big_endian, array, form, _hz(schema), kallsyms)
 
 
 def _releases(schema: Schema) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -68,3 +83,11 @@ def _copies_from_user(format: EventFormat) -> bool:
 def _page_array(kallsyms: str) -> int | None:
     """vmemmap_base of an x86-64 kernel that was not moved by KASLR (Documentation/arch/x86/x86_64/mm.rst); else unknown."""
     return 0xFFFFEA0000000000 if re.search(r"^ffffffff81000000 T _text$", kallsyms, re.MULTILINE) else None
+
+
+def _hz(schema: Schema) -> int:
+    """CONFIG_HZ: the compiler left it in the format of an event that shows an age in seconds; Debian's kernels have 250."""
+    writeback = schema.event("writeback", "writeback_single_inode")
+    if writeback and (found := re.search(r"\(jiffies - REC->dirtied_when\) / (\d+)", writeback.print_fmt)):
+        return int(found[1])
+    return 250 if _DEBIAN.search(schema.uname) else 0

@@ -31,6 +31,8 @@ class Texts:
         match node:
             case Str(value):
                 return self._pool.text(value.split(b"\0")[0])
+            case Cast(_, Num(0)) | Num(0) | Name("NULL"):
+                return self._null(node)
             case Field(name):
                 return self._field(self._numbers.field(name))
             case Ternary(condition, yes, no):
@@ -46,6 +48,12 @@ class Texts:
             case Index() | Binary():
                 return [*self._numbers.compile(node).code, Instruction(Op.STRING_POINTER)]
         raise PrintFmtFault(f"{type(node).__name__} is no text")
+
+    def _null(self, node: Node) -> Code:
+        """What vsprintf shows for no string; the library shows the word that stands there, and nothing for a cast."""
+        if self._exact:
+            return self._pool.text(b"(null)")
+        return self._pool.text(b"" if isinstance(node, Cast) else b"NULL" if isinstance(node, Name) else b"0")
 
     def choice(self, condition: Expr, yes: Code, no: Code) -> Code:
         """Instructions that do `yes` or `no`."""

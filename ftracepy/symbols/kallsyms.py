@@ -11,6 +11,8 @@ from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 OR_NOTHING = 4
+_TEXT = b"tTwW"
+_PAGE_BYTES = 4096
 
 
 class Symbol(NamedTuple):
@@ -30,23 +32,25 @@ class Kallsyms:
         self._exact = exact
         self._addresses: list[int] = []
         self._lines: list[bytes] = []
+        self._kinds = b""
 
     def _parse(self) -> None:
         text, self._text = self._text or b"", None
-        rows: list[tuple[int, bytes]] = []
+        rows: list[tuple[int, bytes, bytes]] = []
         for line in text.split(b"\n"):
             address, _, rest = line.partition(b" ")
             if len(rest) < 3 or rest[:1] in b"aA" or rest[2:3] == b"$":
                 continue
             try:
-                rows.append((int(address, 16), rest[2:]))
+                rows.append((int(address, 16), rest[2:], rest[:1]))
             except ValueError:
                 continue
         if not self._exact:
             rows.reverse()  # trace-cmd's list grows at its head, and its sort keeps the order of equals
         rows.sort(key=lambda row: row[0])
-        self._addresses = [address for address, _ in rows]
-        self._lines = [line for _, line in rows]
+        self._addresses = [address for address, _, _ in rows]
+        self._lines = [line for _, line, _ in rows]
+        self._kinds = b"".join(kind for _, _, kind in rows)
 
     def find(self, address: int) -> Symbol | None:
         """The symbol that `address` lies in, or None."""
@@ -56,20 +60,36 @@ class Kallsyms:
         if index is None:
             return None
         at = self._addresses[index]
-        after = bisect_right(self._addresses, at)
-        size = self._addresses[after] - at if after < len(self._addresses) else 0
+        end = self._end(index)
         name, module = _name(self._lines[index])
-        return Symbol(name, address - at, size, module)
+        return Symbol(name, address - at, end - at if end else 0, module)
+
+    def _end(self, index: int) -> int:
+        """Where the symbol ends: at the next one, at the page's end where it is a module's last function, 0 if unknown."""
+        after = bisect_right(self._addresses, self._addresses[index])
+        following = self._addresses[after] if after < len(self._addresses) else 0
+        module = self._lines[index].partition(b"\t[")[2]
+        if not self._exact or not module or self._kinds[index] not in _TEXT:
+            return following
+        same = following and self._kinds[after] in _TEXT and self._lines[after].partition(b"\t[")[2] == module
+        page_end = (self._addresses[index] | _PAGE_BYTES - 1) + 1
+        return following if same or (following and following < page_end) else page_end
 
     def _containing(self, address: int) -> int | None:
-        """First of the names at the nearest lower address; the last symbol of the kernel itself marks its end."""
+        """First of the names at the nearest lower address; the last symbol of the kernel itself marks its end.
+
+        A module's text ends at a page's end, which its last function hardly ever crosses.
+        """
         after = bisect_right(self._addresses, address)
         if not after:
             return None
         at = self._addresses[after - 1]
         first = bisect_left(self._addresses, at)
         ends = after == len(self._addresses) or b"\t[" in self._lines[after]
-        return None if ends and b"\t[" not in self._lines[first] and address != at else first
+        if b"\t[" in self._lines[first]:
+            end = self._end(first)
+            return None if end and address >= end else first
+        return None if ends and address != at else first
 
     def _searched(self, address: int) -> int | None:
         low, high = 0, len(self._addresses)

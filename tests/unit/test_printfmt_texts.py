@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftracepy.printfmt import compile_printk
+from ftracepy.printfmt import compile_for, compile_printk
 from ftracepy.printfmt.target import Target
-from tests.support.textmachines import event, show
+from tests.support.textmachines import event, machines, show
 
 
 def dynamic(offset: int, data: bytes) -> bytes:
@@ -192,3 +192,65 @@ def test_probes_as_the_kernel_shows_them() -> None:
     assert show(made, payload, kallsyms=KALLSYMS) == '(alias+0x4/0x30) path="/x" fd=-1 c=0x10'
     assert show(made, struct.pack("=QIiB", 0x401000, 0, 5, 1)) == "(0x401000) path=(fault) fd=5 c=0x1"
     assert show(made, payload, "trace-cmd") == '(ffffffff81000014) path="/x" fd=-1 c=0x10'
+
+
+def test_no_string() -> None:
+    made = event(
+        '"<%.*s> %s %s", REC->n, REC->n ? REC->s : ((void *)0), NULL, REC->n ? REC->s : NULL', "int n@8:4s", "char s[4]@12:4"
+    )
+    assert show(made, struct.pack("=i4s", 0, b"ab")) == "<> (null) (null)"
+    assert show(made, struct.pack("=i4s", 2, b"abc")) == "<ab> (null) abc"
+    assert show(made, struct.pack("=i4s", 0, b"ab"), "trace-cmd") == "<> NULL NULL"
+
+
+def test_the_record_s_head() -> None:
+    made = event('"pid %d flags %u", REC->ent.pid, REC->ent.flags')
+    assert show(made, b"") == "pid 42 flags 0"
+    assert show(made, b"", "trace-cmd") == "[FAILED TO PARSE]"
+
+
+def test_named_values_in_a_statement_expression() -> None:
+    """min() as 6.12 and later leave it in dma_map_sg's format."""
+    made = event('"%d/%d", ({ int __x = (REC->n); int __y = (128); ((__x) < (__y) ? (__x) : (__y)); }), REC->n', "int n@8:4s")
+    assert [show(made, struct.pack("=i", value)) for value in (3, 129)] == ["3/3", "128/129"]
+
+
+def test_named_values_do_not_multiply() -> None:
+    doubled = "".join(f"int v{at + 1} = v{at} + v{at}; " for at in range(64))
+    made = event(f'"%d", ({{ int v0 = REC->n; {doubled} v64; }})', "int n@8:4s")
+    assert show(made, struct.pack("=i", 3)) == "n=0x3 (3)"
+
+
+@pytest.mark.parametrize(("hz", "ms"), [(100, 70), (250, 28), (300, 24), (1000, 7)])
+def test_jiffies_in_milliseconds(hz: int, ms: int) -> None:
+    made = event('"%u", jiffies_to_msecs(REC->n)', "unsigned long n@8:8")
+    assert show(made, struct.pack("=Q", 7), target=Target(hz=hz)) == str(ms)
+    assert show(made, struct.pack("=Q", 7)) == "n=0x7 (7)"
+
+
+def test_a_kernel_s_variable_is_not_known() -> None:
+    """trace-cmd takes the address of a symbol of that name for its value."""
+    made = event('"age=%4lu at=%lu", (jiffies - REC->n) / 250, REC->n', "unsigned long n@8:8")
+    assert show(made, struct.pack("=Q", 7)) == "age=   ? at=7"
+    kallsyms = "0000000000000001 A jiffies\nffffffff90000000 T jiffies_x\n00000000000003f1 D jiffies\n"
+    assert show(made, struct.pack("=Q", 7), target=Target("trace-cmd", kallsyms=kallsyms)) == "age=   4 at=7"
+
+
+def test_a_text_field_that_once_was_none_is_bytes_from_then_on() -> None:
+    """trace-cmd report -R remembers it."""
+    made = event('"%s", REC->s', "char s[3]@8:3")
+    for machine in machines(kernel=0):
+        machine.add(1, b"one", *compile_for(made, Target("trace-cmd", form="raw")))
+        shown = [machine.text(1, b"\1" + bytes(7) + one) for one in (b"ab\0", b"a\xff\0", b"ab\0")]
+        assert shown == [b" s=ab", b" s=ARRAY[61, ff, 00]", b" s=ARRAY[61, 62, 00]"]
+
+
+def test_where_a_module_s_last_function_ends() -> None:
+    """At its page's end; what lies beyond was a part of a module that is gone."""
+    made = event('"%pS", (void *)REC->n', "unsigned long n@8:8")
+    kallsyms = (
+        b"ffffffffc0001000 t first\t[one]\nffffffffc0001f00 t last\t[one]\nffffffffc0003000 r data\t[one]\n"
+        b"ffffffffc0004000 t other\t[two]\n"
+    )
+    shown = [show(made, struct.pack("=Q", 0xFFFFFFFFC0001000 + at), kallsyms=kallsyms) for at in (4, 0xF10, 0x1010, 0x3000)]
+    assert shown == ["first+0x4/0xf00 [one]", "last+0x10/0x100 [one]", "0xffffffffc0002010", "other+0x0/0x1000 [two]"]

@@ -38,7 +38,7 @@ typedef struct {
 
 /* One block of memory: the arrays stand behind the struct, and FP_SLACK bytes behind the last. */
 typedef struct {
-    const fp_instruction *code;
+    fp_instruction *code; /* changed where trace-cmd remembers: FP_RAW_FIELD */
     const fp_entry *entries;
     const uint8_t *literals, *name;
     size_t code_total, entries_total, literals_total, name_length;

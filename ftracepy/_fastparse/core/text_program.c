@@ -120,7 +120,7 @@ fp_program_new(const void *code, size_t code_bytes, const void *entries, size_t 
     memcpy(at + code_bytes + entries_bytes, literals, literals_bytes);
     memcpy(at + code_bytes + entries_bytes + literals_bytes, name, name_length);
     *program = (fp_program){
-        .code = (const fp_instruction *)at,
+        .code = (fp_instruction *)at,
         .entries = (const fp_entry *)(at + code_bytes),
         .literals = at + code_bytes + entries_bytes,
         .name = at + code_bytes + entries_bytes + literals_bytes,

@@ -215,6 +215,8 @@ show_raw_field(fp_text_run_state *run, const fp_instruction *one, fp_reference f
     uint64_t end = 0;
     for (; printable && end < from.length && data[end]; end++)
         printable = (data[end] >= 32 && data[end] < 127) || (data[end] >= 9 && data[end] <= 13);
+    if (!printable && one->b)
+        run->program->code[one - run->program->code].b = 0;
     for (; printable && one->b == 3 && end < from.length; end++)
         printable = data[end] == 0;
     if (printable) {
@@ -273,7 +275,11 @@ show_reference(fp_text_run_state *run, const fp_instruction *one, fp_reference f
     char between = (char)one->b;
     switch (one->op) {
     case FP_STRING_REF: fp_show_string(run, from); break;
-    case FP_HEX: show_bytes(out, data, length, &between, between != 0); break;
+    case FP_HEX:
+        if (one->flags & FP_ALT && length)
+            fp_out_byte(out, (uint8_t)between);
+        show_bytes(out, data, length, &between, between != 0);
+        break;
     case FP_MAC: fp_out_mac(out, data, length, one->b); break;
     case FP_IP4: fp_out_ip4(out, data, length, one->b); break;
     case FP_IP6: fp_out_ip6(out, data, length, one->b); break;

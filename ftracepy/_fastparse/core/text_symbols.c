@@ -83,6 +83,24 @@ in_module(const fp_symbols *symbols, const fp_symbol *symbol)
     return tab != NULL && tab + 1 < end && tab[1] == '[';
 }
 
+static bool
+is_text(const fp_symbols *symbols, const fp_symbol *symbol)
+{
+    uint8_t kind = symbols->text[symbol->at - 2] | 32;
+    return kind == 't' || kind == 'w';
+}
+
+static bool
+same_module(const fp_symbols *symbols, const fp_symbol *a, const fp_symbol *b)
+{
+    const uint8_t *left = symbols->text + a->at, *right = symbols->text + b->at;
+    const uint8_t *left_tab = memchr(left, '\t', a->length), *right_tab = memchr(right, '\t', b->length);
+    if (left_tab == NULL || right_tab == NULL)
+        return false;
+    size_t length = (size_t)(left + a->length - left_tab);
+    return length == (size_t)(right + b->length - right_tab) && memcmp(left_tab, right_tab, length) == 0;
+}
+
 /* Index of the first symbol above `address`. */
 static size_t
 above(const fp_symbols *symbols, uint64_t address)
@@ -98,6 +116,19 @@ above(const fp_symbols *symbols, uint64_t address)
     return low;
 }
 
+/* Where a symbol ends: at the next one, at the page's end where it is a module's last function; 0 where that is not known. */
+static uint64_t
+end_of(const fp_symbols *symbols, const fp_symbol *symbol)
+{
+    size_t after = above(symbols, symbol->address);
+    const fp_symbol *next = after < symbols->total ? symbols->symbols + after : NULL;
+    uint64_t following = next ? next->address : 0, page_end = (symbol->address | 4095) + 1;
+    if (!symbols->exact || !in_module(symbols, symbol) || !is_text(symbols, symbol))
+        return following;
+    bool same = next && is_text(symbols, next) && same_module(symbols, symbol, next);
+    return same || (next && following < page_end) ? following : page_end;
+}
+
 /* First of the names at the nearest lower address; the last symbol of the kernel itself marks its end. */
 static size_t
 containing(const fp_symbols *symbols, uint64_t address)
@@ -109,7 +140,11 @@ containing(const fp_symbols *symbols, uint64_t address)
     while (first > 0 && symbols->symbols[first - 1].address == start)
         first--;
     bool ends = after == symbols->total || in_module(symbols, symbols->symbols + after);
-    return ends && !in_module(symbols, symbols->symbols + first) && address != start ? SIZE_MAX : first;
+    if (in_module(symbols, symbols->symbols + first)) {
+        uint64_t end = end_of(symbols, symbols->symbols + first);
+        return end && address >= end ? SIZE_MAX : first;
+    }
+    return ends && address != start ? SIZE_MAX : first;
 }
 
 /* The search that trace-cmd's library does: which of several names at one address it meets first matters. */
@@ -176,9 +211,9 @@ fp_symbols_show(fp_symbols *symbols, uint64_t address, unsigned shape, fp_text_o
         fp_out_hex(out, address - symbol->address);
     }
     if (shape == 2) {
-        size_t after = above(symbols, symbol->address);
+        uint64_t end = end_of(symbols, symbol);
         FP_OUT_LITERAL(out, "/0x");
-        fp_out_hex(out, after < symbols->total ? symbols->symbols[after].address - symbol->address : 0);
+        fp_out_hex(out, end ? end - symbol->address : 0);
     }
     if (symbols->exact && in_module(symbols, symbol)) {
         fp_out_byte(out, ' ');
