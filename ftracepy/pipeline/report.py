@@ -176,7 +176,16 @@ def _headings(request: ReportRequest, buffers: list[_Buffer]) -> bytes:
 def _formatter(request: ReportRequest, source: Shown) -> Formatter:
     from ftracepy.text import Formatter
 
-    return Formatter(source.schema, request.style, request.ns, form=request.form, cpus=source.cpu_count)
+    buffer = source.buffer
+    return Formatter(
+        source.schema,
+        request.style,
+        request.ns,
+        form=request.form,
+        cpus=source.cpu_count,
+        options=buffer.options,
+        tracer=buffer.tracer,
+    )
 
 
 class _Lines:

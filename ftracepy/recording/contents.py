@@ -37,7 +37,10 @@ class TextData:
 
 @dataclass(slots=True)
 class BufferData:
-    """One instance's ring buffer, or the text that was saved instead; the top-level one is called ""."""
+    """One instance's ring buffer, or the text that was saved instead; the top-level one is called "".
+
+    `options` are the words of trace_options and `tracer` that of current_tracer, where the recording has them.
+    """
 
     name: str
     clock: str = ""
@@ -45,6 +48,8 @@ class BufferData:
     cpus: list[CpuData] = field(default_factory=list)
     stats: list[CpuStats] = field(default_factory=list)
     text: TextData | None = None
+    options: tuple[str, ...] = ()
+    tracer: str | None = None
 
     @property
     def is_empty(self) -> bool:

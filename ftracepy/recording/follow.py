@@ -32,6 +32,7 @@ class Following:
         self.cpus: Sequence[int] = begun.cpus
         self.cpu_count = begun.cpu_count
         self.instance = begun.instance
+        self.buffer = begun.buffer
         self.buffers: list[BufferData] = begun.buffers
         self._begun = begun
         self._whole: Recording | None = None

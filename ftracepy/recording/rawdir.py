@@ -1,11 +1,12 @@
 """A folder of raw sub-buffers with the texts to read them: from a crash dump, a collector of one's own, or a copy of tracefs.
 
 FOLDER/cpuN.raw            what trace_pipe_raw of CPU N gave (cpuN.first.raw: what was read before; or
-                           cpuN.mmap.readers.bin, or per_cpu/cpuN/trace_pipe_raw)
+                           cpuN.mmap.readers.bin, per_cpu/cpuN/trace_pipe_raw, cpuN/trace_pipe_raw); where none is called
+                           so, cpuN, cpuN.bin, trace_pipe_raw.cpuN, trace_pipe_raw.N, ANYTHING.cpuN
 FOLDER/header_page         header_page.inst, where the instance's differs; or events/header_page
-FOLDER/formats/SYSTEM/EVENT/format                                         or events/SYSTEM/EVENT/format
-and where they are there: printk_formats, saved_cmdlines, kallsyms (kallsyms.excerpt), trace_clock, uname,
-buffer_subbuf_size_kb, cpuN.stats.after (cpuN.stats)
+FOLDER/formats/SYSTEM/EVENT/format                                         or events/…, or without the /format
+and where they are there: printk_formats, saved_cmdlines, kallsyms (kallsyms.excerpt), trace_clock, trace_options,
+current_tracer, uname, buffer_subbuf_size_kb, cpuN.stats.after (cpuN.stats)
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import re
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ftracepy.errors import RecordingFault
 from ftracepy.recording.contents import BufferData, Contents, CpuData
@@ -22,20 +23,27 @@ from ftracepy.recording.head import LARGEST_PAGE_BYTES
 from ftracepy.schema import FormatFault, PageLayout, parse_header_page
 from ftracepy.schematexts import SchemaTexts, chosen_clock
 
+_RAW = "trace_pipe_raw"
 _PAGES = (
     (re.compile(r"cpu(\d{1,5})\.first\.raw"), ""),
     (re.compile(r"cpu(\d{1,5})\.raw"), ""),
     (re.compile(r"cpu(\d{1,5})\.mmap\.readers\.bin"), ""),
-    (re.compile(r"cpu(\d{1,5})"), "trace_pipe_raw"),
+    (re.compile(r"cpu(\d{1,5})"), _RAW),
+)
+_LIKELY_PAGES = (
+    (re.compile(r"(?:.*[._-])?cpu[_-]?(\d{1,5})(?:[._-](?:bin|pages|data|raw|trace_pipe_raw))?"), ""),
+    (re.compile(r"trace_pipe_raw[._-]?(\d{1,5})(?:\.(?:bin|raw))?"), ""),
 )
 _MOST_BYTES = 64 << 20  # of one text
 _MOST_CPUS = 1 << 16
+_NO_TRACER = "nop"  # set so, perhaps, when the buffer had been written
 _BIG_ENDIAN = re.compile(r"\b(s390x?|ppc64|ppc|sparc64|sparc|mips|mips64|parisc|parisc64|m68k|armv\w+b|aarch64_be)\b")
 
 
 def read_folder(path: str) -> Contents:
     """All that the folder tells; raises RecordingFault where there are no pages, or not what must be known to read them."""
-    header, found = _header(path), sorted(_pages(path), key=lambda one: (one[1].cpu, one[0]))
+    header = _header(path)
+    found = sorted(_pages(path, _PAGES) or _pages(path, _LIKELY_PAGES), key=lambda one: (one[1].cpu, one[0]))
     if not found:
         raise _fault(path, "it is a directory without sub-buffers", "cpuN.raw beside header_page and formats/SYSTEM/EVENT/format")
     uname = _text(path, "uname").decode("utf-8", "replace").strip()
@@ -51,7 +59,11 @@ def read_folder(path: str) -> Contents:
     cpus = [data for _, data in found]
     texts.big_endian = _is_big(cpus, layout, uname)
     texts.page_bytes = layout.size_bytes
-    contents = Contents(0, texts, layout.size_bytes, buffers=[BufferData("", texts.clock, layout.size_bytes, cpus)])
+    buffer = BufferData("", texts.clock, layout.size_bytes, cpus)
+    buffer.options = tuple(_text(path, "trace_options").decode("ascii", "replace").split())
+    tracer = _text(path, "current_tracer").decode("ascii", "replace").strip()
+    buffer.tracer = tracer if tracer not in ("", _NO_TRACER) else None
+    contents = Contents(0, texts, layout.size_bytes, buffers=[buffer])
     for cpu in {data.cpu for data in cpus}:
         if text := _text(path, f"cpu{cpu}.stats.after", f"cpu{cpu}.stats", f"per_cpu/cpu{cpu}/stats"):
             contents.stats.add(f"CPU: {cpu}\n{text.decode('ascii', 'replace')}")
@@ -76,21 +88,25 @@ def _layout(path: str, header: bytes) -> PageLayout:
     return layout
 
 
-def _pages(path: str) -> Iterator[tuple[int, CpuData]]:
+def _pages(path: str, patterns: Sequence[tuple[re.Pattern[str], str]]) -> list[tuple[int, CpuData]]:
     """Every file of pages, with its rank among those of its CPU."""
+    found = []
     for folder in (path, os.path.join(path, "per_cpu")):
         for name in _names(folder):
-            for rank, (pattern, inner) in enumerate(_PAGES):
+            for rank, (pattern, inner) in enumerate(patterns):
                 file = os.path.join(folder, name, inner) if inner else os.path.join(folder, name)
                 if (match := pattern.fullmatch(name)) and (size := _size(file)) is not None and int(match[1]) < _MOST_CPUS:
-                    yield rank, CpuData(int(match[1]), 0, size, file)
+                    found.append((rank, CpuData(int(match[1]), 0, size, file)))
+                    break
+    return found
 
 
 def _formats(path: str) -> Iterator[tuple[str, bytes]]:
     for root in (os.path.join(path, "formats"), os.path.join(path, "events")):
         for system in _names(root):
             for event in _names(os.path.join(root, system)):
-                if text := _text(root, os.path.join(system, event, "format")):
+                text = _text(root, os.path.join(system, event, "format"), os.path.join(system, event))
+                if text.startswith(b"name:"):
                     yield system, text
 
 

@@ -84,3 +84,44 @@ def test_what_is_missing_is_told(tmp_path: Path, gone: str, why: str) -> None:
     with pytest.raises(RecordingFault) as fault:
         recording.open(folder)
     assert why in fault.value.why
+
+
+@pytest.mark.parametrize("path", [path for path in SETS if path.name.startswith("fgraph")], ids=lambda path: path.name)
+def test_a_listing_of_calls_has_the_columns_that_were_chosen(path: Path, tmp_path: Path) -> None:
+    folder = unpacked(path, tmp_path)
+    kernels = (folder / "trace.txt").read_text(errors="replace").splitlines()
+    (folder / "current_tracer").write_text("function_graph\n")
+    out = io.BytesIO()
+    report(ReportRequest(str(folder)), out, lambda _: None, Stop())
+    legend = [line for line in kernels if line.startswith("#")]
+    assert out.getvalue().decode(errors="replace").splitlines()[: len(legend)] == legend
+
+
+_LAYOUTS = {
+    "tracefs": ("per_cpu/cpu{}/trace_pipe_raw", "events/{}/format", "events/header_page"),
+    "cpus": ("cpu{}/trace_pipe_raw", "events/{}/format", "events/header_page"),
+    "flat": ("trace_pipe_raw.cpu{}", "formats/{}", "header_page"),
+    "spools": ("x.dat.cpu{}", "formats/{}/format", "header_page"),
+    "numbers": ("trace_pipe_raw_{}.bin", "events/{}", "events/header_page"),
+}
+
+
+@pytest.mark.parametrize("layout", _LAYOUTS)
+def test_folders_laid_out_otherwise(layout: str, tmp_path: Path) -> None:
+    folder = unpacked(next(path for path in SETS if path.name.startswith("subbuf_8-")), tmp_path)
+    pages, formats, header = (tmp_path / "other" / one for one in _LAYOUTS[layout])
+    for file in sorted(folder.rglob("*")):
+        name = str(file.relative_to(folder))
+        if match := re.fullmatch(r"cpu(\d+)\.raw", name):
+            target = Path(str(pages).format(match[1]))
+        elif match := re.fullmatch(r"formats/(.*)/format", name):
+            target = Path(str(formats).format(match[1]))
+        elif name.startswith("header_page"):
+            target = header
+        elif name in ("saved_cmdlines", "printk_formats", "buffer_subbuf_size_kb", "trace_clock", "uname", "kallsyms.excerpt"):
+            target = tmp_path / "other" / name
+        else:
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target)
+    assert shown(tmp_path / "other") == shown(folder)
