@@ -105,6 +105,25 @@ class Bounds:
         return Span(None, self._lows[0]) if place < 0 else Span(self._lows[place], high)
 
 
+class Scaled:
+    """Another scale's buckets in units of `unit`: values are cut down to whole units, bounds are told in full."""
+
+    def __init__(self, scale: Scale, unit: int) -> None:
+        self._scale, self._unit = scale, unit
+
+    @property
+    def size(self) -> int | None:
+        return self._scale.size
+
+    def place(self, value: int) -> int:
+        return self._scale.place(value // self._unit)
+
+    def span(self, place: int) -> Span:
+        span = self._scale.span(place)
+        low, high = (None if one is None else one * self._unit for one in (span.low, span.high))
+        return Span(low, high)
+
+
 class Histogram:
     """How many values fell into each bucket of a scale."""
 

@@ -56,6 +56,15 @@ _OTHERS = {
     ("signal", "signal_generate"): ("sig", "errno", "code", "comm", "pid", "group", "result"),
     ("signal", "signal_deliver"): ("sig", "errno", "code", "sa_handler", "sa_flags"),
     ("ftrace", "raw_data"): ("id", "buf"),
+    **{
+        ("block", f"block_{name}"): ("dev", "sector", "nr_sector", "rwbs", "comm")
+        for name in ("getrq", "bio_queue", "bio_backmerge", "bio_frontmerge")
+    },
+    **{("block", f"block_rq_{name}"): ("dev", "sector", "nr_sector", "bytes", "rwbs", "comm") for name in ("issue", "merge")},
+    ("block", "block_rq_complete"): ("dev", "sector", "nr_sector", "error", "rwbs"),
+    ("block", "block_rq_requeue"): ("dev", "sector", "nr_sector", "rwbs"),
+    ("block", "block_bio_complete"): ("dev", "sector", "nr_sector", "error", "rwbs"),
+    ("block", "block_split"): ("dev", "sector", "new_sector", "rwbs", "comm"),
 }
 
 
@@ -103,7 +112,6 @@ class Batch:
         found = [(index, event) for index, event in enumerate(self.events) if event.id == ident]
         rows = [(index, event.pid if field == "common_pid" else event[field]) for index, event in found]
         return array("I", [index for index, _ in rows]), array("q", [value for _, value in rows])
-
 
     def select(self, *, ids: Iterable[int]) -> Batch:
         return Batch([event for event in self.events if event.id in ids], [], self.until_ns)
