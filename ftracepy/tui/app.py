@@ -90,6 +90,8 @@ class LiveApp(App[None]):
         if self.leaving:
             return
         self._begin()
+        if self.leaving:
+            return
         self._leave_out_own()
         deadline = time.monotonic() + _SLICE_S
         self.view.tick(lambda: time.monotonic() < deadline)
@@ -100,10 +102,10 @@ class LiveApp(App[None]):
         engine = self.engines[0] if self.engines else None
         if engine is None or self.run_ is not None:
             return
-        if engine.state is State.FAILED and not hasattr(engine, "names"):
+        if engine.state is State.FAILED and not engine.opened:
             self.error = engine.error
             self.leave()
-        elif engine.state is not State.STARTING:
+        elif engine.opened:
             self.open(Run(engine))
 
     def _leave_out_own(self) -> None:

@@ -31,7 +31,7 @@ class State(Enum):
 
 
 class Engine:
-    """One run. What it fills is there from the time that `state` is RUNNING; `error` is why it FAILED.
+    """One run. What it fills is there once it is `opened`; `error` is why it FAILED.
 
     `notices` are the words of the run, in order; any thread may look at everything here.
     """
@@ -47,7 +47,7 @@ class Engine:
         self.events = EventStore(keep)
         self.rows = RowStore() if request.tool else None
         self.notices: list[str] = []
-        self.progress = 0.0
+        self.opened = False
         self._stop = Stop()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -91,6 +91,7 @@ class Engine:
         self.names = Names(Feed((), self.watch.schema, notice=self.notices.append))
         self._shown = self._wanted()
         self.meter = Meter(self.watch)
+        self.opened = True
 
     def _wanted(self) -> frozenset[int]:
         """Which events are to be seen: not our own facts, and of a live run not what was only recorded to name tasks."""

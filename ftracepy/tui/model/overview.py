@@ -28,7 +28,7 @@ class Tile:
     @property
     def run(self) -> Run | None:
         """To be looked at in full, once it runs."""
-        if self._run is None and self.engine.state in (State.RUNNING, State.ENDED) and hasattr(self.engine, "meter"):
+        if self._run is None and self.engine.opened:
             self._run = Run(self.engine)
         return self._run
 

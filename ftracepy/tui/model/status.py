@@ -66,7 +66,7 @@ class Status:
             return self._said
         if engine is None:
             return "Enter opens a tile  q quits  ? keys"
-        if engine.state is State.STARTING:
+        if not engine.opened:
             return "starting"
         return "  ".join(part for part in self._parts(run, engine, view) if part)
 

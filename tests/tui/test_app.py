@@ -1,0 +1,233 @@
+"""The screen by its keys: what is pressed, and what stands there then."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from ftracepy.pipeline.watch import WatchRequest
+from ftracepy.tools import kit
+from ftracepy.tui import actions
+from ftracepy.tui.app import LiveApp, Looks
+from ftracepy.tui.keys import KEYS
+from ftracepy.tui.model.engine import Engine
+from ftracepy.tui.model.listpage import ListPage
+
+FIXTURE = Path(__file__).parents[2] / "fixtures/opensnoop-k6.18/trace.dat"
+Steps = Callable[[Pilot[None], LiveApp], Awaitable[None]]
+
+
+def play(steps: Steps, *, size: tuple[int, int] = (100, 24), looks: Looks | None = None) -> LiveApp:
+    """Let `steps` press keys in a view of the fixture."""
+    tool = kit.load("opensnoop")
+    app = LiveApp(Engine(WatchRequest(tool=(tool, tool.options()), replay=str(FIXTURE))), looks=looks or Looks(fps=50))
+
+    async def session() -> None:
+        async with app.run_test(size=size) as pilot:
+            while app.run_ is None or app.run_.engine.join(0) is False:
+                await pilot.pause(0.02)
+            await pilot.pause(0.1)
+            await steps(pilot, app)
+            await pilot.press("q")
+
+    asyncio.run(asyncio.wait_for(session(), 60))
+    return app
+
+
+def screen(app: LiveApp) -> list[str]:
+    """The lines of the page as they are drawn."""
+    return [app.view.render_line(y).text.rstrip() for y in range(app.view.size.height)]
+
+
+def page(app: LiveApp) -> ListPage:
+    assert isinstance(app.view.page, ListPage)
+    return app.view.page
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    await pilot.press(*keys)
+    await pilot.pause(0.1)
+
+
+def test_rows_then_detail_then_back() -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        assert "/etc/ld.so.cache" in screen(app)[1]
+        await press(pilot, "down", "down", "enter")
+        assert any("path" in line and "workload" in line for line in screen(app))
+        await press(pilot, "escape")
+        assert app.view.cursor == 2
+
+    play(steps)
+
+
+def test_a_filter_is_asked_for_and_a_wrong_one_explained() -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        await press(pilot, "f", *"fd = 3", "enter")
+        assert "cannot be read" in str(app.query_one("#status").render())
+        await press(pilot, *["backspace"] * 6, *'comm == "cat"', "enter")
+        assert {page(app).item(place).comm for place in range(page(app).first, page(app).end)} == {"cat"}
+        assert 'filter comm == "cat"' in screen(app)[0]
+
+    play(steps)
+
+
+def test_only_this_value_and_back() -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        everything = page(app).end
+        await press(pilot, "right", "right", "o")
+        assert {page(app).item(place).comm for place in range(page(app).end)} == {"sh"}
+        await press(pilot, "O")
+        assert page(app).end == 0
+        await press(pilot, "escape", "escape")
+        assert page(app).end == everything
+
+    play(steps)
+
+
+def test_sort_hide_widen_and_undo() -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        await press(pilot, *["right"] * 6, "s")
+        paths = [page(app).item(place).path for place in range(page(app).end)]
+        assert paths == sorted(paths, reverse=True)
+        assert "PATH▼" in screen(app)[0]
+        await press(pilot, "S", "left", "minus")
+        assert "FLAGS" not in screen(app)[0]
+        await press(pilot, "plus")
+        assert "FLAGS" in screen(app)[0]
+
+    play(steps)
+
+
+def test_counting_narrows_the_list() -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        await press(pilot, "right", "right", "t")
+        counts = [line.split() for line in screen(app)[1:] if line]
+        assert sum(int(one[0]) for one in counts) == app.run_.rows.end if app.run_ else 0
+        await press(pilot, "enter")
+        assert page(app).end == int(counts[0][0])
+
+    play(steps)
+
+
+def test_search_goes_to_the_line() -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        await press(pilot, "slash", *"missing", "enter")
+        assert page(app).item(app.view.cursor).path == "missing"
+        await press(pilot, "n")
+        assert "no line after" in str(app.query_one("#status").render())
+
+    play(steps)
+
+
+def test_every_page_and_the_help_can_be_shown() -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        assert app.run_
+        for number in range(1, len(app.run_.pages) + 1):
+            await press(pilot, str(number))
+            assert any(screen(app)), number
+        await press(pilot, "question_mark")
+        assert any("filter, in the kernel's language" in line for line in screen(app))
+
+    play(steps)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 12), (200, 50), (20, 4)])
+def test_any_size_will_do(size: tuple[int, int]) -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        for key in ("1", "2", "3", "4", "5", "6", "question_mark", "escape", "end", "home", "pagedown"):
+            await press(pilot, key)
+        assert all(len(line) <= size[0] for line in screen(app))
+
+    play(steps, size=size)
+
+
+def test_ascii_is_ascii() -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        for key in ("1", "s", "2", "4", "5"):
+            await press(pilot, key)
+            assert "".join(screen(app)).isascii()
+
+    play(steps, looks=Looks(fps=50, ascii_only=True))
+
+
+def test_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        await press(pilot, "2", "3", "4")
+
+    play(steps)
+
+
+def test_what_is_shown_can_be_written_and_nothing_is_overwritten(tmp_path: Path) -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        for name in ("rows.json", "rows.csv", "rows.txt", "screen.svg"):
+            await press(pilot, "e")
+            prompt = app.query_one("#prompt")
+            prompt.value = str(tmp_path / name)  # type: ignore[attr-defined]
+            await press(pilot, "enter")
+        before = (tmp_path / "rows.txt").read_bytes()
+        await press(pilot, "e")
+        app.query_one("#prompt").value = str(tmp_path / "rows.txt")  # type: ignore[attr-defined]
+        await press(pilot, "enter")
+        assert "is there already" in str(app.query_one("#status").render())
+        assert (tmp_path / "rows.txt").read_bytes() == before
+        await press(pilot, "escape")
+
+    app = play(steps)
+    rows = app.run_.rows.end if app.run_ else 0
+    assert len((tmp_path / "rows.json").read_text().splitlines()) == rows
+    assert len((tmp_path / "rows.csv").read_text().splitlines()) == rows + 1
+    assert "ld.so.cache" in (tmp_path / "rows.txt").read_text()
+    assert "<svg" in (tmp_path / "screen.svg").read_text()
+
+
+def test_time_is_walked_and_gone_to() -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        listing = page(app).listing
+        middle = listing.look.ts(listing.item(listing.end // 2))
+        await press(pilot, "g", *f"{middle / 1e9:.6f}", "enter")
+        assert abs(listing.look.ts(page(app).item(app.view.cursor)) - middle) < 100_000
+        await press(pilot, "left_square_bracket")
+        assert app.view.cursor == page(app).first
+        await press(pilot, "m", "right_square_bracket")
+        assert "from mark" in str(app.query_one("#status").render())
+
+    play(steps)
+
+
+def test_a_recording_cannot_be_recorded_again() -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        await press(pilot, "R", "enter")
+        assert "on disk already" in str(app.query_one("#status").render())
+        assert not os.path.exists("last.dat")
+
+    play(steps)
+
+
+def test_each_key_has_its_action_and_no_key_has_two() -> None:
+    keys = [key for one in KEYS for key in one.keys]
+    assert len(keys) == len(set(keys))
+    for one in KEYS:
+        name = one.action.partition("(")[0]
+        assert name == "quit" or callable(getattr(actions, name))
+
+
+def test_a_recording_that_cannot_be_read_is_told_after_the_screen_is_gone(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.dat"
+    bad.write_bytes(b"nothing of the kind")
+    app = LiveApp(Engine(WatchRequest(replay=str(bad))), looks=Looks(fps=50))
+
+    async def session() -> None:
+        async with app.run_test():
+            while not app.leaving:
+                await asyncio.sleep(0.02)
+
+    asyncio.run(asyncio.wait_for(session(), 60))
+    assert app.error is not None
+    assert "bad.dat" in app.error.what

@@ -1,0 +1,301 @@
+"""What the screens show, without a screen: stores keep numbers, lists filter and sort, counts are right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ftracepy._fastparse import Batch
+from ftracepy.analysis.feed import Feed
+from ftracepy.batch import decoder_for
+from ftracepy.errors import UsageFault
+from ftracepy.pipeline.watch import WatchRequest
+from ftracepy.schema import Schema
+from ftracepy.tools import kit
+from ftracepy.tools.rows import Row, col
+from ftracepy.tui.model.counting import Spread, Top
+from ftracepy.tui.model.engine import Engine, State
+from ftracepy.tui.model.export import as_data, as_text
+from ftracepy.tui.model.flames import Flames
+from ftracepy.tui.model.lanes import Lanes
+from ftracepy.tui.model.listing import Listing
+from ftracepy.tui.model.listpage import ListPage
+from ftracepy.tui.model.looks import EventLook, RowLook
+from ftracepy.tui.model.names import Names
+from ftracepy.tui.model.page import Page
+from ftracepy.tui.model.rowstore import RowStore
+from ftracepy.tui.model.run import Run
+from ftracepy.tui.model.spans import cell, length, plain
+from ftracepy.tui.model.store import EventStore, Loss
+from tests.support.pages import PageWriter, event_format, schema
+
+FIXTURE = Path(__file__).parents[2] / "fixtures/opensnoop-k6.18/trace.dat"
+MANY = 307
+
+
+def always() -> bool:
+    return True
+
+
+@pytest.fixture
+def tick() -> Schema:
+    return schema(
+        event_format("tick", 5, "int number; 8; 4; 1"),
+        event_format("sched_switch", 6, "char prev_comm[16]; 8; 16; 0", "int prev_pid; 24; 4; 1", system="sched"),
+    )
+
+
+def ticks(schema: Schema, start: int, count: int, *, lost: int = 0, cpu: int = 0) -> Batch:
+    """`count` ticks from number `start` on, 1 µs apart, by threads 1 and 2 in turn."""
+    writer = PageWriter(schema)
+    decoder = decoder_for(schema, [0, 1])
+    for at in range(start, start + count, 100):
+        events = [
+            writer.event("tick", delta=0 if at == number else 1000, pid=1 + number % 2, number=number)
+            for number in range(at, min(at + 100, start + count))
+        ]
+        decoder.feed(cpu, writer.page(at * 1000, *events, lost=lost if at == start else 0))
+    return decoder.batch()
+
+
+def numbers(store: EventStore, start: int, count: int) -> list[int | Loss]:
+    return [item if isinstance(item, Loss) else item["number"] for item in store.items(start, count)]
+
+
+@pytest.mark.parametrize("piece", [1, 7, 100, 300])
+def test_a_store_gives_every_event_the_number_it_came_with(tick: Schema, piece: int) -> None:
+    store = EventStore(10_000)
+    for start in range(0, MANY, piece):
+        store.append(ticks(tick, start, min(piece, MANY - start)))
+    assert (store.first, store.end) == (0, MANY)
+    assert numbers(store, 0, MANY) == list(range(MANY))
+    assert numbers(store, 299, 20) == list(range(299, MANY))
+    assert store.item(MANY) is None
+
+
+def test_the_oldest_go_and_numbers_stay(tick: Schema) -> None:
+    store = EventStore(100)
+    for start in range(0, 2000, 10):
+        store.append(ticks(tick, start, 10))
+    assert store.end == 2000
+    assert 0 < store.first <= 1900
+    assert numbers(store, store.first, 3) == [store.first, store.first + 1, store.first + 2]
+    assert store.item(store.first - 1) is None
+
+
+@pytest.mark.parametrize("many", [3, 200])
+def test_a_loss_stands_where_events_are_missing(tick: Schema, many: int) -> None:
+    store = EventStore()
+    store.append(ticks(tick, 0, many))
+    store.append(ticks(tick, 500, many, lost=13))
+    assert numbers(store, many - 1, 3) == [many - 1, Loss(0, 13), 500]
+    assert store.lost == {0: 13}
+    assert store.at_time(500_000) == many + 1
+
+
+def test_a_time_is_found(tick: Schema) -> None:
+    store = EventStore()
+    for start in range(0, 1000, 50):
+        store.append(ticks(tick, start, 50))
+    for number in (0, 1, 49, 50, 777, 999):
+        assert store.at_time(number * 1000) == number
+        assert store.at_time(number * 1000 - 1) == number
+    assert store.at_time(10**9) == 1000
+
+
+def listing_of(store: EventStore, tick: Schema) -> Listing:
+    return Listing(store, EventLook(tick, Names(Feed((), tick))))
+
+
+def shown(listing: Listing) -> list[int]:
+    while not listing.tick(always):
+        pass
+    return [listing.item(place)["number"] for place in range(listing.first, listing.end)]
+
+
+def test_a_filter_shows_what_passes_and_narrows_further(tick: Schema) -> None:
+    store = EventStore()
+    store.append(ticks(tick, 0, MANY))
+    listing = listing_of(store, tick)
+    listing.set_filter("number < 20 && tid == 1")
+    assert shown(listing) == list(range(0, 20, 2))
+    listing.narrow("number >= 10")
+    assert shown(listing) == list(range(10, 20, 2))
+    store.append(ticks(tick, MANY, 5))
+    assert listing.widen()
+    assert shown(listing) == list(range(0, 20, 2))
+    assert not listing.widen()
+
+
+def test_matches_of_events_that_are_gone_go_too(tick: Schema) -> None:
+    store = EventStore(100)
+    listing = listing_of(store, tick)
+    listing.set_filter("number >= 0")
+    for start in range(0, 2000, 10):
+        store.append(ticks(tick, start, 10))
+        listing.tick(always)
+    assert shown(listing) == list(range(store.first, 2000))
+
+
+def test_sorting_and_turning_round(tick: Schema) -> None:
+    store = EventStore()
+    store.append(ticks(tick, 0, 10))
+    listing = listing_of(store, tick)
+    listing.sort("tid")
+    assert [number % 2 for number in shown(listing)] == [1] * 5 + [0] * 5
+    listing.sort("tid")
+    assert [number % 2 for number in shown(listing)] == [0] * 5 + [1] * 5
+    listing.sort(None)
+    assert shown(listing) == list(range(10))
+
+
+def test_counts_by_a_field_go_on_as_events_come(tick: Schema) -> None:
+    store = EventStore()
+    store.append(ticks(tick, 0, MANY))
+    top = Top(listing_of(store, tick), "tid")
+    top.tick(always, 80)
+    assert [plain(top.line(place, 80)).split()[0] for place in range(top.end)] == ["154", "153"]
+    store.append(ticks(tick, MANY, 3))
+    top.tick(always, 80)
+    assert [plain(top.line(place, 80)).split()[0] for place in range(top.end)] == ["155", "155"]
+    assert top.condition(0) in ("tid == 1", "tid == 2")
+
+
+def test_the_spread_of_numbers_counts_each_once(tick: Schema) -> None:
+    store = EventStore()
+    store.append(ticks(tick, 0, MANY))
+    spread = Spread(listing_of(store, tick), "number")
+    spread.tick(always, 80)
+    found = [int(plain(spread.line(place, 80)).split()[1]) for place in range(spread.end)]
+    assert found == [1, 1, 2, 4, 8, 16, 32, 64, 128, MANY - 256]
+    assert all(length(spread.line(place, 80)) == 80 for place in range(spread.end))
+
+
+def test_lanes_show_who_ran(tick: Schema) -> None:
+    """ant runs the first half of a second on CPU 1, the second half is idle."""
+    writer = PageWriter(tick)
+    decoder = decoder_for(tick, [0, 1])
+    second = 1_000_000_000
+    switches = [
+        writer.event("sched_switch", prev_pid=0, prev_comm=b"swapper"),
+        writer.extend(second // 2),
+        writer.event("sched_switch", prev_pid=7, prev_comm=b"ant"),
+        writer.extend(second // 2),
+        writer.event("sched_switch", prev_pid=0, prev_comm=b"swapper"),
+    ]
+    decoder.feed(1, writer.page(second, *switches))
+    store = EventStore()
+    store.append(decoder.batch())
+    lanes = Lanes(store, tick, [0, 1])
+    assert lanes.tick(always, 107)
+    text = plain(lanes.line(1, 107))
+    assert text.startswith("  1 50%")
+    assert text[7:].count("a") == 50
+    assert text[7:].count("·") == 50
+    assert "ant" in "".join(plain(lanes.line(place, 107)) for place in range(2, lanes.end))
+
+
+def test_stacks_fold(tick: Schema) -> None:
+    flames = Flames(EventStore(), tick, lambda event: ())
+    for stack, times in ((("read", "vfs", "entry"), 3), (("write", "vfs", "entry"), 2), (("exit", "entry"), 1)):
+        for _time in range(times):
+            flames.add(stack)
+    tree = {name: (one.count, set(one.children)) for name, one in flames.root.children["entry"].children.items()}
+    assert flames.root.children["entry"].count == 6
+    assert tree == {"vfs": (5, {"read", "write"}), "exit": (1, set())}
+
+
+class Done(Row):
+    pid: int = col(width=7)
+    comm: str = col(width=8)
+    took_ns: int | None = col(width=9)
+
+
+def test_rows_are_kept_filtered_and_exported() -> None:
+    store = RowStore(100)
+    for number in range(MANY):
+        store.row(Done(ts_ns=number, pid=number, comm="even" if number % 2 == 0 else "o\x1bd", took_ns=number or None))
+    store.loss(1, 5)
+    assert (store.first, store.end) == (MANY + 1 - 100, MANY + 1)
+    listing = Listing(store, RowLook(Done))
+    listing.set_filter('comm == "even" && pid >= 300')
+    while not listing.tick(always):
+        pass
+    page = ListPage("rows", listing)
+    lines = as_text(page).splitlines()
+    assert [line.split()[0] for line in lines[2:5]] == ["300", "302", "304"]
+    assert "5 events lost on CPU 1" in lines[-1]
+    assert as_data(listing, "csv").splitlines()[:2] == ["pid,comm,took_ns", "300,even,300"]
+    assert '{"loss": {"cpu": 1, "events": 5}}' in as_data(listing, "json")
+
+
+def test_hostile_names_are_escaped() -> None:
+    store = RowStore()
+    store.row(Done(pid=1, comm="\x1b]0;x\x07", took_ns=None))
+    assert "\x1b" not in plain(Listing(store, RowLook(Done)).line(0))
+
+
+def test_only_a_whole_table_is_the_latest() -> None:
+    store = RowStore()
+    for block in range(3):
+        for number in range(block + 1):
+            store.row(Done(block=block, pid=number, comm="x", took_ns=1))
+    assert len(store.latest) == 2
+    store.flush()
+    assert len(store.latest) == 3
+
+
+@pytest.mark.parametrize(("text", "width", "right", "cut"), [
+    ("abc", 5, False, "abc  "), ("abc", 5, True, "  abc"), ("abcdef", 5, False, "abcd…"), ("日本語", 5, False, "日本…"),
+])  # fmt: skip
+def test_cells_take_their_width_in_columns(text: str, width: int, right: bool, cut: str) -> None:
+    assert cell(text, width, right) == cut
+
+
+@pytest.fixture
+def run() -> Run:
+    tool = kit.load("opensnoop")
+    engine = Engine(WatchRequest(tool=(tool, tool.options()), replay=str(FIXTURE)))
+    engine.start()
+    assert engine.join(30)
+    assert engine.state is State.ENDED, engine.error
+    return Run(engine)
+
+
+def test_a_recording_gives_the_rows_that_the_command_gives(run: Run) -> None:
+    page = run.rows
+    expected = (FIXTURE.parent / "expected.table.txt").read_text().splitlines()[1:]
+    ours = [plain(page.line(place, 200)) for place in range(page.first, page.end)]
+    assert [line.split()[-1] for line in ours] == [line.split()[-1] for line in expected]
+
+
+def test_every_page_of_a_recording_has_lines(run: Run) -> None:
+    def lines(page: Page) -> list[str]:
+        page.tick(always, 100)
+        return [plain(page.line(place, 100)) for place in range(page.first, page.end)]
+
+    for page in [*run.pages[:-1], run.about()]:
+        assert any(lines(page)), page.title
+    row = run.rows.item(run.rows.first)
+    assert any("events of process" in line for line in lines(run.detail(row)))
+    event = run.events.item(run.events.first + 3)
+    assert any(line.startswith("       dfd") or "filename" in line for line in lines(run.detail(event)))
+
+
+def test_a_name_is_the_one_that_the_task_had_then(run: Run) -> None:
+    """A shell that becomes cat: its events before the exec are the shell's."""
+    names = {plain(run.events.line(place, 200)).split()[2] for place in range(run.events.first, run.events.end)}
+    assert {"sh", "cat", "touch", "ln"} <= names
+
+
+@pytest.mark.parametrize(("text", "where"), [
+    ("pid =", 4), ("pid == ", 7), ("pid == 1 &&", 11), ("(pid == 1", 9), ("pid == 1)", 8),
+    ('comm > "x"', 5), ("== 1", 0), ('comm == "x', 8),
+])  # fmt: skip
+def test_a_wrong_filter_is_pointed_at(text: str, where: int) -> None:
+    from ftracepy.analysis.filtering import parse
+
+    with pytest.raises(UsageFault) as raised:
+        parse(text)
+    assert raised.value.why.splitlines()[-1].index("^") - 2 == where
