@@ -13,7 +13,9 @@ from ftracepy.errors import ExitCode, FtracepyError, UsageFault
 from ftracepy.pipeline.report import Selection, matches_any, no_such_event
 from ftracepy.pipeline.requests import ReportRequest
 from ftracepy.recording.encode import PageEncoder
-from ftracepy.recording.together import Input, check_alike, named_inputs, together
+from ftracepy.recording.options import EXTRA_SECTIONS, TIME_OPTIONS, OptionId, unknown_options
+from ftracepy.recording.together import Change, Input, Joined, check_alike, named_inputs, together
+from ftracepy.schematexts import clock_is_ns
 from ftracepy.source import CpuStats, Pages
 from ftracepy.stream import Stream
 
@@ -55,18 +57,32 @@ def convert(request: ConvertRequest, say: Callable[[str], None], stop: Stop) -> 
         raise UsageFault(f"'{texts[0]}' holds a latency tracer's text, not events: there is nothing to convert")
     check_alike(inputs)
     _check_events(request, inputs)
+    joined = together(inputs)
+    for notice in [*joined.notices, *_dropped(request, inputs)]:
+        say(notice)
     parts = list(_parts(request, inputs))
     for output, _, _ in parts:
         _check_output(request, output)
     faults = 0
     for output, since_ns, until_ns in parts:
-        faults += _write(request, inputs, output, (since_ns, until_ns), stop)
+        faults += _write(request, inputs, joined, output, (since_ns, until_ns), stop)
     for notice in dict.fromkeys(notice for one in inputs for notice in one.source.health().notices):
         if not notice.startswith("this recording also holds"):
             say(notice)
     if faults:
         say(f"{faults} sub-buffers could not be read: what they held is not in the new recording")
     return ExitCode.FAILED if faults or stop.asked else ExitCode.DONE
+
+
+def _dropped(request: ConvertRequest, inputs: Sequence[Input]) -> Iterator[str]:
+    """What the inputs have and the new file will not."""
+    for source in {one.source.path: one.source for one in inputs}.values():
+        for number in unknown_options(source.options):
+            yield f"'{source.path}': option {number} is not known and not kept"
+        extra = [OptionId(number).name for number in EXTRA_SECTIONS if number in source.contents.extra_sections]
+        if extra and (request.version == 6 or source is not inputs[0].source):
+            where = "version 6 has no room for" if request.version == 6 else "only the first recording's are kept of"
+            yield f"'{source.path}': {where} its {' and '.join(extra)}"
 
 
 def _check_events(request: ConvertRequest, inputs: Sequence[Input]) -> None:
@@ -109,15 +125,22 @@ def _span(one: Input) -> tuple[int, int] | None:
     return (first * time.mult >> time.shift) + time.offset_ns, (last * time.mult >> time.shift) + time.offset_ns
 
 
-def _write(request: ConvertRequest, inputs: Sequence[Input], output: str, span: tuple[int | None, int | None], stop: Stop) -> int:
+def _write(
+    request: ConvertRequest,
+    inputs: Sequence[Input],
+    joined: Joined,
+    output: str,
+    span: tuple[int | None, int | None],
+    stop: Stop,
+) -> int:
     """One output; the answer is the number of sub-buffers that could not be read."""
     faults = 0
     anew = request.selects_events or span != (None, None)
     with ExitStack() as undo:
-        writer = undo.enter_context(_writer(request, inputs, output))
-        for one in inputs:
-            if anew:
-                counts, bad = _encode(request, one, writer, span, stop)
+        writer = undo.enter_context(_writer(request, inputs, joined, output))
+        for one, change in zip(inputs, joined.changes, strict=True):
+            if anew or change.any:
+                counts, bad = _encode(request, one, change, writer, span, stop)
                 faults += bad
                 writer.count(one.name, counts)
             else:
@@ -127,27 +150,34 @@ def _write(request: ConvertRequest, inputs: Sequence[Input], output: str, span: 
     return faults
 
 
-def _writer(request: ConvertRequest, inputs: Sequence[Input], output: str) -> Writer:
+def _writer(request: ConvertRequest, inputs: Sequence[Input], joined: Joined, output: str) -> Writer:
     from ftracepy.recording.writer6 import Writer6
 
     top = next((one for one in inputs if not one.name), inputs[0])
     make = Writer6 if request.version == 6 else recording.Writer
     cpus = [cpu for cpu in top.source.cpus if _wants(request, cpu)] if not top.name else []
-    texts = together(inputs)
+    options = [one for one in top.source.options if not (joined.one_time and one[0] in TIME_OPTIONS)]
     made = make(
         output,
-        texts,
+        joined.texts,
         cpus,
-        top.source.schema.clock,
+        _clock(top, joined),
         top.source.schema.page.size_bytes,
         request.compression,
-        options=top.source.options,
+        options=options,
+        sections=top.source.extra_sections() if request.version != 6 else None,
     )
     for one in inputs:
         if one.name:
             wanted = [cpu for cpu in one.source.cpus if _wants(request, cpu)]
-            made.add_instance(one.name, wanted, one.source.schema.clock, one.source.schema.page.size_bytes)
+            made.add_instance(one.name, wanted, _clock(one, joined), one.source.schema.page.size_bytes)
     return made
+
+
+def _clock(one: Input, joined: Joined) -> str:
+    """The name of a buffer's clock; of one whose ticks became nanoseconds, what trace-cmd calls those."""
+    schema = one.source.schema
+    return "tsc2nsec" if joined.one_time and schema.time.is_ns and not clock_is_ns(schema.clock) else schema.clock
 
 
 def _wants(request: ConvertRequest, cpu: int) -> bool:
@@ -165,7 +195,7 @@ def _copy(request: ConvertRequest, one: Input, writer: Writer, stop: Stop) -> No
 
 
 def _encode(
-    request: ConvertRequest, one: Input, writer: Writer, span: tuple[int | None, int | None], stop: Stop
+    request: ConvertRequest, one: Input, change: Change, writer: Writer, span: tuple[int | None, int | None], stop: Stop
 ) -> tuple[list[CpuStats], int]:
     """New pages of the chosen events; the answer is how many each CPU has, and how many sub-buffers could not be read."""
     stream = Stream(one.source.again())
@@ -175,7 +205,7 @@ def _encode(
     for batch in stream:
         if stop.asked or unknown:
             break
-        _put(select(batch), cpus)
+        _put(select(batch), cpus, change)
     for cpu in cpus.values():
         cpu.encoder.flush()
     return [CpuStats(number, read=cpu.events) for number, cpu in cpus.items()], len(stream.faults)
@@ -201,14 +231,14 @@ class _Cpu:
         self.events += 1
 
 
-def _put(batch: Batch, cpus: dict[int, _Cpu]) -> None:
+def _put(batch: Batch, cpus: dict[int, _Cpu], change: Change) -> None:
     losses = iter([*batch.losses, (len(batch) + 1, -1, 0)])
     place, cpu, count = next(losses)
     for index, event in enumerate(batch):
         while place <= index:
             cpus[cpu].encoder.lose(count)
             place, cpu, count = next(losses)
-        cpus[event.cpu].add(event.ts, event.raw)
+        cpus[event.cpu].add(change.stamp(event.ts), change.record(event.id, event.raw))
     while place <= len(batch):
         cpus[cpu].encoder.lose(count)
         place, cpu, count = next(losses)

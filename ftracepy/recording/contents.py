@@ -58,7 +58,7 @@ class BufferData:
 
 @dataclass(slots=True)
 class Contents:
-    """A whole recording, its page data still where it lies."""
+    """A whole recording, its page data still where it lies; `extra_sections`: where those lie that no event is read with."""
 
     version: int
     texts: SchemaTexts
@@ -70,6 +70,7 @@ class Contents:
     notices: list[str] = field(default_factory=list)
     stats: StatsTexts = field(default_factory=StatsTexts)
     time_shift: TimeShift | None = None
+    extra_sections: dict[int, int] = field(default_factory=dict)
 
     def buffer(self, name: str) -> BufferData:
         """The buffer called `name`, made where it is not there yet."""

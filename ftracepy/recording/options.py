@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from ftracepy.recording.cursor import Cursor
+from ftracepy.recording.progress import PROGRESS_OPTION
 
 
 class OptionId(IntEnum):
@@ -33,6 +34,9 @@ class OptionId(IntEnum):
     PRINTK = 20
     CMDLINES = 21
     BUFFER_TEXT = 22
+    BTF_FILE = 23
+    LAST_BOOT_INFO = 24
+    MODULES_FILE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +76,23 @@ _WRITTEN_ANEW = frozenset(
     }
     | {OptionId.BUFFER_TEXT}
     | {OptionId.TIME_SHIFT}  # has been applied to the stamps
+    | {OptionId.BTF_FILE, OptionId.MODULES_FILE}  # say where a section is
 )
 _FACTS = frozenset(OptionId) - _WRITTEN_ANEW
+
+
+# What no event is read with, and is kept for others: each a section of its own.
+EXTRA_SECTIONS = (OptionId.BTF_FILE, OptionId.MODULES_FILE)
+
+
+TIME_OPTIONS = frozenset({OptionId.DATE, OptionId.OFFSET, OptionId.TSC2NSEC})
 
 
 def kept_options(found: Sequence[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
     """Those that mean the same in another file; of numbers we do not know, none: they may hold offsets."""
     return [(number, data) for number, data in found if number in _FACTS]
+
+
+def unknown_options(found: Sequence[tuple[int, bytes]]) -> list[int]:
+    """The numbers of those that we do not know."""
+    return sorted({number for number, _ in found} - {*OptionId} - {PROGRESS_OPTION})

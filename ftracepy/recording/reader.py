@@ -18,7 +18,7 @@ from ftracepy.recording.rawdir import read_folder
 from ftracepy.recording.rounds import rounds
 from ftracepy.recording.unfinished import is_unfinished, take_spools
 from ftracepy.recording.v6 import read_v6
-from ftracepy.recording.v7 import read_v7
+from ftracepy.recording.v7 import open_section, read_v7
 from ftracepy.schema import FormatFault, PageLayout, Schema
 from ftracepy.schematexts import SchemaTexts
 from ftracepy.source import Health, Round
@@ -85,6 +85,16 @@ class Recording:
     def options(self) -> list[tuple[int, bytes]]:
         """Every option's number and bytes in the order of the file, unknown ones too."""
         return [(one.id, one.data.rest()) for one in self.contents.options]
+
+    def extra_sections(self) -> dict[int, bytes]:
+        """The sections that no event is read with, by number: types (BTF), modules."""
+        found: dict[int, bytes] = {}
+        for number, offset in self.contents.extra_sections.items():
+            try:
+                found[number] = open_section(self._cursor, offset, number, self._codec).rest()
+            except RecordingFault as fault:
+                self.notice(f"section {number} cannot be read: {fault.why}")
+        return found
 
     def of_instance(self, name: str) -> Recording:
         """Another instance of the same file; raises FtracepyError where there is none of that name."""

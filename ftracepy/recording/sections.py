@@ -21,6 +21,8 @@ _NAMES = {
     OPTIONS_SECTION: "options",
     OptionId.BUFFER: "buffer flyrecord ",
     OptionId.STRINGS: "strings",
+    OptionId.BTF_FILE: "BTF",
+    OptionId.MODULES_FILE: "modules",
 }
 
 

@@ -17,7 +17,7 @@ from ftracepy.recording.contents import (
 )
 from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.head import Head, check_cpu_count, check_page_bytes
-from ftracepy.recording.options import Option, OptionId, options
+from ftracepy.recording.options import EXTRA_SECTIONS, Option, OptionId, options
 from ftracepy.schematexts import SchemaTexts
 
 OPTIONS_SECTION = 0
@@ -57,6 +57,8 @@ def read_v7(cursor: Cursor, head: Head, codec: Codec | None) -> Contents:
         take_common_option(contents, option)
         if option.id in _TEXT_SECTIONS:
             _take_section(cursor, option, codec, contents)
+        elif option.id in EXTRA_SECTIONS:
+            contents.extra_sections[option.id] = option.data.copy().u64("offset of a section")
         elif option.id == OptionId.BUFFER:
             _take_buffer(option.data, contents)
         elif option.id == OptionId.BUFFER_TEXT:

@@ -46,7 +46,7 @@ class Writer:
     `texts` is what the kernel says of its events; `cpus` the CPUs whose pages may come. `finish`
     makes the file whole. Left without it (an error elsewhere), what was written until then is made
     whole all the same; killed, the file has the texts and the spools beside it the pages, which a
-    reader puts together. `options` are those of another recording, to be kept instead of our own.
+    reader puts together. `options` and `sections` are those of another recording, to be kept instead of our own.
     Raises UsageFault where `path` cannot hold a recording, FtracepyError where
     the disk refuses.
     """
@@ -61,12 +61,14 @@ class Writer:
         compression: str = NONE,
         *,
         options: Sequence[tuple[int, bytes]] | None = None,
+        sections: Mapping[int, bytes] | None = None,
     ) -> None:
         self.path = os.fspath(path)
         layout = texts.layout(page_bytes)
         self._texts = texts
         self._page_bytes = layout.size_bytes
         self._given = options
+        self._extra = dict(sections or {})
         self._encoder = Encoder(">" if texts.big_endian else "<", codec(compression))
         self._buffers: dict[str, Buffer] = {}
         self.add_instance("", cpus, clock or texts.clock, self._page_bytes)
@@ -160,7 +162,7 @@ class Writer:
     def _texts_options(self, texts: SchemaTexts) -> list[tuple[int, bytes]]:
         """Where each text section is: what the first ones say already is not written again."""
         options: list[tuple[int, bytes]] = []
-        for number, body in self._encoder.texts(texts):
+        for number, body in [*self._encoder.texts(texts), *self._extra.items()]:
             if number not in self._sections or self._sections[number][0] != hash(body):
                 self._sections[number] = (hash(body), self._append(self._encoder.section(number, body)))
             options.append((number, self._encoder.pack("Q", self._sections[number][1])))

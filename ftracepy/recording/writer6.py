@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ftracepy.errors import UsageFault
 from ftracepy.recording.codecs import NONE
@@ -30,6 +30,7 @@ class Writer6(Writer):
         compression: str = NONE,
         *,
         options: Sequence[tuple[int, bytes]] | None = None,
+        sections: Mapping[int, bytes] | None = None,
     ) -> None:
         if compression != NONE:
             raise UsageFault("a recording of version 6 cannot be compressed", hint="--version 7")

@@ -24,7 +24,8 @@ from ftracepy.pipeline.report import report
 from ftracepy.pipeline.requests import ReportRequest, Stop
 from ftracepy.recording import Recording, Writer
 from ftracepy.recording.encode import PageEncoder
-from ftracepy.schema import PageLayout
+from ftracepy.recording.options import OptionId
+from ftracepy.schema import PageLayout, TimeScale
 from ftracepy.source import CpuStats, Pages
 from ftracepy.stream import Stream
 from tests.support.decoders import decode, implementations
@@ -160,14 +161,59 @@ def test_what_cannot_become_one(tmp_path: Path, sample: Path) -> None:
     with pytest.raises(UsageFault) as fault:
         run(sample, write(tmp_path / "big.dat", [pages(0, [1], ">")], ">"), output=tmp_path / "y.dat")
     assert "byte orders" in fault.value.why
+    assert not (tmp_path / "y.dat").exists()
+
+
+@pytest.mark.parametrize("version", [6, 7])
+def test_types_of_one_number_get_another(tmp_path: Path, sample: Path, version: int) -> None:
     other = texts()
-    other.formats["sample"] = [format_text("stranger", 300)]
+    other.formats["sample"] = [format_text("stranger", 300), format_text("second", 304)]
     with Writer(tmp_path / "other.dat", other, [0]) as writer:
         writer.write(pages(0, [5]))
-    with pytest.raises(UsageFault) as fault:
-        run(sample, tmp_path / "other.dat", output=tmp_path / "y.dat")
-    assert "event type 300 is sample:first in" in fault.value.why
-    assert not (tmp_path / "y.dat").exists()
+    assert run(sample, tmp_path / "other.dat", output=tmp_path / "y.dat", version=version) == []
+    found = recording.open(tmp_path / "y.dat")
+    schema = found.schema
+    assert {(one.id, one.name) for one in schema.formats.values()} == {
+        (5, "print"),
+        (300, "first"),
+        (301, "second"),
+        (302, "stranger"),
+    }
+    assert events(found.of_instance("x")) == events(recording.open(sample))
+    before, after = events(recording.open(tmp_path / "other.dat")), events(found.of_instance("other"))
+    assert [(ts, cpu, 302, struct.pack("<H", 302) + raw[2:]) for ts, cpu, _, raw in before] == after
+
+
+@pytest.mark.parametrize("version", [6, 7])
+def test_clocks_of_different_scales_become_the_times_shown(tmp_path: Path, sample: Path, version: int) -> None:
+    ticks = texts()
+    ticks.clock, ticks.time = "x86-tsc", TimeScale(3, 1, 40, is_ns=True)
+    with Writer(tmp_path / "ticks.dat", ticks, [0]) as writer:
+        writer.write(pages(0, [2000]))
+    run(sample, tmp_path / "ticks.dat", output=tmp_path / "y.dat", version=version)
+    found = recording.open(tmp_path / "y.dat")
+    assert [ts for ts, *_ in events(found.of_instance("ticks"))] == [(ts * 3 >> 1) + 40 for ts in range(2000, 2100)]
+    assert [ts for ts, *_ in events(found.of_instance("x"))] == [ts for ts, *_ in events(recording.open(sample))]
+    assert {found.of_instance(name).schema.time for name in ("x", "ticks")} == {TimeScale()}
+
+
+def test_sections_and_options_that_no_event_is_read_with(tmp_path: Path, sample: Path) -> None:
+    given = [(OptionId.LAST_BOOT_INFO, b"boot\0"), (OptionId.HOOK, b"a\0"), (OptionId.PROCMAPS, b"1 0 x\n\0")]
+    extra = {int(OptionId.BTF_FILE): b"\x9f\xeb" * 3000, int(OptionId.MODULES_FILE): b"ext4 1 0\n"}
+    for compression in ("none", "zstd"):
+        path = tmp_path / "rich.dat"
+        with Writer(path, texts(), [0], compression=compression, options=given, sections=extra) as writer:
+            writer.write(pages(0, [1000]))
+        with path.open("r+b") as file:
+            file.write(path.read_bytes().replace(struct.pack("<HI", OptionId.HOOK, 2), struct.pack("<HI", 77, 2)))
+        said = run(path, output=tmp_path / "y.dat", compression="zlib")
+        assert said == [f"'{path}': option 77 is not known and not kept"]
+        found = recording.open(tmp_path / "y.dat")
+        assert found.extra_sections() == extra
+        kept = dict(found.options)
+        assert (kept[OptionId.LAST_BOOT_INFO], kept[OptionId.PROCMAPS]) == (b"boot\0", b"1 0 x\n\0")
+        said = run(path, output=tmp_path / "y6.dat", version=6)
+        assert said[1:] == [f"'{path}': version 6 has no room for its BTF_FILE and MODULES_FILE"]
 
 
 def test_a_compressed_version_6(tmp_path: Path, sample: Path) -> None:
