@@ -130,7 +130,35 @@ class Blocks:
     device: str | None = None
 
 
-Wish = Blocks | Tracepoint | Tracepoints | Syscalls | Execs | Tasks | KernelCounts | Functions
+@dataclass(frozen=True, slots=True)
+class KernelProbe:
+    """Hits of kernel functions at the places that `definition` means (probespec/definition.py has its words).
+
+    `filter` may name an enum's values; with `stack` the kernel's stack follows each hit. `btf` is a file to take types from
+    instead of the running kernel. Each event's KERNEL_PROBE fact tells what its fields are.
+    """
+
+    definition: str
+    filter: str = ""
+    stack: bool = False
+    btf: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UserProbe:
+    """Hits of user code at the places that `definition` means (symbols/definition.py has its words), with `filter`.
+
+    With `stack` the user's stack of each hit follows it as an ftrace:user_stack event, and MAPS facts tell what lies at its
+    addresses; each event's USER_PROBE fact tells what it is. `force` leaves out the checks that are only advice.
+    """
+
+    definition: str
+    filter: str = ""
+    stack: bool = False
+    force: bool = False
+
+
+Wish = Blocks | Tracepoint | Tracepoints | Syscalls | Execs | Tasks | KernelCounts | Functions | KernelProbe | UserProbe
 
 
 @dataclass(frozen=True, slots=True)

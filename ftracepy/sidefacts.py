@@ -37,10 +37,13 @@ class Kind(IntEnum):
     # "build_id"; "spots": [[file offset, "symbol+0x..."], ...]; "texts": {field: field of its pointer} captured as words;
     # "arguments": the fields in order.
     USER_PROBE = 8
-    # body: what process `tid` may run, a line each: start, end, file offset in hex, build id or "-", path; all as they were
-    # at `when_ns`, paths as the process sees them.
+    # body: what process `tid` may run, a line each: start, end, file offset in hex, identity of the file or "-" (see
+    # symbols/usercode.py), path as the process sees it; all as they were at `when_ns`.
     MAPS = 9
     DEVICES = 10  # body: device lines, see system/devices.py: block devices that were there at start
+    # body: JSON object about one kernel probe: "event", its name; "typed", what was asked for; "place"; "filter" as typed;
+    # "fields": what the event's format does not say of a field: "c", its type in C; "names" by value; "signed_bits".
+    KERNEL_PROBE = 11
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class Hits(Machine):
         self._release()
 
     def _stack(self, event: Event) -> None:
-        key = _context(event)
+        key = context_of(event)
         hit = self._waiting.pop(key, None)
         self._settle(event)
         if hit is not None:
@@ -93,7 +93,7 @@ class Hits(Machine):
 
     def _settle(self, event: Event) -> tuple[int, int]:
         """What waited in this context or in an interrupt of it gets nothing any more."""
-        thread, rank = key = _context(event)
+        thread, rank = key = context_of(event)
         for one in _RANKS[rank:]:
             if hit := self._waiting.pop((thread, one), None):
                 hit.waits = False
@@ -120,7 +120,7 @@ class Hits(Machine):
         self._release()
 
 
-def _context(event: Event) -> tuple[int, int]:
+def context_of(event: Event) -> tuple[int, int]:
     """Thread and depth: task, softirq, hard interrupt, NMI. Each CPU has an idle thread of its own, all with number 0."""
     flags = event.flags
     rank = 3 if flags & _NMI else 2 if flags & _HARDIRQ else 1 if flags & _SOFTIRQ else 0

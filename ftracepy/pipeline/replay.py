@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ftracepy import recording
-from ftracepy.probes import Blocks, Execs, KernelCounts, Syscalls, Tasks, Tracepoint, Tracepoints
+from ftracepy.probes import Blocks, Execs, Functions, KernelCounts, Syscalls, Tasks, Tracepoint, Tracepoints, UserProbe
 from ftracepy.stream import Stream
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ftracepy.recording import Recording
     from ftracepy.schema import EventFormat
 
+_OF_FUNCTIONS = ("function", "funcgraph_entry", "funcgraph_exit", "raw_data")
 _LOOK_BATCHES = 64  # a few MB of each instance: enough to see what it is about
 
 
@@ -58,6 +59,8 @@ def _wants(wish: Wish, event: EventFormat) -> bool:
             return (event.system, event.name) == (wish.system, wish.name)
         case Tracepoints():
             return wish.takes(event.system, event.name)
+        case UserProbe():
+            return event.system.startswith("ftracepy_")
         case Blocks():
             return event.system == "block"
         case Syscalls():
@@ -68,5 +71,8 @@ def _wants(wish: Wish, event: EventFormat) -> bool:
         case KernelCounts(event=one):
             is_recorded = one is not None and (event.system, event.name) == (one.system, one.name)
             return is_recorded or (event.system, event.name) == ("ftrace", "raw_data")
+        case Functions():
+            own = event.system.startswith("ftracepy_") and event.name in ("call", "call_end")
+            return own or (event.system == "ftrace" and event.name in _OF_FUNCTIONS)
         case Tasks():
             return event.name in ("task_newtask", "sched_process_fork")

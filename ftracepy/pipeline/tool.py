@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ftracepy.analysis.feed import Feed
@@ -25,6 +26,11 @@ def run_tool(tool: AnyTool, options: Filters, common: Common, sink: Sink, stop: 
     Raises FtracepyError for what the kernel, the recording or the options make impossible, DataLost
     at the end where `common.strict` forbids losses.
     """
+    if (listed := tool.listing(options)) is not None:
+        for row in islice(listed, options.limit):
+            sink.row(row)
+        sink.flush()
+        return ExitCode.DONE
     with ExitStack() as undo:
         source = _source(tool, options, common, sink, stop, undo)
         stream = Stream(source, on_idle=sink.flush)

@@ -101,3 +101,18 @@ def _definitions(elf: Elf, data: bytes, strings: bytes) -> Iterator[tuple[int, s
         if not following:
             return
         at += following
+
+
+def address_of(elf: Elf, name: str) -> int | None:
+    """Where the variable or function `name` lies; None where no table has it."""
+    heads = sections.sections(elf)
+    layout = struct.Struct(elf.order + ("IBBHQQ" if elf.is_64 else "IIIBBH"))
+    for table in heads:
+        if table.kind in (SHT_SYMTAB, SHT_DYNSYM) and table.link < len(heads):
+            names = sections.content(elf, heads[table.link])
+            data = sections.content(elf, table)
+            for raw in layout.iter_unpack(data[: len(data) // layout.size * layout.size]):
+                section, address = (raw[3], raw[4]) if elf.is_64 else (raw[5], raw[1])
+                if section and sections.string(names, raw[0]) == name:
+                    return int(address)
+    return None

@@ -27,7 +27,7 @@ class _Head(Row):
 class _Data(Row):
     tid: int = col(place="data", help="thread that it happened in")
     fields: dict[str, Any] = col(place="data", help="the event's fields by name")
-    stack: list[str] | None = col(place="below", default=None, help="functions of the kernel, innermost first")
+    stack: list[str] | None = col(place="below", default=None, help="functions on the stack, innermost first")
 
 
 class EventRow(_Data, _Head):
@@ -85,12 +85,14 @@ def full_name(form: EventFormat) -> str:
 def event_rows(
     feed: Feed, options: Filters, events: Collection[int], *, fields: Sequence[str] = (), stacks: bool = False,
     passes: Callable[[Hit], bool] = lambda _hit: True, name: Callable[[EventFormat], str] = full_name,
-    values: Values | None = None,
+    values: Values | None = None, found: Iterator[Hit] | None = None,
+    text: Callable[[Hit, str], str] = lambda _hit, text: text,
 ) -> Iterator[EventRow]:  # fmt: skip
     """A row for each hit of the events with these ids that `options` and `passes` let through.
 
-    `name` is what an event is called, `values` what its fields are (default: as decoded, pointers in hex). Raises
-    UsageFault where none of the events has one of `fields`.
+    `name` is what an event is called, `values` what its fields are (default: as decoded, pointers in hex), `text` what
+    becomes of its own text; `found` are the hits, where they are not just those of these events. Raises UsageFault where
+    none of the events has one of `fields`.
     """
     schema = feed.schema
     forms = {ident: schema.formats[ident] for ident in events}
@@ -98,14 +100,14 @@ def event_rows(
     row, texts, values = row_with(tuple(fields)), Formatter(schema), values or field_values
     columns, ns = {column_of(one): one for one in fields}, to_ns(schema.time)
     called = {ident: name(form) for ident, form in forms.items()}
-    for hit in hits(feed, forms, Tasks(schema), stacks=stacks):
+    for hit in hits(feed, forms, Tasks(schema), stacks=stacks) if found is None else found:
         event = hit.event
         if options.admits(pid=hit.pid, tid=event.pid, comm=hit.comm) and passes(hit):
-            found = values(hit, forms[event.id])
+            values_of = values(hit, forms[event.id])
             yield row(
                 ts_ns=ns(event.ts), pid=hit.pid, comm=hit.comm, cpu=event.cpu, event=called[event.id], tid=event.pid,
-                fields=found, text=texts.text(event), stack=None if hit.stack is None else list(hit.stack),
-                **{column: found.get(one) for column, one in columns.items()},
+                fields=values_of, text=text(hit, texts.text(event)), stack=None if hit.stack is None else list(hit.stack),
+                **{column: values_of.get(one) for column, one in columns.items()},
             )  # fmt: skip
 
 

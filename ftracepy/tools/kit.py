@@ -33,7 +33,8 @@ class Tool(Generic[O, R]):
     """One tool, as its file declares it.
 
     `wishes(options)` is what to trace; `row_for(options)` the row type those options lead to, `row` the one of the
-    defaults; `run(feed, options)` turns events into rows, in order, and ends when the feed does.
+    defaults; `run(feed, options)` turns events into rows, in order, and ends when the feed does. `listing(options)` gives rows
+    for which nothing is traced, None where the options ask for a trace.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Tool(Generic[O, R]):
     row: type[R]
     row_for: Callable[[O], type[R]]
     run: Callable[[Feed, O], Iterator[R]]
+    listing: Callable[[O], Iterator[R] | None]
 
     @property
     def summary(self) -> str:
@@ -52,7 +54,7 @@ class Tool(Generic[O, R]):
 
 def tool(
     *, wishes: Callable[[O], tuple[Wish, ...]] | tuple[Wish, ...], options: type[O], row: type[R] | Sequence[type[R]],
-    row_for: Callable[[O], type[R]] | None = None,
+    row_for: Callable[[O], type[R]] | None = None, listing: Callable[[O], Iterator[R] | None] = lambda _options: None,
 ) -> Callable[[Callable[[Feed, O], Iterator[R]]], Tool[O, R]]:  # fmt: skip
     """Make a tool of the function that turns a feed into rows.
 
@@ -63,7 +65,7 @@ def tool(
 
     def make(run: Callable[[Feed, O], Iterator[R]]) -> Tool[O, R]:
         doc = sys.modules[run.__module__].__doc__ or ""
-        return Tool(run.__name__, doc, ask, options, rows[0], row_for or (lambda _options: rows[0]), run)
+        return Tool(run.__name__, doc, ask, options, rows[0], row_for or (lambda _options: rows[0]), run, listing)
 
     return make
 

@@ -13,7 +13,20 @@ from ftracepy.live.ways import argv_kernel, argv_loader, argv_proc, path_eprobe,
 from ftracepy.live.ways.candidate import Candidate
 from ftracepy.live.ways.trials import Offer, Trials
 from ftracepy.live.ways.verdicts import Verdicts
-from ftracepy.probes import Blocks, Execs, KernelCounts, Syscalls, Tasks, Tracepoint, Tracepoints, Way, Wish
+from ftracepy.probes import (
+    Blocks,
+    Execs,
+    Functions,
+    KernelCounts,
+    KernelProbe,
+    Syscalls,
+    Tasks,
+    Tracepoint,
+    Tracepoints,
+    UserProbe,
+    Way,
+    Wish,
+)
 from ftracepy.tracefs import Tracefs, events
 
 OPENS = ("open", "openat", "openat2", "creat")
@@ -21,7 +34,14 @@ _PATH_ARGUMENTS = frozenset({"filename", "pathname", "path"})
 _EXEC_EVENT = Tracepoint("sched", "sched_process_exec")
 _EXEC_CALLS = ("execve", "execveat")
 # Wishes that few tools have: each is granted by `grant(granting, wish)` of a module of its own, loaded when needed.
-_GRANTED_BY: dict[type[Wish], str] = {Blocks: "blocks", KernelCounts: "kernelcounts", Tracepoints: "tracepoints"}
+_GRANTED_BY: dict[type[Wish], str] = {
+    Functions: "functions",
+    Blocks: "blocks",
+    KernelCounts: "kernelcounts",
+    KernelProbe: "kernelprobe",
+    Tracepoints: "tracepoints",
+    UserProbe: "userprobe",
+}
 _TASK_EVENTS = (
     Tracepoint("sched", "sched_process_fork"),
     Tracepoint("task", "task_newtask"),

@@ -1,0 +1,162 @@
+"""Hits of user probes: what was probed, text that was captured as words, and user stacks by name.
+
+A stack is addresses; what lies there is told by the aide `maps`, a moment later, so a hit waits for it. The probe's own
+file needs no maps: its place in memory follows from the address that was hit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+from ftracepy.analysis.stacks import Hit, Hits, context_of
+from ftracepy.analysis.tasks import Tasks
+from ftracepy.analysis.walk import Handler, number, walk, ways_of
+from ftracepy.schema import Schema
+from ftracepy.sidefacts import Kind, SideFact
+from ftracepy.symbols import words
+from ftracepy.symbols.usercode import Mapped, Maps, Names
+
+if TYPE_CHECKING:
+    from ftracepy._fastparse import Event
+    from ftracepy.analysis.feed import Feed
+
+AIDE = b"maps"
+_PATIENCE = 1_000_000_000
+_PLACE_FIELDS = ("__probe_ip", "__probe_func")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One user probe event, from its USER_PROBE fact: the file, and (file offset, label) of its places."""
+
+    event: str
+    typed: str
+    kind: str
+    file: str
+    build_id: str
+    spots: tuple[tuple[int, str], ...]
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+class UserHits(Hits):
+    """Hits with user stacks, which end with the frame whose address is 0."""
+
+    def __init__(self, schema: Schema, events: Collection[int], tasks: Tasks, *, stacks: bool) -> None:
+        super().__init__(schema, events, tasks, stacks=stacks)
+        self.probes: dict[str, list[Probe]] = {}
+        self._code = Names()
+        self._maps: dict[int, Maps] = {}
+        self._unnamed: deque[tuple[Hit, list[int]]] = deque()
+        self._is_told = False
+        self._forms = schema.formats
+
+    def walk(self, feed: Feed) -> Iterator[Hit]:
+        """The hits of user probes, in order; of every own probe where the recording does not tell which those are."""
+        for hit in walk(feed, (self, self._tasks), self.out):
+            if not self.probes or self._forms[hit.event.id].name in self.probes:
+                yield hit
+
+    def handlers(self, schema: Schema) -> Mapping[int, Handler]:
+        wanted = dict(super().handlers(schema))
+        if self._stacks and (form := schema.event("ftrace", "user_stack")):
+            wanted[form.id] = self._stack
+        if self._stacks and (form := schema.event("ftrace", "kernel_stack")):
+            wanted[form.id] = self._other
+        return wanted
+
+    def _stack(self, event: Event) -> None:
+        """The hit goes on waiting, for the maps."""
+        hit = self._waiting.pop(context_of(event), None)
+        self._settle(event)
+        if hit is not None:
+            addresses = [one & (1 << 64) - 1 for one in takewhile(bool, event.get("caller", ()))]
+            self._unnamed.append((hit, addresses))
+            if not self._is_told or self._fits(hit):
+                self._name_until(hit.event.ts)
+        self._release()
+
+    def fact(self, fact: SideFact, ts: int) -> None:
+        if fact.kind is Kind.HEADER:
+            self._is_told = "frame pointers" in ways_of(fact)
+        elif fact.kind is Kind.USER_PROBE and (probe := _probe(fact.body)):
+            self.probes.setdefault(probe.event, []).append(probe)
+        elif fact.kind is Kind.MAPS:
+            self._maps[fact.tid] = Maps(fact.body)
+        elif fact.kind is Kind.CAUGHT_UP and fact.body == AIDE:
+            self._name_until(fact.when_ns)
+            self._release()
+
+    def lost(self) -> None:
+        super().lost()
+        self._release()
+
+    def advance(self, now: int) -> None:
+        for hit, _ in self._unnamed:
+            hit.event = hit.event.keep()
+        self._name_until(now - _PATIENCE)
+        super().advance(now)
+
+    def _name_until(self, when: int) -> None:
+        """Name the stacks of hits up to a time: what has not been told by now will not be."""
+        while self._unnamed and self._unnamed[0][0].event.ts <= when:
+            hit, addresses = self._unnamed.popleft()
+            hit.stack, hit.waits = self._named(hit, addresses), False
+
+    def _place(self, hit: Hit) -> tuple[int, Probe, int] | None:
+        """Address of the place that was hit, its probe, and the place's offset in the probe's file."""
+        form = self._forms[hit.event.id]
+        address = next((number(hit.event, name) for name in _PLACE_FIELDS if hit.event.get(name) is not None), 0)
+        for probe in self.probes.get(form.name, ()):
+            for offset, _label in probe.spots:
+                if address and address & 0xFFF == offset & 0xFFF:
+                    return address, probe, offset
+        return None
+
+    def _fits(self, hit: Hit) -> bool:
+        """Whether what is told of the process was so at this hit: the probe's file lies where it was hit."""
+        place, maps = self._place(hit), self._maps.get(hit.pid)
+        if place is None or maps is None:
+            return maps is not None
+        address, _, offset = place
+        mapped = maps.at(address)
+        return mapped is not None and address - mapped.start + mapped.offset == offset
+
+    def _named(self, hit: Hit, addresses: list[int]) -> tuple[str, ...]:
+        maps = self._maps.get(hit.pid) if self._fits(hit) else None
+        return tuple(self._frame(hit, maps, address, bool(at)) for at, address in enumerate(addresses))
+
+    def _frame(self, hit: Hit, maps: Maps | None, address: int, is_return: bool) -> str:
+        mapped = maps.at(address) if maps else self._of_probe(hit, address)
+        return self._code.frame(mapped, address, hit.pid, is_return=is_return) if mapped else hex(address)
+
+    def _of_probe(self, hit: Hit, address: int) -> Mapped | None:
+        """The probe's file alone, where nothing else is known: a page around the place is certainly mapped."""
+        if (place := self._place(hit)) is None or address != place[0]:
+            return None
+        _, probe, offset = place
+        return Mapped(address, address + 1, offset, probe.build_id or "-", probe.file)
+
+
+def _probe(body: bytes) -> Probe | None:
+    """A USER_PROBE fact's object; None where it is damaged."""
+    try:
+        raw: dict[str, Any] = json.loads(body)
+        spots = tuple((int(offset), str(label)) for offset, label in raw["spots"])
+        texts = {str(name): str(pointer) for name, pointer in raw["texts"].items()}
+        event, typed, kind, file, build_id = (str(raw[key]) for key in ("event", "typed", "kind", "file", "build_id"))
+        return Probe(event, typed, kind, file, build_id, spots, texts)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def text_of(event: Event, name: str, pointer: str, order: words.Order) -> tuple[str | None, bool]:
+    """The text that was captured as words, and whether its end was; None where its pointer was 0."""
+    raw = event.get(name)
+    if number(event, pointer, 1) == 0 or not isinstance(raw, (tuple, list)):
+        return None, True
+    return words.text(raw, order)

@@ -1,0 +1,168 @@
+"""Grants a probe on user code: finds the places, checks them, and says in the user's words what the kernel refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ftracepy.errors import FtracepyError, KernelCannot, UsageFault
+from ftracepy.live.aides.hold import Hold
+from ftracepy.live.plan import ProbeDef
+from ftracepy.live.ways import userargs
+from ftracepy.probes import UserProbe, Way
+from ftracepy.sidefacts import Kind, SideFact
+from ftracepy.symbols import definition, spots
+from ftracepy.symbols.definition import Definition
+from ftracepy.tracefs import probes
+
+if TYPE_CHECKING:
+    from ftracepy.live.ways.grant import Granting
+
+_WORD = re.compile(r'"[^"]*"|[A-Za-z_]\w*')
+_SHOWN_MOST = 8
+_STACKS = Way(
+    "user stacks", "frame pointers, at most 8 frames", "user@enter",
+    "callers of code built without frame pointers, as most libraries are; names of what a process loaded a moment before",
+)  # fmt: skip
+
+
+def grant(granting: Granting, wish: UserProbe) -> None:
+    """Raises UsageFault for what cannot be meant or probed, KernelCannot without uprobes."""
+    asked = definition.parse(wish.definition)
+    if not probes.supported(granting.tracefs.root, "uprobe_events"):
+        what, hint = "this kernel has no user probes", "a kernel with CONFIG_UPROBE_EVENTS=y"
+        raise KernelCannot(what, why="tracefs has no uprobe_events", hint=hint)
+    search = spots.Search(asked, granting.scope.pid, wish.force)
+    found = search.events()
+    keep = tuple(_WORD.findall(wish.filter))
+    made = [one for event in found for one in _probes(asked, event, wish, keep, search.notes)]
+    granting.plan.uprobes += [one.probe for one in made]
+    granting.plan.facts += [_fact(asked, event, [one for one in made if one.event is event]) for event in found]
+    granting.plan.aides.append(Hold([event.image.path for event in found]))
+    granting.plan.ways += _ways(asked, found)
+    granting.plan.notices += dict.fromkeys(search.notes)
+    if wish.stack:
+        _stacks(granting)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    event: spots.Event
+    spot: spots.Spot
+    probe: ProbeDef
+    fetched: userargs.Fetched
+
+
+def _probes(asked: Definition, event: spots.Event, wish: UserProbe, keep: tuple[str, ...], notes: list[str]) -> list[_Made]:
+    found = []
+    for spot in event.spots:
+        fetched = userargs.fetched(asked, spot, event.image.elf, keep=keep, force=wish.force)
+        notes += fetched.notes
+        semaphore = f"({spot.semaphore:#x})" if spot.semaphore is not None else ""
+        place = f"{_path(asked, event)}:{spot.offset:#x}{semaphore}"
+        explain = _explainer(asked, fetched.columns, event)
+        probe = ProbeDef(asked.kind, event.name, place, tuple(fetched.words), filter=wish.filter, explain=explain)
+        found.append(_Made(event, spot, probe, fetched))
+    return found
+
+
+def _path(asked: Definition, event: spots.Event) -> str:
+    """The kernel splits a definition at blanks, and the place at its last colon."""
+    path = event.image.path
+    if re.search(r"\s", path):
+        why = "the kernel's probe syntax has no way to write a blank"
+        raise asked.fault(f"'{path}' cannot be named", asked.place.target_at, why=why, hint=f"ln -s '{path}' /tmp/probed")
+    return path
+
+
+def _fact(asked: Definition, event: spots.Event, made: list[_Made]) -> SideFact:
+    body = {
+        "event": event.name,
+        "typed": asked.text,
+        "kind": "u" if asked.place.form == "usdt" else asked.kind,
+        "file": event.target.shown,
+        "build_id": event.image.build_id,
+        "spots": [[one.spot.offset, one.spot.label] for one in made],
+        "texts": made[0].fetched.texts,
+        "arguments": made[0].fetched.names,
+    }
+    return SideFact(Kind.USER_PROBE, 0, 0, json.dumps(body).encode())
+
+
+def _ways(asked: Definition, found: list[spots.Event]) -> list[Way]:
+    how = {"p": "uprobe", "r": "uretprobe"}[asked.kind] if asked.place.form != "usdt" else "uprobe at the USDT probe's nop"
+    misses = "calls that were under way when tracing began" if asked.kind == "r" else ""
+    if len(found) > _SHOWN_MOST:
+        files = ", ".join(dict.fromkeys(one.target.shown for one in found))
+        return [Way(f"{len(found)} functions", f"{how}s in {files}", "user@enter", misses)]
+    return [Way(one.name, f"{how} at {_where(one)}", "user@enter", misses) for one in found]
+
+
+def _where(event: spots.Event) -> str:
+    """The offset in the file, as the kernel takes it, and the address, as nm and objdump show it."""
+    shown = []
+    for spot in event.spots[:_SHOWN_MOST]:
+        address = f", address {spot.address:#x}" if spot.address not in (None, spot.offset) else ""
+        shown.append(f"{spot.label} (file offset {spot.offset:#x}{address})")
+    more = len(event.spots) - _SHOWN_MOST
+    return f"{event.target.shown}: {', '.join(shown)}" + (f" and {more} more" if more > 0 else "")
+
+
+def _stacks(granting: Granting) -> None:
+    from ftracepy.live.aides.maps import MapsAide
+
+    places = [one.place.partition("(")[0] for one in granting.plan.uprobes]
+    granting.plan.settings["options/userstacktrace"] = "1"
+    granting.plan.aides.append(MapsAide(granting.tracefs, places, granting.scope))
+    granting.plan.ways.append(_STACKS)
+
+
+_REASONS = {
+    "errno 524": "there is an instruction that the kernel cannot put a breakpoint on",
+    "EIO": "the file system that the file lies on gives the kernel no page to put a breakpoint into",
+}
+
+
+def _explainer(asked: Definition, columns: list[int], event: spots.Event) -> Callable[[FtracepyError], FtracepyError]:
+    """The kernel's words, its caret moved from the line that we wrote to what was typed."""
+
+    def explain(error: FtracepyError) -> FtracepyError:
+        if error.what.startswith("cannot filter"):
+            hint = f"its fields: {', '.join(_fields(asked))}" if asked.arguments else error.hint
+            return type(error)(error.what, kernel=error.kernel, wrote=error.wrote, why=error.why, hint=hint)
+        message, *rest = error.kernel.split("\n")
+        at = _column(asked, columns, rest)
+        reason = next((text for name, text in _REASONS.items() if f"({name})" in error.wrote), "")
+        kind = UsageFault if rest else type(error)
+        return kind(
+            f"the kernel refuses the probe {event.name} of {event.target.shown}",
+            kernel="\n".join([message, definition.pointed(asked.text, at)]),
+            wrote=error.wrote, why=reason or error.why, hint=error.hint,
+        )  # fmt: skip
+
+    return explain
+
+
+def _fields(asked: Definition) -> list[str]:
+    """What the filter may name."""
+    named = (text.partition("=")[0] if "=" in text else f"arg{at}" for at, (_, text) in enumerate(asked.arguments, 1))
+    return [*named, "common_pid"]
+
+
+def _column(asked: Definition, columns: list[int], lines: list[str]) -> int:
+    """The kernel's lines are the command and the caret: word 0 is ours, word 1 the place, the others are arguments."""
+    if len(lines) < 2 or "^" not in lines[1]:
+        return asked.place.at
+    caret = lines[1].index("^")
+    starts = [match.start() for match in re.finditer(r"\S+", lines[0])]
+    word = bisect_right(starts, caret) - 1
+    if word < 2 or not columns:
+        return asked.place.target_at if word == 1 and caret == starts[1] else asked.place.at
+    column = columns[min(word - 2, len(columns) - 1)]
+    typed = next((text for at, text in asked.arguments if at == column), "")
+    written = lines[0][starts[word] :].split(" ", 1)[0]
+    return column + (caret - starts[word] if written == typed else 0)

@@ -1,0 +1,128 @@
+"""uprobe: show calls of user functions, and any other place of a program or library, with arguments and return values.
+
+        PID COMM            CPU EVENT                    TEXT
+       4711 bash              1 readline                 (0x55d2b2a09c20) prompt="$ "
+       4242 cron              0 sleep                    (0x7fab1cce24e0) arg1=0x3c
+       4800 python3           1 function__entry          (0x4f20a1) arg1=140377 arg2=140421 arg3=12
+
+DEFINITION is [p|r][:NAME] TARGET:PLACE [ARGUMENT]..., one word on the command line: 'p:libc:sleep %di', 'r:libc:fopen
+file=$retval', bash:readline. p is a place that is reached, r the return of a function. TARGET is a program in $PATH, a
+library by its short name (libc) as the dynamic loader would find it, or a path; with -p PID what that process has mapped,
+in containers as well. PLACE is one of
+
+  readline  mem*  f@VERSION  ns::f   a function's name, or a pattern: each function is an event of its own
+  readline+0x1b                      an offset into it
+  file.c:42                          a source line, where debug information is there (the extra symbols)
+  0xbf130                            an offset in the file, as the kernel has it
+  *0xbf130                           an address, as nm and objdump show it
+  usdt:PROVIDER:NAME                 a USDT probe; without TARGET in whatever file has it. Its arguments come by themselves
+
+ARGUMENT is in the kernel's words: NAME=%REGISTER, +OFFSET(...), $retval, $stack, :TYPE at the end; $argN is the Nth
+argument of a function or USDT probe, 'file=+0($arg1):string' the text it points to. FILTER is in the kernel's filter
+language. -s shows the user's stack: it follows frame pointers, which most libraries are built without, so callers may be
+missing; the names are those of the files as they are when they are shown, if they are still the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ftracepy.analysis.calls import words_order
+from ftracepy.analysis.stacks import Hit
+from ftracepy.analysis.tasks import Tasks as TaskTable
+from ftracepy.analysis.userhits import UserHits, text_of
+from ftracepy.analysis.walk import OWN_SYSTEM
+from ftracepy.probes import Tasks, UserProbe, Wish
+from ftracepy.schema import EventFormat
+from ftracepy.symbols import listing
+from ftracepy.tools.eventrows import Address, EventRow, event_rows, field_values, names_of_fields, row_with
+from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, option, tool
+
+
+class Options(Filters):
+    definition: str = argument("definition", default="", help="what to probe, and what to fetch there")
+    filter: str = argument("filter", default="", help="only hits that this lets through")
+    stacks: bool = flag("-s", help="the user stack of each hit")
+    listing: bool = flag("-l", "--list", help="list functions (TARGET or TARGET:PATTERN) or USDT probes (TARGET:usdt:*:*)")
+    fields: tuple[str, ...] = option(
+        "--fields", type=names_of_fields, default=(), metavar="A,B,C", help="these fields as columns instead of the text"
+    )
+    verbose: bool = flag("-v", help="show the format of the event: types, offsets, how its text is made")
+    force: bool = flag("-F", help="probe and read as told: leave out checks of instructions, strings and resolvers")
+    heading: bool = flag("-H", help="accepted for habit: the columns always have a heading")
+
+
+class Listed(Row):
+    address: int = col(width=16, show=hex, help="address in the file, as nm shows it")
+    offset: int | None = col(width=12, show=hex, help="offset in the file, as the kernel takes it")
+    size: int | None = col(width=7, help="bytes of code, where it is told")
+    kind: str = col(width=8, help="function, label (of assembler code), resolver (chooses a function), usdt")
+    name: str = col(help="what to probe it by, with version or arguments")
+
+
+class Described(Row):
+    event: str = col(help="the event")
+    format: list[str] = col(place="below", help="what the kernel says of it")
+
+
+def _row_for(options: Options) -> type[Row]:
+    return Listed if options.listing else Described if options.verbose else row_with(options.fields)
+
+
+def _listed(options: Options) -> Iterator[Row] | None:
+    if not options.listing:
+        return None
+    found = listing.listed(options.definition, options.pid)
+    return (Listed(address=one.address, offset=one.offset, size=one.size or None, kind=one.kind, name=one.name) for one in found)
+
+
+def _wishes(options: Options) -> tuple[Wish, ...]:
+    return UserProbe(options.definition, options.filter, options.stacks, options.force), Tasks()
+
+
+@tool(
+    wishes=_wishes, options=Options, row=(EventRow, Listed, Described), row_for=_row_for,
+    listing=_listed,
+)  # fmt: skip
+def uprobe(feed: Feed, options: Options) -> Iterator[Row]:
+    events = [one for one in feed.schema.formats.values() if one.system.startswith(OWN_SYSTEM)]
+    if options.verbose:
+        yield from (Described(event=one.name, format=[line.strip() for line in one.text.splitlines()]) for one in events)
+        return
+    tasks = TaskTable(feed.schema)
+    machine = UserHits(feed.schema, [one.id for one in events], tasks, stacks=options.stacks)
+    shown = _Texts(feed, machine)
+    yield from event_rows(
+        feed, options, [one.id for one in events], fields=options.fields, name=lambda form: form.name,
+        found=machine.walk(feed), values=shown.values, text=shown.text,
+    )  # fmt: skip
+
+
+class _Texts:
+    """Puts texts that were captured as words in the place of the words."""
+
+    def __init__(self, feed: Feed, machine: UserHits) -> None:
+        self._machine = machine
+        self._order = words_order(feed.schema)
+        self._forms = feed.schema.formats
+
+    def _of(self, hit: Hit) -> dict[str, str]:
+        """Fields that hold text, and those of their pointers."""
+        probes = self._machine.probes.get(self._forms[hit.event.id].name)
+        return dict(probes[0].texts) if probes else {}
+
+    def values(self, hit: Hit, form: EventFormat) -> dict[str, Any]:
+        texts = self._of(hit)
+        found = {name: value for name, value in field_values(hit, form).items() if name not in texts.values()}
+        for name, pointer in texts.items():
+            found[name] = text_of(hit.event, name, pointer, self._order)[0]
+        return {name: Address(value) if name.startswith("__probe_") else value for name, value in found.items()}
+
+    def text(self, hit: Hit, text: str) -> str:
+        for name, pointer in self._of(hit).items():
+            value, whole = text_of(hit.event, name, pointer, self._order)
+            shown = "(fault)" if value is None else f'"{value}"' + ("" if whole else "...")
+            text = re.sub(rf" {name}=\{{[^}}]*\}} {pointer}=\S+", lambda _match, one=f" {name}={shown}": one, text, count=1)  # type: ignore[misc]
+        return text
