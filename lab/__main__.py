@@ -104,7 +104,11 @@ def boot(kernel: kernels.Kernel, base: Path, command: str, options: argparse.Nam
     exports = "".join(
         f"export {name}={shlex.quote(value)}\n" for name, value in {"FTRACEPY_KERNEL_TESTS": "require", **quiet}.items()
     )
-    settings = f"LAB_SECONDS={options.seconds:g}\nLAB_SHELL={'yes' if options.shell else ''}\n"
+    emulated = machine.EMULATED[image.machine(options.arch)]
+    settings = (
+        f"LAB_SECONDS={options.seconds:g}\nLAB_SHELL={'yes' if options.shell else ''}\n"
+        f"LAB_CONSOLE={emulated.console}\nLAB_OUTPUT={emulated.lines[0]}\nLAB_RESULT={emulated.lines[1]}\n"
+    )
     job = {"lab/init": (ROOT / "lab/init").read_text(), "lab/settings": settings, "lab/job": f"{exports}{command}\n"}
     if kernel.config:
         job[f"boot/{kernel.config.name}"] = kernel.config.read_text()

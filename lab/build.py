@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -9,13 +10,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab.debian import Apt, LabFault, run, unpack
+from lab.debian import Apt, LabFault, locked, run, unpack
 
 FRAGMENTS = {"nobpf": ("nobpf.config",), "tracepoints": ("nobpf.config", "tracepoints.config")}
 # Kprobes without modules need Linux 6.10 or newer.
 _SOURCE = "linux-source-6.12"
 _NEEDED = {"make": "make", "gcc": "gcc", "flex": "flex", "bison": "bison", "bc": "bc", "xz": "xz-utils"}
 _HERE = Path(__file__).parent
+
+
+def key(name: str) -> str:
+    """Changes when what the kernel is built with does."""
+    lines = [line for line in _wanted(name).splitlines() if "CONFIG_" in line]
+    return hashlib.sha256("\n".join([_SOURCE, *lines]).encode()).hexdigest()[:12]
+
+
+def _wanted(name: str) -> str:
+    return "".join((_HERE / part).read_text() for part in FRAGMENTS[name])
 
 
 def build(name: str, apt: Apt, folder: Path) -> Path:
@@ -27,14 +38,15 @@ def build(name: str, apt: Apt, folder: Path) -> Path:
             f"cannot build a kernel: not installed here: {' '.join(missing)}\n  try     apt-get install {' '.join(missing)}"
         )
     print(f"lab: building the kernel {name!r} from {_SOURCE}, once", file=sys.stderr)
-    tree = _source(apt, folder.parent / "build")
-    _configure(tree, [_HERE / part for part in FRAGMENTS[name]])
-    run(["make", "-s", "-C", str(tree), f"-j{os.cpu_count() or 1}", "bzImage"])
-    release = run(["make", "-s", "-C", str(tree), "kernelrelease"]).strip()
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(tree / ".config", folder / f"config-{release}")
-    image = folder / f"vmlinuz-{release}"
-    shutil.copy(tree / "arch/x86/boot/bzImage", image)
+    with locked(folder.parent, "build"):
+        tree = _source(apt, folder.parent / "build")
+        _configure(tree, _wanted(name))
+        run(["make", "-s", "-C", str(tree), f"-j{os.cpu_count() or 1}", "bzImage"])
+        release = run(["make", "-s", "-C", str(tree), "kernelrelease"]).strip()
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tree / ".config", folder / f"config-{release}")
+        image = folder / f"vmlinuz-{release}"
+        shutil.copy(tree / "arch/x86/boot/bzImage", image)
     return image
 
 
@@ -54,10 +66,9 @@ def _source(apt: Apt, place: Path) -> Path:
     return known[0].parent
 
 
-def _configure(tree: Path, fragments: list[Path]) -> None:
+def _configure(tree: Path, wanted: str) -> None:
     make = ["make", "-s", "-C", str(tree)]
     run([*make, "tinyconfig"])
-    wanted = "".join(part.read_text() for part in fragments)
     with (tree / ".config").open("a") as config:
         config.write(wanted)
     # The last of several settings of one option counts; make says so of each on stderr.

@@ -6,10 +6,12 @@ comes through apt's signature checks.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 # What guests run; its Python must be one that the checkout's compiled decoder fits (stable ABI, 3.11 and newer).
@@ -27,6 +29,14 @@ def cache_dir() -> Path:
     """Where kernels and images are kept between runs."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "ftracepy-lab"
+
+
+@contextlib.contextmanager
+def locked(cache: Path, name: str) -> Iterator[None]:
+    """One run at a time: several guests may be started at once."""
+    with (cache / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def run(command: list[str], env: dict[str, str] | None = None, cwd: Path | None = None) -> str:

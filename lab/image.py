@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab import cpio
-from lab.debian import Apt, LabFault, run, unpack
+from lab import cpio, cross
+from lab.debian import Apt, LabFault, locked, run, unpack
 
 PYTHON = "3.11"
 CHECKOUT = "checkout"
@@ -25,6 +25,8 @@ _DROPPED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/inf
             "usr/lib/python3.11/idlelib", "usr/lib/python3.11/ensurepip", "usr/lib/python3.11/distutils",
             "usr/lib/python3.11/test", "usr/lib/python3.11/pydoc_data",
             "usr/share/gcc", "usr/lib/udev", "usr/lib/systemd")  # fmt: skip
+# How the above becomes an archive; another number makes all of them anew.
+_RECIPE = 1
 _MERGED = ("bin", "sbin", "lib", "lib64")
 _PARTS = ("ftracepy", "tests", "fixtures", "scripts", "lab", "pyproject.toml", "constraints.txt")
 _LOADERS = {"amd64": "lib64/ld-linux-x86-64.so.2", "arm64": "lib/ld-linux-aarch64.so.1"}
@@ -39,15 +41,22 @@ def machine(architecture: str) -> str:
 
 def base(apt: Apt, root: Path, cache: Path) -> Path:
     """The archive with everything but the checkout; made if what it is made from has changed."""
-    what = "\n".join(
-        [Path(__file__).read_text(), (root / "constraints.txt").read_text(), (root / "constraints-dev.txt").read_text()]
-    )
+    what = repr((PYTHON, _PROGRAMS, _MODULES, _UNUSED, _DROPPED, _RECIPE, _pins(root)))
     archive = cache / f"base-{apt.architecture}-{hashlib.sha256(what.encode()).hexdigest()[:12]}.cpio"
-    if not archive.exists():
-        for old in cache.glob(f"base-{apt.architecture}-*"):
-            shutil.rmtree(old) if old.is_dir() else old.unlink()
-        _make_base(apt, root, archive)
+    with locked(cache, f"base-{apt.architecture}"):
+        if not archive.exists():
+            shutil.rmtree(archive.with_suffix(".root"), ignore_errors=True)
+            _make_base(apt, root, archive)
+            _forget_old(archive)
     return archive
+
+
+def _forget_old(archive: Path) -> None:
+    """Remove what nobody has made a guest of for a day; other runs may have begun with one of them."""
+    for old in archive.parent.glob(f"{archive.name.rpartition('-')[0]}-*.cpio"):
+        if old != archive and old.stat().st_mtime < archive.stat().st_mtime - 86400:
+            shutil.rmtree(old.with_suffix(".root"), ignore_errors=True)
+            old.unlink()
 
 
 def _make_base(apt: Apt, root: Path, archive: Path) -> None:
@@ -93,17 +102,25 @@ def _install_modules(root: Path, into: Path, architecture: str) -> None:
     platforms = [f"--platform={name}_{_MACHINES[architecture]}" for name in ("manylinux2014", "manylinux_2_17", "manylinux_2_28")]
     python = [f"--python-version={PYTHON}", "--implementation=cp", "--only-binary=:all:", *platforms]
     pins = Path(into.parent / "pins.txt")
-    both = (root / "constraints.txt").read_text() + (root / "constraints-dev.txt").read_text()
-    pins.write_text("".join(f"{line}\n" for line in both.splitlines() if "==" in line))
+    pins.write_text(_pins(root))
     pip = [str(root / ".venv/bin/python"), "-m", "pip", "install", "-q", "--no-compile", "--disable-pip-version-check"]
     run([*pip, "--target", str(into), *python, "-c", str(pins), *_MODULES])
     pins.unlink()
 
 
+def _pins(root: Path) -> str:
+    both = (root / "constraints.txt").read_text() + (root / "constraints-dev.txt").read_text()
+    return "".join(f"{line}\n" for line in both.splitlines() if "==" in line)
+
+
 def interpreter(folder: Path, architecture: str) -> tuple[list[str], dict[str, str]] | None:
-    """How to run the guest's Python here, without root and without entering it; None where the processor is another one."""
+    """How to run the guest's Python here, without root and without entering it.
+
+    For another processor this machine's own, if it is of the same version (bytecode is alike); None where it is not.
+    """
     if _MACHINES[architecture] != os.uname().machine:
-        return None
+        same = f"{sys.version_info.major}.{sys.version_info.minor}" == PYTHON
+        return ([sys.executable], dict(os.environ)) if same else None
     libraries = f"{folder}/usr/lib/{_TRIPLES[architecture]}"
     loader = [str(folder / _LOADERS[architecture]), "--library-path", libraries, f"{folder}/usr/bin/python{PYTHON}"]
     return loader, {**os.environ, "PYTHONHOME": f"{folder}/usr", "LC_ALL": "C.UTF-8"}
@@ -124,9 +141,9 @@ def _compile(folder: Path, architecture: str, tree: Path, shown_as: str) -> None
 def overlay(root: Path, archive: Path, architecture: str, out: Path, job: dict[str, str]) -> None:
     """The checkout as it is now, compiled, and the job's files (path -> text, run as root at start) in one archive."""
     stage = archive.parent / f"stage-{architecture}"
-    kept = set(_refresh(root, stage))
-    _compile(archive.with_suffix(".root"), architecture, stage, f"/{CHECKOUT}")
-    with out.open("wb") as file:
+    with locked(archive.parent, stage.name), out.open("wb") as file:
+        kept = set(_refresh(root, stage, architecture))
+        _compile(archive.with_suffix(".root"), architecture, stage, f"/{CHECKOUT}")
         packed = cpio.Writer(file)
         packed.tree(stage, CHECKOUT, lambda name: name in kept or "__pycache__" in name)
         for name, text in job.items():
@@ -134,9 +151,12 @@ def overlay(root: Path, archive: Path, architecture: str, out: Path, job: dict[s
         packed.close()
 
 
-def _refresh(root: Path, stage: Path) -> Iterator[str]:
+def _refresh(root: Path, stage: Path, architecture: str) -> Iterator[str]:
     """Copy what has changed, so that what was compiled is kept; yields every name that belongs there."""
+    is_native = _MACHINES[architecture] == os.uname().machine
     for path in _sources(root):
+        if path.suffix == ".so" and not is_native:
+            continue
         name = path.relative_to(root)
         copy = stage / name
         if path.is_dir():
@@ -145,6 +165,8 @@ def _refresh(root: Path, stage: Path) -> Iterator[str]:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, copy)
         yield name.as_posix()
+    if not is_native and (made := cross.decoder(root, stage, architecture)):
+        yield made
 
 
 def _sources(root: Path) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import build
-from lab.debian import Apt, LabFault, newest, unpack
+from lab.debian import Apt, LabFault, locked, newest, unpack
 
 MATRIX = ("5.10", "6.1", "6.12", "newest")
 
@@ -33,11 +33,14 @@ def get(name: str, apt: Apt, cache: Path, *, update: bool = False) -> Kernel:
         if not Path(name).is_file():
             raise LabFault(f"there is no {name}")
         return Kernel(name, Path(name).name, Path(name))
-    folder = cache / f"kernel-{apt.architecture}-{name}"
-    kept = sorted(folder.glob("vmlinuz-*"))
-    if not kept or update:
-        kept = [build.build(name, apt, folder) if name in build.FRAGMENTS else _fetch(name, apt, folder)]
-    return Kernel(name, kept[-1].name.removeprefix("vmlinuz-"), kept[-1])
+    is_own = name in build.FRAGMENTS
+    folder = cache / f"kernel-{apt.architecture}-{name}{f'-{build.key(name)}' if is_own else ''}"
+    with locked(cache, folder.name):
+        kept = sorted(folder.glob("vmlinuz-*"))
+        if not kept or update:
+            kept = [build.build(name, apt, folder) if is_own else _fetch(name, apt, folder)]
+    version = kept[-1].name.removeprefix("vmlinuz-")
+    return Kernel(name, f"{version}-{name}" if is_own else version, kept[-1])
 
 
 def _fetch(name: str, apt: Apt, folder: Path) -> Path:

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -34,8 +34,24 @@ _DISKS = (
     ("-drive", "if=none,id=disk,driver=null-co,size=268435456,read-zeroes=on,snapshot=on"),
     ("-device", "nvme,drive=disk,serial=disk"),
 )
-# 6.12 and later panic at random in guests of several processors under emulation when cmpxchg16b is offered.
-_PROCESSORS = {"x86_64": ("qemu64,-cx16",), "aarch64": ("cortex-a57",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Emulated:
+    """How QEMU is asked for a machine: `lines` are the guest's names of the two serial ports beside the console."""
+
+    options: tuple[str, ...]
+    package: str
+    console: str
+    lines: tuple[str, str]
+    line: str
+
+
+EMULATED = {
+    # 6.12 and later panic at random in guests of several processors under emulation when cmpxchg16b is offered.
+    "x86_64": Emulated(("-cpu", "qemu64,-cx16"), "qemu-system-x86", "ttyS0", ("ttyS1", "ttyS2"), "isa-serial"),
+    "aarch64": Emulated(("-M", "virt", "-cpu", "cortex-a57"), "qemu-system-arm", "ttyAMA0", ("ttyS0", "ttyS1"), "pci-serial"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,29 +82,23 @@ class Outcome:
         return self.end != "done"
 
 
-def command(boot: Boot, lines: list[str]) -> list[str]:
-    """QEMU's command line; `lines` are its serial ports."""
+def command(boot: Boot, console: str, lines: Sequence[str] = ()) -> list[str]:
+    """QEMU's command line; `console` is a character device's address, `lines` name the devices of the other ports."""
+    what = EMULATED[boot.machine]
     settings = (
-        "console=ttyS0 panic=-1 oops=panic quiet loglevel=4 rdinit=/lab/init tsc=unstable mitigations=off random.trust_cpu=on"
+        f"console={what.console} panic=-1 oops=panic quiet loglevel=4 rdinit=/lab/init tsc=unstable mitigations=off "
+        "random.trust_cpu=on"
     )
-    qemu = [
-        f"qemu-system-{boot.machine}",
-        "-accel",
-        "tcg,thread=multi",
-        "-cpu",
-        _PROCESSORS[boot.machine][0],
-        "-smp",
-        str(boot.cpus),
-    ]
+    qemu = [f"qemu-system-{boot.machine}", "-accel", "tcg,thread=multi", *what.options, "-smp", str(boot.cpus)]
     qemu += ["-m", f"{boot.memory_mb}M", "-display", "none", "-nodefaults", "-no-user-config", "-no-reboot", "-net", "none"]
     qemu += [part for disk in _DISKS for part in disk]
-    qemu += ["-kernel", str(boot.kernel), "-initrd", str(boot.initrd), "-append", settings]
-    return [*qemu, *(part for line in lines for part in ("-serial", line))]
+    qemu += ["-kernel", str(boot.kernel), "-initrd", str(boot.initrd), "-append", settings, "-serial", console]
+    return [*qemu, *(part for line in lines for part in ("-device", f"{what.line},chardev={line}"))]
 
 
 def shell(boot: Boot) -> int:
     """A person at the guest's console, until the guest is switched off."""
-    return subprocess.run(command(boot, ["mon:stdio", "null", "null"])).returncode
+    return subprocess.run(command(boot, "mon:stdio")).returncode
 
 
 def run(boot: Boot, output: Callable[[bytes], object]) -> Outcome:
@@ -96,14 +106,14 @@ def run(boot: Boot, output: Callable[[bytes], object]) -> Outcome:
     began = time.monotonic()
     ours, theirs = zip(*(socket.socketpair() for _ in range(3)), strict=True)
     chardevs = [part for at, end in enumerate(theirs) for part in ("-chardev", f"socket,id=line{at},fd={end.fileno()}")]
-    started = command(boot, [f"chardev:line{at}" for at in range(3)]) + chardevs
+    started = command(boot, "chardev:line0", ["line1", "line2"]) + chardevs
     try:
         qemu = subprocess.Popen(
             started, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             pass_fds=[end.fileno() for end in theirs], preexec_fn=_gentle,
         )  # fmt: skip
     except FileNotFoundError:
-        package = {"x86_64": "qemu-system-x86", "aarch64": "qemu-system-arm"}[boot.machine]
+        package = EMULATED[boot.machine].package
         raise LabFault(f"{started[0]} is not installed here\n  try     apt-get install {package}") from None
     finally:
         for end in theirs:
