@@ -13,9 +13,10 @@ from ftracepy.live.instance import Instance
 from ftracepy.live.plan import ProbeDef
 from ftracepy.probes import Tracepoint
 from ftracepy.tracefs import Tracefs, clock, events, instances, options, pids, probes
+from tests.support.machines import FIRST_ARGUMENT
 
 GETPPID = Tracepoint("syscalls", "sys_enter_getppid")
-LIBC_PROBE = ProbeDef("p", "here", "/bin/true:0x2000", ("a=%di:u64",))
+LIBC_PROBE = ProbeDef("p", "here", "/bin/true:0x2000", (f"a={FIRST_ARGUMENT}:u64",))
 
 
 def entries(instance: Instance) -> int:
@@ -96,7 +97,7 @@ def test_more_memory_than_there_is(clean_kernel: Tracefs) -> None:
 def test_probes_are_in_the_runs_own_group_and_go_with_it(clean_kernel: Tracefs) -> None:
     with Instance(clean_kernel) as instance:
         instance.add_probe(LIBC_PROBE)
-        instance.add_probe(ProbeDef("p", "here", "/bin/true:0x2004", ("a=%di:u64",)))
+        instance.add_probe(ProbeDef("p", "here", "/bin/true:0x2004", (f"a={FIRST_ARGUMENT}:u64",)))
         instance.enable(Tracepoint(instance.group, "here"))
         assert [probe.name for probe in probes.in_group(clean_kernel.root, instance.group)] == ["here"]
         assert events.is_enabled(instance.path, instance.group, "here")
@@ -105,7 +106,7 @@ def test_probes_are_in_the_runs_own_group_and_go_with_it(clean_kernel: Tracefs) 
 
 def test_a_refused_probe_gives_the_kernels_caret(clean_kernel: Tracefs) -> None:
     with Instance(clean_kernel) as instance, pytest.raises(FtracepyError) as caught:
-        instance.add_probe(ProbeDef("p", "here", "/bin/true:0x2000", ("a=%dx:u64", "b=%nosuch:u64")))
+        instance.add_probe(ProbeDef("p", "here", "/bin/true:0x2000", (f"a={FIRST_ARGUMENT}:u64", "b=%nosuch:u64")))
     message, command, caret = caught.value.kernel.split("\n")
     assert message == "Invalid register name"
     assert command[caret.index("^") :].startswith("%nosuch") or command[caret.index("^") :].startswith("nosuch")

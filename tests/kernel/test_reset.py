@@ -17,6 +17,7 @@ from ftracepy.live.instance import Instance
 from ftracepy.live.reset import reset
 from ftracepy.symbols import elf
 from ftracepy.tracefs import Tracefs, buffer, clock, events, instances, probes, stats
+from tests.support.machines import FIRST_ARGUMENT
 from tests.support.tracefs_tree import difference, snapshot
 
 _ROOT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ from ftracepy.live.plan import Plan, ProbeDef
 from ftracepy.probes import Tracepoint
 plan = Plan(
     events=[Tracepoint("raw_syscalls", "sys_enter", "id > 0"), Tracepoint("raw_syscalls", "sys_exit")],
-    uprobes=[ProbeDef("p", name, place, ("a=%di:u64",)) for name, place in zip(("one", "two"), sys.argv[1:], strict=True)],
+    uprobes=[ProbeDef("p", name, place, ("a=REGISTER:u64",)) for name, place in zip(("one", "two"), sys.argv[1:], strict=True)],
 )
 print("starting", flush=True)
 with live.open(plan, tracefs=tracefs.find()) as source:
@@ -35,7 +36,7 @@ with live.open(plan, tracefs=tracefs.find()) as source:
     print(source.instance.name, flush=True)
     for _ in source.rounds():
         pass
-"""
+""".replace("REGISTER", FIRST_ARGUMENT)
 KILLS = 12
 
 
@@ -108,7 +109,7 @@ def others(tracefs: Tracefs) -> Iterator[Tracefs]:
     """Somebody else's instance with settings of its own, and somebody else's probe, in use."""
     root, name = tracefs.root, f"somebody_{os.getpid()}"
     path = instances.make(root, name)
-    probes.add(root, "uprobe_events", f"p:{name}/theirs {start_of('/bin/sh')} a=%di:u64")
+    probes.add(root, "uprobe_events", f"p:{name}/theirs {start_of('/bin/sh')} a={FIRST_ARGUMENT}:u64")
     clock.choose(path, "boot")
     buffer.set_size_kb(path, 512)
     events.set_filter(path, "sched", "sched_switch", "prev_pid == 1")

@@ -21,6 +21,7 @@ from ftracepy.schematexts import SchemaTexts
 from ftracepy.source import Pages
 from ftracepy.text import Formatter
 from ftracepy.tracefs import Tracefs, options
+from tests.support.machines import FIRST_ARGUMENT, SECOND_ARGUMENT
 
 SYSTEMS = ("syscalls", "raw_syscalls", "sched", "task", "signal", "timer", "irq", "irq_vectors", "block", "net", "sock", "tcp",
            "skb", "power", "workqueue", "ipi", "tlb", "mmap", "kmem")  # fmt: skip
@@ -126,7 +127,9 @@ def compare_with_trace_cmd(schema: Schema, texts: SchemaTexts, data: dict[int, b
 def test_probes_and_user_stacks(clean_kernel: Tracefs) -> None:
     with Instance(clean_kernel) as instance:
         (instance.path / "options/userstacktrace").write_text("1")
-        instance.add_probe(ProbeDef("p", "here", f"{shutil.which('true')}:0x2000", ("a=%di:u64", "b=%si:x32")))
+        instance.add_probe(
+            ProbeDef("p", "here", f"{shutil.which('true')}:0x2000", (f"a={FIRST_ARGUMENT}:u64", f"b={SECOND_ARGUMENT}:x32"))
+        )
         instance.enable(Tracepoint("sched", "sched_process_exec"))
         subprocess.run(["true"], check=True)
         instance.stop_recording()

@@ -25,7 +25,7 @@ from ftracepy.sidefacts import Kind, SideFact, Unpacker
 from ftracepy.stream import Stream
 from ftracepy.symbols import words
 from ftracepy.tracefs import Tracefs
-from tests.support.machines import static_program
+from tests.support.machines import FIRST_ARGUMENT, static_program
 
 N = 307
 OPENS = (Syscalls(("open", "openat", "openat2", "creat"), ("filename", "pathname")), Tasks())
@@ -294,7 +294,7 @@ def test_a_process_that_is_not_there_is_a_usage_fault(tracefs: Tracefs) -> None:
 
 
 def test_a_way_that_shows_nothing_is_not_believed(clean_kernel: Tracefs) -> None:
-    probe = ProbeDef("p", "path_site", f"{os.path.realpath('/proc/self/exe')}:0x0", ("path=+0(%di):x64[8]",))
+    probe = ProbeDef("p", "path_site", f"{os.path.realpath('/proc/self/exe')}:0x0", (f"path=+0({FIRST_ARGUMENT}):x64[8]",))
     never_hit = Candidate("test", Way("path", "a wrong place", "none"), uprobes=(probe,), proof=canary.open_missing)
     with pytest.raises(KernelCannot):
         canary.prove(clean_kernel, never_hit)
