@@ -109,6 +109,8 @@ class _Value(click.ParamType[Any]):
 
 def _param(spec: OptionSpec) -> click.Parameter:
     kind = click.Choice(spec.choices) if spec.choices else _Value(spec)
+    if spec.is_argument and spec.many:
+        return click.Argument([spec.name], type=kind, nargs=-1, required=False, metavar=f"[{_shown(spec)}]...")
     if spec.is_argument:
         return click.Argument([spec.name], type=kind, default=spec.default, required=False, metavar=f"[{_shown(spec)}]")
     if spec.is_flag:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 
 from ftracepy.errors import FtracepyError, KernelCannot
-from ftracepy.live.borrowed import put_back, value
+from ftracepy.live.borrowed import in_use, put_back, value
 from ftracepy.live.instance import Instance
 from ftracepy.live.owner import FIRST_PID_NS, pid_namespace
 from ftracepy.live.plan import Tracer
@@ -21,6 +21,8 @@ _FORKS = "function-fork"
 
 def start(instance: Instance, tracer: Tracer, tids: Sequence[int], *, follow_forks: bool) -> None:
     """Start `tracer` for these threads (none: all but our own). Raises FtracepyError where the kernel or another user refuses."""
+    if (tracer.globals_ or tracer.roots) and (others := functions.tracing(instance.tracefs.root, (tracer.name,))):
+        raise in_use("current_tracer", f"{tracer.name} ({others[0] or 'top level'})")
     for name, text in tracer.globals_:
         instance.borrowed.idle(name, "0")
         instance.borrowed.setting(name, text)

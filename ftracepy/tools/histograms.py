@@ -49,6 +49,7 @@ def bucket_type(unit: str, show: Callable[[int], str] = str, front: tuple[str, .
 # Columns that a tool may put in front of the bounds: type, width, help.
 FRONT: Mapping[str, tuple[Any, int, str]] = {
     "time": (str | None, 8, "time of day at the end of the interval"),
+    "function": (str, 24, "the kernel function"),
     "dev": (str, 9, "the disk"),
     "type": (str, 4, "what the requests do, in the kernel's letters"),
     "comm": (str, 15, "name of the tasks that made the requests, then"),

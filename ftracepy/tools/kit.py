@@ -25,7 +25,7 @@ __all__ = [
 
 O = TypeVar("O", bound=Filters)  # noqa: E741
 R = TypeVar("R", bound=Row)
-_NOT_TOOLS = {"__init__", "blockoptions", "eventrows", "histograms", "kit", "options", "rows"}
+_NOT_TOOLS = {"__init__", "blockoptions", "eventrows", "functionoptions", "histograms", "kit", "options", "rows"}
 
 
 @dataclass(frozen=True, slots=True)

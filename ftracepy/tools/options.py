@@ -25,7 +25,8 @@ class OptionSpec:
     """One option or argument of a command line.
 
     `letters` are all its spellings ("-x", "--failed"), empty for an argument; `type` turns the user's text into
-    the value (int, float, str, `pattern`, bool for a flag); `common` marks those that every tool has.
+    the value (int, float, str, `pattern`, bool for a flag); `common` marks those that every tool has. An argument that is
+    `many` takes every word there is, as a tuple of values.
     """
 
     name: str
@@ -37,6 +38,7 @@ class OptionSpec:
     choices: tuple[str, ...] = ()
     is_flag: bool = False
     is_argument: bool = False
+    many: bool = False
     common: bool = False
 
     def parse(self, text: str) -> Any:
@@ -61,9 +63,11 @@ def option(
     return _declared(letters, type, default, help, metavar=metavar, choices=choices)
 
 
-def argument(name: str | None = None, *, type: Callable[[str], Any] = str, default: Any = None, help: str) -> Any:
-    """A positional argument, which may be left out; `name` is what help calls it."""
-    return _declared((), type, default, help, metavar=name, is_argument=True)
+def argument(
+    name: str | None = None, *, type: Callable[[str], Any] = str, default: Any = None, many: bool = False, help: str
+) -> Any:
+    """A positional argument, which may be left out; `name` is what help calls it. `many`: any number of them, as a tuple."""
+    return _declared((), type, () if many else default, help, metavar=name, is_argument=True, many=many)
 
 
 def _declared(letters: tuple[str, ...], type: Callable[[str], Any], default: Any, help: str, **more: Any) -> Any:

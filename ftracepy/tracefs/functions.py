@@ -7,12 +7,12 @@ so every write ends in a newline, and takes one name, for the kernel takes one a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ftracepy.tracefs import files
+from ftracepy.tracefs import files, instances
 
 ONLY, WITHOUT, ROOTS, NOT_ROOTS = "set_ftrace_filter", "set_ftrace_notrace", "set_graph_function", "set_graph_notrace"
 PIDS, NOT_PIDS = "set_ftrace_pid", "set_ftrace_notrace_pid"
@@ -114,3 +114,9 @@ def holders(root: Path, proc: Path = Path("/proc")) -> list[str]:
         if any(target in names or target.startswith(prefix) for target in targets):
             found.append(f"{(files.try_read(proc / pid / 'comm') or '?').strip()} ({pid})")
     return found
+
+
+def tracing(root: Path, tracers: Collection[str]) -> list[str]:
+    """Instances ("" = top level) that use one of these tracers."""
+    places = {name: root / "instances" / name for name in instances.names(root)} | {"": root}
+    return [name for name, path in places.items() if tracer(path) in tracers]

@@ -1,0 +1,143 @@
+"""Calls of kernel functions with the time they took, from the function_graph tracer's events or from probes' pairs.
+
+The tracer's exit event tells function and time by itself, so that a lost entry costs nothing but arguments. Of probes an
+entry belongs to the next return of the same function on the same thread; a loss forgets all that is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ftracepy.analysis.stacks import Names
+from ftracepy.analysis.tasks import Tasks
+from ftracepy.analysis.walk import Handler, Machine, number, own_probes, to_ns
+from ftracepy.schema import Schema
+
+if TYPE_CHECKING:
+    from ftracepy._fastparse import Event
+
+ENTRY, EXIT = ("ftrace", "funcgraph_entry"), ("ftrace", "funcgraph_exit")
+CALL, CALL_END = "call", "call_end"  # own probe events, see live/ways/functions.py
+_INTERRUPTS = 0x40 | 0x10 | 0x08  # NMI, softirq, hard interrupt: enum trace_flag_type, include/linux/trace_events.h
+_DEEPEST = 256  # a return that was missed leaves its entry behind: the oldest go
+_ARGUMENTS = tuple(f"arg{n}" for n in range(1, 7))
+_U64 = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One call that has returned. Times are nanoseconds as shown; `args` are words, as many as were recorded, or None."""
+
+    tid: int
+    pid: int
+    comm: str
+    cpu: int
+    function: str
+    start_ns: int
+    end_ns: int
+    took_ns: int
+    ret: int | None = None
+    args: tuple[int, ...] | None = None
+
+
+@dataclass(slots=True)
+class _Open:
+    function: int | str
+    start: int
+    args: tuple[int, ...] | None
+
+
+class Spans(Machine):
+    """Gives every call that returns to `done`; `irqs` False leaves out those that interrupts made. Goes before `tasks`."""
+
+    def __init__(self, schema: Schema, tasks: Tasks, done: Callable[[Span], object], *, irqs: bool = True) -> None:
+        self._tasks, self._done, self._irqs = tasks, done, irqs
+        self._names, self._ns = Names(schema), to_ns(schema.time)
+        self._open: dict[int, list[_Open]] = {}
+
+    def handlers(self, schema: Schema) -> Mapping[int, Handler]:
+        formats = schema.by_name()
+        wanted = {ENTRY: self._entry, EXIT: self._exit}
+        found: dict[int, Handler] = {formats[key].id: handler for key, handler in wanted.items() if key in formats}
+        ends = own_probes(schema, CALL_END)
+        found |= dict.fromkeys((one for one in own_probes(schema, CALL) if one not in ends), self._call)
+        return found | dict.fromkeys(ends, self._call_end)
+
+    def _entry(self, event: Event) -> None:
+        self._push(event, number(event, "func"), words(event, "args"))
+
+    def _call(self, event: Event) -> None:
+        args = tuple(number(event, name) for name in _ARGUMENTS) if _ARGUMENTS[0] in event else None
+        self._push(event, self._names.name(number(event, "__probe_ip")), args)
+
+    def _push(self, event: Event, function: int | str, args: tuple[int, ...] | None) -> None:
+        stack = self._open.setdefault(whose(event), [])
+        stack.append(_Open(function, event.ts, args))
+        if len(stack) > _DEEPEST:
+            del stack[0]
+
+    def _pop(self, event: Event, function: int | str) -> _Open | None:
+        """The innermost call of the function that is open; those inside it were not seen to return."""
+        stack = self._open.get(whose(event), [])
+        at = next((at for at in range(len(stack) - 1, -1, -1) if stack[at].function == function), None)
+        if at is None:
+            return None
+        found = stack[at]
+        del stack[at:]
+        return found
+
+    def _exit(self, event: Event) -> None:
+        took, function = duration_ns(event), number(event, "func")
+        entry = self._pop(event, function)
+        end = self._ns(event.ts)
+        start = self._ns(entry.start) if entry else end - took
+        self._tell(event, self._names.name(function), start, took, number(event, "retval") if "retval" in event else None, entry)
+
+    def _call_end(self, event: Event) -> None:
+        name = self._names.name(number(event, "__probe_func"))
+        if (entry := self._pop(event, name)) is not None:
+            start = self._ns(entry.start)
+            self._tell(event, name, start, self._ns(event.ts) - start, number(event, "ret") if "ret" in event else None, entry)
+
+    def _tell(self, event: Event, name: str, start_ns: int, took: int, ret: int | None, entry: _Open | None) -> None:
+        if self._irqs or not in_interrupt(event):
+            task = self._tasks.get(event.pid)
+            args = entry.args if entry else None
+            self._done(
+                Span(event.pid, task.tgid, task.comm, event.cpu, name, start_ns, self._ns(event.ts), took, signed(ret), args)
+            )
+
+    def lost(self) -> None:
+        self._open.clear()
+
+
+def whose(event: Event) -> int:
+    """The thread whose calls nest; each CPU's idle thread is one of its own, though all have number 0."""
+    return event.pid or -1 - event.cpu
+
+
+def in_interrupt(event: Event) -> bool:
+    return bool(event.flags & _INTERRUPTS)
+
+
+def duration_ns(event: Event) -> int:
+    """What a funcgraph_exit event says of its call: the tracer's own clock counts nanoseconds, whatever the trace clock does."""
+    return number(event, "rettime") - number(event, "calltime") & _U64
+
+
+def words(event: Event, field: str) -> tuple[int, ...] | None:
+    """A field that is a list of machine words; None where it is not there or empty."""
+    value = event.get(field)
+    return tuple(one & _U64 for one in value) if isinstance(value, tuple) and value else None
+
+
+def signed(value: int | None) -> int | None:
+    """A return value as people read it: one of 64 bits that is negative, or an errno that only 32 bits carried."""
+    if value is None:
+        return None
+    value &= _U64
+    if value >> 31 == 1 and value >= (1 << 32) - 4095:
+        return value - (1 << 32)
+    return value - (1 << 64) if value >> 63 else value
