@@ -92,7 +92,7 @@ def _buffers(request: ReportRequest, stop: Stop) -> list[_Buffer]:
 
 def _sources(request: ReportRequest, path: str, stop: Stop) -> list[Shown]:
     if request.follow:
-        growing = recording.follow(path)
+        growing = recording.follow(path, request.instance)
         if isinstance(growing, recording.Following):
             stop.on_ask(growing.stop)
             return [growing]
@@ -229,6 +229,8 @@ def _end(streams: list[Stream], places: list[str], request: ReportRequest, say: 
     for notice in dict.fromkeys(notice for stream in streams for notice in stream.source.health().notices):
         say(notice)
     for stream, place in zip(streams, places, strict=True):
+        if stream.late and request.follow:
+            say(f"{stream.late} events came later than their turn and are shown out of order")
         for cpu, offset, reason in stream.faults:
             say(f"{place}CPU {cpu}: the sub-buffer at byte {offset} cannot be read: {reason}")
         for cpu, count in stream.unseen_losses().items():

@@ -1,14 +1,20 @@
-"""Follows a recording that one of ours is writing: its spools as they grow, then the rest in the file made of them."""
+"""Follows a recording that is being written: its files of pages as they grow, then the rest in the file made of them.
+
+Ours promises how far it has come, so that events are in order. trace-cmd does not, and hands over a page only when it is
+full: what a quiet CPU saw comes late, and out of order.
+"""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from threading import Event
 
 from ftracepy.errors import FtracepyError
 from ftracepy.recording.contents import BufferData, CpuData
+from ftracepy.recording.leftovers import is_held, leftovers
 from ftracepy.recording.pieces import CpuReader, Piece
 from ftracepy.recording.progress import Progress, is_being_written
 from ftracepy.recording.reader import Recording, open_recording
@@ -18,18 +24,19 @@ from ftracepy.schema import Schema
 from ftracepy.source import Health, Pages, Round
 
 _LOOK_S = 0.2
+_PATIENCE_S = 1.0  # how long the events of busy CPUs wait for those of others
 
 
 class Following:
     """The Source of a recording that still grows; it ends when the recorder does.
 
-    Its rounds promise what the recorder promises, so that events are in order; a CPU that comes online
-    later than the recorder is not among `cpus`, and is only told of.
+    Its rounds promise what the recorder promises, so that events are in order. `cpus` are all that the machine could
+    have, for one may come online later than the recorder.
     """
 
     def __init__(self, begun: Recording) -> None:
         self.schema: Schema = begun.schema
-        self.cpus: Sequence[int] = begun.cpus
+        self.cpus: Sequence[int] = range(max(begun.cpu_count, os.sysconf("SC_NPROCESSORS_CONF")))
         self.cpu_count = begun.cpu_count
         self.instance = begun.instance
         self.buffer = begun.buffer
@@ -60,7 +67,7 @@ class Following:
     def rounds(self) -> Iterator[Round]:
         """Yield what is there, then what comes, at least every 200 ms (perhaps empty); last what only the whole file has."""
         while not self._stop.is_set():
-            alive = is_being_written(self.path)
+            alive = self._alive()
             progress = self._progress()
             if progress is None or progress.ending:
                 break
@@ -70,6 +77,13 @@ class Following:
             self._stop.wait(_LOOK_S)
         yield from self._rest()
 
+    def _alive(self) -> bool:
+        """Whether the recorder still runs."""
+        return is_being_written(self.path)
+
+    def _spools(self) -> dict[int, CpuData]:
+        return dict(spools(self.path))
+
     def _progress(self) -> Progress | None:
         """As it stands now; None where the file is whole."""
         now = open_recording(self.path)
@@ -77,9 +91,7 @@ class Following:
 
     def _grown(self, progress: Progress) -> Iterator[Round]:
         """What the spools have more; dropped again where the recorder ends meanwhile: then the spools are no longer pages."""
-        found = dict(spools(self.path))
-        for cpu in found.keys() - set(self.cpus):
-            self._notices.append(f"CPU {cpu} came online later: it is in the recording, and not shown")
+        found = self._spools()
         size = self.schema.page.size_bytes
         for round_ in rounds(map(self._new, (found[cpu] for cpu in self.cpus if cpu in found)), self._stop.is_set):
             now = self._progress()
@@ -97,13 +109,13 @@ class Following:
 
     def _rest(self) -> Iterator[Round]:
         """What the whole file has beyond what was handed over."""
-        while is_being_written(self.path) and not self._stop.wait(_LOOK_S):
+        while self._alive() and not self._stop.wait(_LOOK_S):
             yield Round()
         if self._stop.is_set():
             yield Round(last=True)
             return
         try:
-            self._whole = open_recording(self.path)
+            self._whole = open_recording(self.path, self.instance)
         except FtracepyError as fault:
             self._notices.append(f"the end cannot be read: {fault.why or fault.what}")
             yield Round(last=True)
@@ -124,7 +136,44 @@ class Following:
                 yield Piece(rest, reader.first_ns(rest.data))
 
 
-def follow(path: str | os.PathLike[str]) -> Recording | Following:
+class FollowingPages(Following):
+    """The Source of a recording that trace-cmd still writes: its buffer's files of pages, then the trace.dat made of them."""
+
+    def __init__(self, begun: Recording) -> None:
+        super().__init__(begun)
+        self._notices = ["trace-cmd hands over full pages only: what quiet CPUs saw is shown late, and out of order"]
+        self._held_s = time.monotonic()
+        self._newest: deque[tuple[float, int]] = deque()  # when it was looked, and the newest stamp by then
+
+    def _alive(self) -> bool:
+        """Somebody holds the files, or did a moment ago: one program fills them, and then another makes one of them."""
+        if is_held(self.path):
+            self._held_s = time.monotonic()
+        return time.monotonic() - self._held_s < _PATIENCE_S
+
+    def _spools(self) -> dict[int, CpuData]:
+        return {data.cpu: data for data in leftovers(self.path).get(self.instance, [])}
+
+    def _progress(self) -> Progress | None:
+        """What is older than all that was there a while ago: good for CPUs that are busy."""
+        if os.path.lexists(self.path):
+            return None
+        now_s, size = time.monotonic(), self.schema.page.size_bytes
+        last = [
+            CpuData(one.cpu, one.size // size * size - size, size, one.path)
+            for one in self._spools().values()
+            if one.size >= size
+        ]
+        newest = max((piece.first_ns for data in last for piece in self._begun.reader(data).pieces()), default=0)
+        self._newest.append((now_s, newest))
+        while len(self._newest) > 1 and self._newest[1][0] < now_s - _PATIENCE_S:
+            self._newest.popleft()
+        return Progress(self._newest[0][1] if self._newest[0][0] < now_s - _PATIENCE_S else 0)
+
+
+def follow(path: str | os.PathLike[str], instance: str | None = None) -> Recording | Following:
     """The growing recording at `path`; one that is whole already is read as it is. Raises RecordingFault."""
-    begun = open_recording(path)
-    return Following(begun) if begun.is_unfinished and is_being_written(begun.path) else begun
+    begun = open_recording(path, instance)
+    if begun.is_unfinished and is_being_written(begun.path):
+        return Following(begun)
+    return FollowingPages(begun) if not begun.version and is_held(begun.path) else begun

@@ -42,23 +42,12 @@ _BIG_ENDIAN = re.compile(r"\b(s390x?|ppc64|ppc|sparc64|sparc|mips|mips64|parisc|
 
 def read_folder(path: str) -> Contents:
     """All that the folder tells; raises RecordingFault where there are no pages, or not what must be known to read them."""
-    header = _header(path)
+    layout = _layout(path, _header(path))
     found = sorted(_pages(path, _PAGES) or _pages(path, _LIKELY_PAGES), key=lambda one: (one[1].cpu, one[0]))
     if not found:
         raise _fault(path, "it is a directory without sub-buffers", "cpuN.raw beside header_page and formats/SYSTEM/EVENT/format")
-    uname = _text(path, "uname").decode("utf-8", "replace").strip()
-    texts = SchemaTexts(header_page=header, header_event=_text(path, "header_event", "events/header_event"))
-    for system, text in _formats(path):
-        texts.add(system, text)
-    texts.kallsyms = _text(path, "kallsyms", "kallsyms.excerpt")
-    texts.printk_formats = _text(path, "printk_formats")
-    texts.cmdlines = _text(path, "saved_cmdlines")
-    texts.clock = chosen_clock(_text(path, "trace_clock").decode("ascii", "replace")) or "local"
-    texts.uname = _uname(uname)
-    layout = _layout(path, header)
     cpus = [data for _, data in found]
-    texts.big_endian = _is_big(cpus, layout, uname)
-    texts.page_bytes = layout.size_bytes
+    texts = folder_texts(path, cpus)
     buffer = BufferData("", texts.clock, layout.size_bytes, cpus)
     buffer.options = tuple(_text(path, "trace_options").decode("ascii", "replace").split())
     tracer = _text(path, "current_tracer").decode("ascii", "replace").strip()
@@ -68,6 +57,23 @@ def read_folder(path: str) -> Contents:
         if text := _text(path, f"cpu{cpu}.stats.after", f"cpu{cpu}.stats", f"per_cpu/cpu{cpu}/stats"):
             contents.stats.add(f"CPU: {cpu}\n{text.decode('ascii', 'replace')}")
     return contents
+
+
+def folder_texts(path: str, cpus: Sequence[CpuData]) -> SchemaTexts:
+    """The texts of a folder, or of tracefs itself; `cpus` show the byte order. Raises RecordingFault without header_page."""
+    header, uname = _header(path), _text(path, "uname").decode("utf-8", "replace").strip()
+    layout = _layout(path, header)
+    texts = SchemaTexts(header_page=header, header_event=_text(path, "header_event", "events/header_event"))
+    for system, text in _formats(path):
+        texts.add(system, text)
+    texts.kallsyms = _text(path, "kallsyms", "kallsyms.excerpt")
+    texts.printk_formats = _text(path, "printk_formats")
+    texts.cmdlines = _text(path, "saved_cmdlines")
+    texts.clock = chosen_clock(_text(path, "trace_clock").decode("ascii", "replace")) or "local"
+    texts.uname = _uname(uname)
+    texts.big_endian = _is_big(cpus, layout, uname)
+    texts.page_bytes = layout.size_bytes
+    return texts
 
 
 def _header(path: str) -> bytes:
@@ -129,11 +135,12 @@ def _text(folder: str, *names: str) -> bytes:
     """The first of these files that is there and holds anything."""
     for name in names:
         path = os.path.join(folder, name)
-        if not _size(path):
+        if _size(path) is None:
             continue
         try:
             with open(path, "rb") as file:
-                return file.read(_MOST_BYTES)
+                if text := file.read(_MOST_BYTES):
+                    return text
         except OSError:
             continue
     return b""
@@ -148,7 +155,7 @@ def _uname(text: str) -> str:
     return " ".join([*words[:3], machine])
 
 
-def _is_big(cpus: list[CpuData], layout: PageLayout, uname: str) -> bool:
+def _is_big(cpus: Sequence[CpuData], layout: PageLayout, uname: str) -> bool:
     """The byte order in which the commit of the first page fits into it; where both do, the machine's."""
     for data in cpus:
         try:

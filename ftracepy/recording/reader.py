@@ -12,6 +12,7 @@ from ftracepy.recording.contents import BufferData, Contents, CpuData, time_scal
 from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.head import MOST_CPUS, Head, read_head
 from ftracepy.recording.inputs import open_bytes
+from ftracepy.recording.leftovers import leftovers, read_leftovers
 from ftracepy.recording.options import OptionId
 from ftracepy.recording.pieces import CpuReader, text_pieces
 from ftracepy.recording.rawdir import read_folder
@@ -156,15 +157,16 @@ def open_recording(
     path: str | os.PathLike[str], instance: str | None = None, *, stopped: Callable[[], bool] = lambda: False
 ) -> Recording:
     """Open a trace.dat of version 6 or 7; "-" is standard input. What a pipe gives is first copied to a temporary file.
-    A folder is one of raw sub-buffers, see recording/rawdir.py.
+    A folder is one of raw sub-buffers, see recording/rawdir.py; where only trace-cmd's files of pages are there, see
+    recording/leftovers.py.
 
     `instance` None means the top-level buffer, or, where that is empty, the instance with the most
     data. A recording that still runs, or whose recorder was killed, is read as far as it has come.
     `stopped` ends the wait for a pipe. Raises RecordingFault where the file cannot be read.
     """
     path = os.fspath(path)
-    if os.path.isdir(path):
-        contents = read_folder(path)
+    if os.path.isdir(path) or (not os.path.lexists(path) and leftovers(path)):
+        contents = read_folder(path) if os.path.isdir(path) else read_leftovers(path)
         return Recording(Cursor(memoryview(b""), path), contents, None, _named(contents, path, instance or ""))
     data, notice = open_bytes(path, stopped)
     cursor = Cursor(data, path)

@@ -10,13 +10,15 @@ import threading
 from pathlib import Path
 
 import pytest
-from recording_samples import pages, read_back, texts, write
+from recording_samples import format_text, pages, read_back, texts, write
 
 from ftracepy import recording
-from ftracepy.errors import RecordingFault
+from ftracepy.errors import ExitCode, RecordingFault
+from ftracepy.pipeline.convert import ConvertRequest, convert
 from ftracepy.pipeline.report import report
 from ftracepy.pipeline.requests import ReportRequest, Stop
 from ftracepy.recording import Following, Writer
+from ftracepy.source import Pages
 from ftracepy.stream import Stream
 
 FIRST, SECOND, THIRD = pages(0, [1000, 5000]), pages(1, [2000]), pages(0, [7000, 9000])
@@ -128,6 +130,80 @@ def test_following_ends_when_asked(tmp_path: Path) -> None:
         report(ReportRequest(str(tmp_path / "x.dat"), follow=True), out, lambda _: None, stop)
         timer.join()
     assert out.getvalue().count(b"first:") == 200
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A tracefs that tells of the samples' events."""
+    root, said = tmp_path / "tracing", texts()
+    told = {"events/header_page": said.header_page, "trace_clock": b"[mono] local\n", "saved_cmdlines": said.cmdlines}
+    told |= {f"events/sample/{name}/format": format_text(name, number) for name, number in (("first", 300), ("second", 301))}
+    told |= {"events/ftrace/print/format": format_text("print", 5), "instances/foo/trace_clock": b"mono [boot]\n"}
+    for name, text in told.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(text)
+    monkeypatch.setenv("FTRACEPY_TRACEFS", str(root))
+    return root
+
+
+def test_pages_that_trace_cmd_left(tmp_path: Path, kernel: Path) -> None:
+    (tmp_path / "x.dat.cpu0").write_bytes(bytes(FIRST.data))
+    (tmp_path / "x.dat.cpu1").write_bytes(bytes(SECOND.data))
+    (tmp_path / "x.dat.foo.cpu1").write_bytes(bytes(THIRD.data))
+    found = recording.open(tmp_path / "x.dat")
+    assert read_back(found) == {0: FIRST.data, 1: SECOND.data}
+    assert read_back(found.of_instance("foo")) == {1: THIRD.data}
+    assert (found.schema.clock, found.of_instance("foo").schema.clock) == ("mono", "boot")
+    assert found.schema.cmdlines == {7: "a name with spaces", 9: "cat"}
+    assert "its recorder was killed" in found.health().notices[0]
+    assert convert(ConvertRequest((str(tmp_path / "x.dat"),), str(tmp_path / "y.dat")), print, Stop()) == ExitCode.DONE
+    assert read_back(recording.open(tmp_path / "y.dat")) == {0: FIRST.data, 1: SECOND.data}
+    (kernel / "trace_clock").unlink()
+    with pytest.raises(RecordingFault, match="cannot read the recording") as fault:
+        recording.open(tmp_path / "x.dat")
+    assert "there are only its pages" in fault.value.why
+
+
+@pytest.mark.usefixtures("kernel")
+def test_following_what_trace_cmd_records(tmp_path: Path) -> None:
+    path = tmp_path / "x.dat"
+    with (tmp_path / "x.dat.cpu0").open("wb") as spool:
+        holder = subprocess.Popen(["sleep", "100"], stdout=spool)
+    (tmp_path / "x.dat.cpu0").write_bytes(bytes(FIRST.data))
+    (tmp_path / "x.dat.cpu1").write_bytes(b"")
+    source = recording.follow(path)
+    assert isinstance(source, Following)
+    seen: list[tuple[int, int]] = []
+    for batch in Stream(source):
+        seen += zip(batch.ts, batch.cpu, strict=True)
+        if holder.poll() is None and len(seen) >= 100:
+            (tmp_path / "x.dat.cpu1").write_bytes(bytes(SECOND.data))
+            (tmp_path / "x.dat.cpu0").write_bytes(bytes(FIRST.data) + bytes(THIRD.data))
+            holder.kill()
+            holder.wait()
+            write(tmp_path / "whole", [FIRST, SECOND, THIRD], compression="zlib").rename(path)
+            for left in tmp_path.glob("x.dat.cpu*"):
+                left.unlink()
+    whole = [(event.ts, event.cpu) for batch in Stream(recording.open(path)) for event in batch]
+    assert sorted(seen) == sorted(whole)
+    assert "what quiet CPUs saw is shown late" in source.health().notices[0]
+
+
+def test_a_cpu_that_comes_late_is_followed_too(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "x.dat", texts(), [0])
+    writer.write(FIRST)
+    source = recording.follow(tmp_path / "x.dat")
+    late = len(source.cpus) - 1
+    assert late > 0
+    stamps: list[int] = []
+    for batch in Stream(source):
+        stamps += batch.ts
+        if not stamps:
+            writer.write(Pages(late, SECOND.data))
+            writer.promise(1 << 60)
+        elif len(stamps) == 300:
+            writer.finish()
+    assert sorted(stamps) == sorted([*range(1000, 1100), *range(2000, 2100), *range(5000, 5100)])
 
 
 def test_a_pipe_is_read_as_the_file_is(tmp_path: Path) -> None:
