@@ -16,7 +16,7 @@ _POPS = {
     Op.INDEX: 1, Op.DYN_INDEX: 1, Op.TO: 1, Op.NEG: 1, Op.INVERT: 1, Op.NOT: 1, Op.JUMP_ZERO: 1, Op.WIDTH: 1, Op.PRECISION: 1,
     Op.LIMIT: 3, Op.NUMBER: 1, Op.STRING_REF: 2, Op.FLAGS: 1, Op.SYMBOLIC: 1, Op.HEX: 2, Op.ARRAY: 3, Op.SYMBOL: 1, Op.POINTER: 1,
     Op.MAC: 2, Op.IP4: 2, Op.IP6: 2, Op.SOCKADDR: 2, Op.UUID: 2, Op.BITMASK: 2, Op.STRING_POINTER: 1, Op.RAW_FIELD: 2,
-    Op.CALL_INDENT: 2,
+    Op.CALL_INDENT: 2, Op.LEARN_COMM: 1,
 }  # fmt: skip
 _PUSHES = {
     Op.CONST: 1, Op.LOAD: 1, Op.INDEX: 1, Op.DYN_INDEX: 1, Op.DYN_LEN: 1, Op.TO: 1, Op.NEG: 1, Op.INVERT: 1, Op.NOT: 1,
@@ -71,6 +71,7 @@ class Machine(Protocol):
     strings: dict[int, bytes]
     formats: dict[int, Unpacked]
     calls: dict[int, list[bytes]]
+    comms: dict[int, bytes]
 
 
 class Run:
@@ -376,6 +377,10 @@ def _call_indent(run: Run, one: Instruction) -> None:
     run.out += b"   " * depth
 
 
+def _learn_comm(run: Run, one: Instruction) -> None:
+    run.machine.comms.setdefault(run.stack.pop() & 0xFFFFFFFF, run.text_at(one.a, one.b))
+
+
 def _raw_field(run: Run, one: Instruction) -> None:
     data = run.pop_bytes()
     if one.b == 2:
@@ -432,5 +437,5 @@ _STEPS: dict[Op, Callable[[Run, Instruction], None]] = {
     Op.SYMBOLIC: _symbolic, Op.HEX: _hex, Op.ARRAY: _array, Op.SYMBOL: _symbol, Op.POINTER: _pointer, Op.MAC: _mac, Op.IP4: _ip4,
     Op.IP6: _ip6, Op.SOCKADDR: _sockaddr, Op.UUID: _uuid, Op.BITMASK: _bitmask, Op.STRING_POINTER: _string_pointer,
     Op.STACK: _stack, Op.RAW_FIELD: _raw_field, Op.QUOTED_LOC: _quoted_loc, Op.BPRINT: _bprint, Op.NEXT: _next,
-    Op.NEXT_STRING: _next_string, Op.CALL_INDENT: _call_indent,
+    Op.NEXT_STRING: _next_string, Op.CALL_INDENT: _call_indent, Op.LEARN_COMM: _learn_comm,
 }  # fmt: skip

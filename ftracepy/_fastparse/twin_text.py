@@ -33,7 +33,7 @@ class TextMachine:
         self.formats: dict[int, Unpacked] = {}
         self.calls: dict[int, list[bytes]] = {}
         self._programs: dict[int, tuple[bytes, Unpacked]] = {}
-        self._comms: dict[int, bytes] = {}
+        self.comms: dict[int, bytes] = {}
         self._prefix = b""
         self._graph: Graph | None = None
         self._plain_ids: frozenset[int] = frozenset()
@@ -54,7 +54,7 @@ class TextMachine:
         self.strings = dict(strings)
 
     def set_comms(self, comms: Mapping[int, bytes]) -> None:
-        self._comms = dict(comms)
+        self.comms = dict(comms)
 
     def add(self, id: int, name: bytes, code: bytes, entries: bytes, literals: bytes) -> None:
         self._programs[id] = (name, _unpacked(code, entries, literals))
@@ -115,7 +115,7 @@ class TextMachine:
         return self.symbols.show(address, 0)
 
     def comm(self, pid: int) -> bytes:
-        return b"<idle>" if pid == 0 else self._comms.get(pid, b"<...>")
+        return b"<idle>" if pid == 0 else self.comms.get(pid, b"<...>")
 
     def seconds(self, ts: int) -> bytes:
         """A stamp as the graph tracer shows it: microseconds cut, not rounded."""

@@ -70,7 +70,7 @@ class Op(IntEnum):
     SYMBOLIC = 50  # pop; b entries from a
     HEX = 51  # pop reference; bytes as %02x, separator b; ALT: before the first too
     ARRAY = 52  # pop count and reference; elements of size bytes: {0x1,0x2}
-    SYMBOL = 53  # pop address; b: 0 name, 1 name+offset, 2 name+offset/size; ALT: as the kernel does
+    SYMBOL = 53  # pop address; b: 0 name, 1 name+offset, 2 name+offset/size, 3 name/-offset; ALT: as the kernel does
     POINTER = 54  # pop; ALT: size bytes of zero-padded hex, as the kernel does
     MAC = 55  # pop reference; separator b
     IP4 = 56  # pop reference; b: 1 for leading zeros, 2 for reversed bytes
@@ -86,6 +86,7 @@ class Op(IntEnum):
     NEXT = 66  # push the next argument of size bytes of a binary printk
     NEXT_STRING = 67  # print the next string argument of a binary printk
     CALL_INDENT = 68  # pop function and caller: spaces for how deep the caller stands among those its CPU called last
+    LEARN_COMM = 69  # pop pid: up to b bytes at a are the name of that task where none was known
 
 
 class Instruction(NamedTuple):

@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 OR_NOTHING = 4
+BACKWARDS = 3
 _TEXT = b"tTwW"
 _PAGE_BYTES = 4096
 
@@ -107,13 +108,18 @@ class Kallsyms:
         return None
 
     def show(self, address: int, shape: int) -> bytes:
-        """`address` as text: shape 0 the name, 1 with offset, 2 with offset and size; without a name in hex, or OR_NOTHING."""
+        """`address` as text: shape 0 the name, 1 with offset, 2 with offset and size; without a name in hex, or OR_NOTHING.
+
+        Shape 3 is for trace-cmd's plugins: how far the name lies from the address, and eight digits without one.
+        """
         symbol = self.find(address)
         if symbol is None:
-            return b"" if shape & OR_NOTHING else b"0x%x" % address
+            return b"" if shape & OR_NOTHING else b"0x%08x" % address if shape == BACKWARDS else b"0x%x" % address
         shape &= ~OR_NOTHING
         text = symbol.name
-        if shape:
+        if shape == BACKWARDS:
+            text += f"/0x{-symbol.offset & (1 << 64) - 1:x}"
+        elif shape:
             text += f"+0x{symbol.offset:x}"
         if shape == 2:
             text += f"/0x{symbol.size:x}"

@@ -15,7 +15,7 @@ enum {
     FP_TEXT = 40, FP_NUMBER, FP_FIELD_NUMBER, FP_STRING, FP_STRING_LOC, FP_STRING_REST, FP_STRING_REF, FP_OPEN, FP_CLOSE, FP_FLAGS,
     FP_SYMBOLIC, FP_HEX, FP_ARRAY, FP_SYMBOL, FP_POINTER, FP_MAC, FP_IP4, FP_IP6, FP_SOCKADDR, FP_UUID, FP_BITMASK,
     FP_STRING_POINTER, FP_STACK, FP_RAW_FIELD, FP_QUOTED_LOC, FP_BPRINT, FP_NEXT, FP_NEXT_STRING,
-    FP_CALL_INDENT, FP_OPS
+    FP_CALL_INDENT, FP_LEARN_COMM, FP_OPS
 };
 
 enum { FP_LEFT = 1, FP_ZEROS = 2, FP_PLUS = 4, FP_SPACE = 8, FP_ALT = 16, FP_SIGNED = 32, FP_REL = 64, FP_STAR = 128 };
@@ -176,13 +176,17 @@ void fp_graph_line(fp_text_machine *machine, const fp_program *program, const fp
 const uint8_t *fp_text_comm(const fp_text_machine *machine, int32_t pid, size_t *length);
 uint64_t fp_text_time(const fp_text_settings *settings, uint64_t raw);
 
-/* Appends `address` as a name (shape 0), with offset (1), with offset and size (2); in hex where it has none, or not at all. */
-enum { FP_OR_NOTHING = 4 };
+/* Appends `address` as a name (shape 0), with offset (1), with offset and size (2); in hex where it has none, or not at all.
+ * Backwards: how far the name lies from the address. */
+enum { FP_BACKWARDS = 3, FP_OR_NOTHING = 4 };
 void fp_symbols_show(fp_symbols *symbols, uint64_t address, unsigned shape, fp_text_out *out);
 void fp_symbols_clear(fp_symbols *symbols);
 
 /* The symbol that `address` lies in; NULL where it has none. */
 const fp_symbol *fp_symbols_find(fp_symbols *symbols, uint64_t address);
+
+/* Adds a text where `key` has none; false without memory. */
+bool fp_text_map_add(fp_text_map *map, uint64_t key, const uint8_t *text, size_t length);
 
 /* The text of `key`; NULL where there is none. */
 const uint8_t *fp_text_map_find(const fp_text_map *map, uint64_t key, size_t *length);

@@ -311,6 +311,20 @@ show_bitmask(fp_text_run_state *run, const fp_instruction *one)
     fp_out_bitmask(run->out, data, (size_t)from.length, bits, one->b, settings->long_bytes, settings->big_endian);
 }
 
+static void
+learn_comm(fp_text_run_state *run, const fp_instruction *one, uint32_t pid)
+{
+    fp_text_map *comms = &run->machine->comms;
+    fp_reference at = fp_record_reference(run->record, one->a, one->b);
+    const uint8_t *comm = run->record->data + at.at, *nul = at.length ? memchr(comm, 0, at.length) : NULL;
+    size_t known;
+    if (fp_text_map_find(comms, pid, &known))
+        return;
+    if (!fp_text_map_add(comms, pid, comm, nul ? (size_t)(nul - comm) : (size_t)at.length))
+        run->out->failed = true;
+    memset(run->machine->heads, 0, FP_HEADS * sizeof *run->machine->heads);
+}
+
 void
 fp_show(fp_text_run_state *run, const fp_instruction *one)
 {
@@ -333,6 +347,7 @@ fp_show(fp_text_run_state *run, const fp_instruction *one)
         run->depth -= 2;
         fp_show_call_indent(run, run->stack[run->depth], run->stack[run->depth + 1]);
         break;
+    case FP_LEARN_COMM: learn_comm(run, one, (uint32_t)run->stack[--run->depth]); break;
     case FP_STACK: show_stack(run, one); break;
     case FP_QUOTED_LOC: show_quoted(run, one); break;
     default: show_reference(run, one, pop_reference(run));

@@ -199,14 +199,17 @@ fp_symbols_show(fp_symbols *symbols, uint64_t address, unsigned shape, fp_text_o
         return;
     if (index == SIZE_MAX) {
         FP_OUT_LITERAL(out, "0x");
-        fp_out_hex(out, address);
+        fp_out_hex_padded(out, address, shape == FP_BACKWARDS ? 8 : 0);
         return;
     }
     const fp_symbol *symbol = symbols->symbols + index;
     const uint8_t *name = symbols->text + symbol->at;
     const uint8_t *tab = memchr(name, '\t', symbol->length);
     fp_out_bytes(out, name, tab ? (size_t)(tab - name) : symbol->length);
-    if (shape) {
+    if (shape == FP_BACKWARDS) {
+        FP_OUT_LITERAL(out, "/0x");
+        fp_out_hex(out, symbol->address - address);
+    } else if (shape) {
         FP_OUT_LITERAL(out, "+0x");
         fp_out_hex(out, address - symbol->address);
     }
