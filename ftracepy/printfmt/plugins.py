@@ -39,8 +39,8 @@ _FUTEX_ARGS = {
 }  # fmt: skip
 # Which arguments an operation has (man 2 futex), by the letters above; the place is the operation's number.
 _FUTEX_OPS = (
-    ("WAIT", "ht"), ("WAKE", "v"), ("FD", "v"), ("REQUEUE", "v2a"), ("CMP_REQUEUE", "v2a3"), ("WAKE_OP", "v2a3"), ("LOCK_PI", "t"),
-    ("UNLOCK_PI", ""), ("TRYLOCK_PI", ""), ("WAIT_BITSET", "ht3"), ("WAKE_BITSET", "v3"), ("WAIT_REQUEUE_PI", "hta3"),
+    ("WAIT", "ht"), ("WAKE", "v"), ("FD", "v"), ("REQUEUE", "v2a"), ("CMP_REQUEUE", "v2a3"), ("WAKE_OP", "v2a3"),
+    ("LOCK_PI", "t"), ("UNLOCK_PI", ""), ("TRYLOCK_PI", ""), ("WAIT_BITSET", "ht3"), ("WAKE_BITSET", "v3"), ("WAIT_REQUEUE_PI", "hta3"),
     ("CMP_REQUEUE_PI", "v2a3"),
 )  # fmt: skip
 
