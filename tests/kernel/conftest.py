@@ -16,6 +16,7 @@ from ftracepy import tracefs as tracefs_files
 from ftracepy.errors import FtracepyError
 from ftracepy.live.owner import PREFIX
 from ftracepy.tracefs import Tracefs, instances, probes
+from tests.support import guard
 
 _MODES = ("auto", "off", "require")
 _HERE = Path(__file__).parent
@@ -68,6 +69,13 @@ def _state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FTRACEPY_STATE", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def guarded(tracefs: Tracefs) -> None:
+    """No process of these tests calls bpf(2) or perf_event_open(2) and lives."""
+    if not guard.stand():
+        pytest.fail("this kernel has no seccomp filters, so nothing is proved of bpf(2)", pytrace=False)
 
 
 @pytest.fixture(scope="session")
