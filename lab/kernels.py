@@ -10,7 +10,7 @@ from pathlib import Path
 from lab import build
 from lab.debian import Apt, LabFault, locked, newest, unpack
 
-MATRIX = ("5.10", "6.1", "6.12", "newest")
+MATRIX = ("5.10", "6.1", "6.12", "newest", "nobpf", "tracepoints", "arm64-6.12")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Kernel:
     """One image; `package` is Debian's name of it, `config` how it was built, where that is known."""
 
     name: str
+    architecture: str
     package: str
     image: Path
 
@@ -27,12 +28,21 @@ class Kernel:
         return beside if beside.exists() and beside != self.image else None
 
 
+def split(name: str) -> tuple[str, str]:
+    """(Debian's word for the processor, the rest): "arm64-6.1" is ("arm64", "6.1")."""
+    return ("arm64", name.removeprefix("arm64-")) if name.startswith("arm64-") else ("amd64", name)
+
+
 def get(name: str, apt: Apt, cache: Path, *, update: bool = False) -> Kernel:
-    """The kernel `name` ("6.1", "newest", "nobpf", or a path of an image). Raises LabFault where there is none."""
+    """The kernel `name` ("6.1", "newest", "nobpf", "arm64-6.1", or a path of an image), where `apt` is for its processor.
+
+    Raises LabFault where there is none.
+    """
     if "/" in name:
         if not Path(name).is_file():
             raise LabFault(f"there is no {name}")
-        return Kernel(name, Path(name).name, Path(name))
+        return Kernel(name, apt.architecture, Path(name).name, Path(name))
+    full, (_, name) = name, split(name)
     is_own = name in build.FRAGMENTS
     folder = cache / f"kernel-{apt.architecture}-{name}{f'-{build.key(name)}' if is_own else ''}"
     with locked(cache, folder.name):
@@ -40,7 +50,7 @@ def get(name: str, apt: Apt, cache: Path, *, update: bool = False) -> Kernel:
         if not kept or update:
             kept = [build.build(name, apt, folder) if is_own else _fetch(name, apt, folder)]
     version = kept[-1].name.removeprefix("vmlinuz-")
-    return Kernel(name, f"{version}-{name}" if is_own else version, kept[-1])
+    return Kernel(full, apt.architecture, f"{version}-{name}" if is_own else version, kept[-1])
 
 
 def _fetch(name: str, apt: Apt, folder: Path) -> Path:
