@@ -30,8 +30,6 @@ _TIMERS = {
     "hrtimer_expire_entry": ('"hrtimer=0x%llx now=%llu function=", REC->hrtimer, REC->now', '""'),
 }  # fmt: skip
 _WITH_CALL_SITE = frozenset({"kmalloc", "kmalloc_node", "kfree", "kmem_cache_alloc", "kmem_cache_alloc_node", "kmem_cache_free"})
-
-
 _FUTEX_FLAGS = 'REC->op & 128 ? "|FUTEX_PRIVATE_FLAG" : "", REC->op & 256 ? "|FUTEX_CLOCK_REALTIME" : ""'
 _FUTEX_ARGS = {
     "h": ("val=0x%08llx", "val"), "v": ("val=%llu", "val"), "t": ("utime=0x%08llx", "utime"), "2": ("val2=%llu", "utime"),
@@ -40,8 +38,8 @@ _FUTEX_ARGS = {
 # Which arguments an operation has (man 2 futex), by the letters above; the place is the operation's number.
 _FUTEX_OPS = (
     ("WAIT", "ht"), ("WAKE", "v"), ("FD", "v"), ("REQUEUE", "v2a"), ("CMP_REQUEUE", "v2a3"), ("WAKE_OP", "v2a3"),
-    ("LOCK_PI", "t"), ("UNLOCK_PI", ""), ("TRYLOCK_PI", ""), ("WAIT_BITSET", "ht3"), ("WAKE_BITSET", "v3"), ("WAIT_REQUEUE_PI", "hta3"),
-    ("CMP_REQUEUE_PI", "v2a3"),
+    ("LOCK_PI", "t"), ("UNLOCK_PI", ""), ("TRYLOCK_PI", ""), ("WAIT_BITSET", "ht3"), ("WAKE_BITSET", "v3"),
+    ("WAIT_REQUEUE_PI", "hta3"), ("CMP_REQUEUE_PI", "v2a3"),
 )  # fmt: skip
 
 

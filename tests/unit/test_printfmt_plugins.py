@@ -88,6 +88,5 @@ def test_learning_in_both_machines() -> None:
     made = parse_event_format(WAKEUP, "sched")
     for machine in machines(kernel=0):
         machine.add(7, b"sched_wakeup", *compile_for(made, LATENCY))
-        assert (
-            machine.text(7, bytes(8) + b"woken".ljust(16, b"\0") + struct.pack("=iii", 43, 120, 1)) == b"woken:43 [120] CPU:001"
-        )
+        raw = bytes(8) + b"woken".ljust(16, b"\0") + struct.pack("=iii", 43, 120, 1)
+        assert machine.text(7, raw) == b"woken:43 [120] CPU:001"
