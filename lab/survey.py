@@ -15,6 +15,8 @@ How a tool gets its rows into docs/kernels.md: in any file of tests/kernel, mark
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import json
 import os
 import sys
@@ -62,15 +64,24 @@ def survey() -> dict[str, object]:
     """Needs root and a kernel that can be traced; raises FtracepyError otherwise."""
     from ftracepy.live import doctor
 
+    with_bpf = has_bpf()
     proofs = Proofs()
     pytest.main(["-q", "-p", "no:cacheprovider", "-m", "counted", "tests/kernel"], plugins=[proofs])
     found = list(proofs.found.values())
     return {
         "release": os.uname().release,
         "machine": os.uname().machine,
+        "bpf": with_bpf,
         "findings": [[one.name, one.ok, one.detail] for one in doctor.examine()],
         "tools": {name: {**_ways(name, found), "proofs": _of(name, found)} for name in _tools(found)},
     }
+
+
+def has_bpf() -> bool:
+    """Whether the kernel has bpf(2), asked for no command that there is; before the tests' guard is up."""
+    number = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
+    libc = ctypes.CDLL(None, use_errno=True)
+    return libc.syscall(number, -1, 0, 0) == -1 and ctypes.get_errno() != errno.ENOSYS
 
 
 def _tools(found: list[Proof]) -> list[str]:

@@ -10,8 +10,12 @@ _HEAD = """\
 # Kernels: what ftracepy uses on each, as found by trying
 
 Made by `scripts/lab --table` from `ftracepy doctor` and the live tests inside each kernel; not written by hand. The
-kernels are Debian's cloud kernels for amd64, on one emulated processor.
+kernels are Debian's cloud kernels for amd64 and, where it says so, for arm64, each on one emulated processor, and two built
+from Debian's source: `nobpf`, as on a board, without bpf(2), BTF and modules; `tracepoints`, which also lacks kprobes,
+function tracers and histograms. The live tests run on every kernel under a filter that kills who calls bpf(2) or
+perf_event_open(2).
 """
+_OWN = ("nobpf", "tracepoints")
 _NOT_SHOWN = frozenset({"kernel", "user", "container", "lockdown", "decoder", "tracefs", "tracing_on", "current tracer",
                         "events", "clocks", "instances", "kernel symbols"})  # fmt: skip
 
@@ -27,15 +31,20 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _short(survey: Survey) -> str:
-    return ".".join(str(survey["release"]).split("-")[0].split("+")[0].split(".")[:2])
+    if survey["kernel"] in _OWN:
+        return str(survey["kernel"])
+    version = ".".join(str(survey["release"]).split("-")[0].split("+")[0].split(".")[:2])
+    return version if survey["machine"] == "x86_64" else f"{version} {survey['machine']}"
 
 
 def _features(surveys: Sequence[Survey]) -> str:
     found = [{name: ok for name, ok, _ in one["findings"]} for one in surveys]
-    names = [name for name, ok, _ in surveys[0]["findings"] if name not in _NOT_SHOWN and ok is not None]
+    known = dict.fromkeys(name for one in surveys for name, ok, _ in one["findings"] if ok is not None)
+    names = [name for name in known if name not in _NOT_SHOWN]
     mark = {True: "yes", False: "-", None: ""}
     rows = [[name, *(mark[one.get(name)] for one in found)] for name in names]
-    kernels = ", ".join(str(one["release"]) for one in surveys)
+    rows.append(["bpf(2), which ftracepy leaves alone", *(mark[one["bpf"]] for one in surveys)])
+    kernels = ", ".join(f"{one['release']} ({_short(one)})" for one in surveys)
     return f"## Features\n\n{kernels}\n\n" + _table(["feature", *map(_short, surveys)], rows)
 
 

@@ -134,18 +134,27 @@ def test_without_a_kernel_it_says_how_to_use_it(capsys: pytest.CaptureFixture[st
 
 
 def test_the_page_has_every_kernel_tool_and_way() -> None:
-    def survey(release: str, outcome: str) -> dict[str, object]:
+    def survey(release: str, outcome: str, kernel: str = "6.1", machine: str = "x86_64") -> dict[str, object]:
         found = {
             "ways": [["path of opens", "kprobe on do_filp_open", "long names"]],
             "reason": "",
             "proofs": [["307 opens", outcome]],
         }
         findings = [["kprobes", True, ""], ["hist triggers", False, ""]]
-        return {"release": release, "machine": "x86_64", "findings": findings, "tools": {"opensnoop": found}}
+        return {"kernel": kernel, "release": release, "machine": machine, "bpf": kernel != "nobpf", "findings": findings,
+                "tools": {"opensnoop": found}}  # fmt: skip
 
-    page = table.render([survey("6.1.0-56-cloud-amd64", "passed"), survey("7.3.4+deb13-cloud-amd64", "failed")])
-    assert "| feature | 6.1 | 7.3 |" in page
-    assert "| hist triggers | - | - |" in page
+    page = table.render(
+        [
+            survey("6.1.0-56-cloud-amd64", "passed"),
+            survey("7.3.4+deb13-cloud-amd64", "failed", kernel="newest"),
+            survey("6.12.117", "passed", kernel="nobpf"),
+            survey("6.12.117+deb12-cloud-arm64", "passed", kernel="arm64-6.12", machine="aarch64"),
+        ]
+    )
+    assert "| feature | 6.1 | 7.3 | nobpf | 6.12 aarch64 |" in page
+    assert "| hist triggers | - | - | - | - |" in page
+    assert "| bpf(2), which ftracepy leaves alone | yes | yes | - | yes |" in page
     assert "| opensnoop | 6.1 | path of opens: kprobe on do_filp_open | all |" in page
     assert "| 7.3 | path of opens: kprobe on do_filp_open | **no**: 307 opens |" in page
     assert "| kprobe on do_filp_open | path of opens | long names |" in page
