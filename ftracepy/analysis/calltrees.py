@@ -105,11 +105,10 @@ class CallTrees(Machine):
         value = signed(ret) if isinstance(ret, int) else None
         if tree.open and tree.open[-1][0] == depth and tree.open[-1][1].function == function:
             call = tree.open.pop()[1]
-            call.took_ns, call.ret = duration_ns(event), value
             if call.given:
-                tree.calls.append(replace(call, part="end"))
+                tree.calls.append(replace(call, took_ns=duration_ns(event), ret=value, part="end"))
             else:
-                call.part = "whole"
+                call.took_ns, call.ret, call.part = duration_ns(event), value, "whole"
         else:
             self._unknown(tree, event, function, depth, value)
         if not tree.open:
