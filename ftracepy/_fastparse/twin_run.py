@@ -16,7 +16,7 @@ _POPS = {
     Op.INDEX: 1, Op.DYN_INDEX: 1, Op.TO: 1, Op.NEG: 1, Op.INVERT: 1, Op.NOT: 1, Op.JUMP_ZERO: 1, Op.WIDTH: 1, Op.PRECISION: 1,
     Op.LIMIT: 3, Op.NUMBER: 1, Op.STRING_REF: 2, Op.FLAGS: 1, Op.SYMBOLIC: 1, Op.HEX: 2, Op.ARRAY: 3, Op.SYMBOL: 1, Op.POINTER: 1,
     Op.MAC: 2, Op.IP4: 2, Op.IP6: 2, Op.SOCKADDR: 2, Op.UUID: 2, Op.BITMASK: 2, Op.STRING_POINTER: 1, Op.RAW_FIELD: 2,
-    Op.CALL_INDENT: 2, Op.LEARN_COMM: 1,
+    Op.CALL_INDENT: 2, Op.LEARN_COMM: 1, Op.HEX_DUMP: 2,
 }  # fmt: skip
 _PUSHES = {
     Op.CONST: 1, Op.LOAD: 1, Op.INDEX: 1, Op.DYN_INDEX: 1, Op.DYN_LEN: 1, Op.TO: 1, Op.NEG: 1, Op.INVERT: 1, Op.NOT: 1,
@@ -381,6 +381,22 @@ def _learn_comm(run: Run, one: Instruction) -> None:
     run.machine.comms.setdefault(run.stack.pop() & 0xFFFFFFFF, run.text_at(one.a, one.b))
 
 
+def _hex_dump(run: Run, one: Instruction) -> None:
+    """lib/hexdump.c's lines, each but the first begun by a newline of its own; groups are numbers in the machine's order."""
+    data = run.pop_bytes()
+    prefix = run.literals[one.v >> 32 : (one.v >> 32) + (one.v & 0xFFFFFFFF)]
+    run.out += b"\n"
+    for at in range(0, len(data), one.size):
+        line = data[at : at + one.size]
+        group = one.a if len(line) % one.a == 0 else 1
+        numbers = (int.from_bytes(line[i : i + group], run.machine.order) for i in range(0, len(line), group))
+        shown = b" ".join(b"%0*x" % (2 * group, number) for number in numbers)
+        if one.b & 1:
+            shown = shown.ljust(2 * one.size + one.size // group + 1)
+            shown += bytes(byte if 32 <= byte < 127 else ord(".") for byte in line)
+        run.out += prefix + (b"%08x: " % at if one.b & 2 else b"") + shown + b"\n"
+
+
 def _raw_field(run: Run, one: Instruction) -> None:
     data = run.pop_bytes()
     if one.b == 2:
@@ -437,5 +453,5 @@ _STEPS: dict[Op, Callable[[Run, Instruction], None]] = {
     Op.SYMBOLIC: _symbolic, Op.HEX: _hex, Op.ARRAY: _array, Op.SYMBOL: _symbol, Op.POINTER: _pointer, Op.MAC: _mac, Op.IP4: _ip4,
     Op.IP6: _ip6, Op.SOCKADDR: _sockaddr, Op.UUID: _uuid, Op.BITMASK: _bitmask, Op.STRING_POINTER: _string_pointer,
     Op.STACK: _stack, Op.RAW_FIELD: _raw_field, Op.QUOTED_LOC: _quoted_loc, Op.BPRINT: _bprint, Op.NEXT: _next,
-    Op.NEXT_STRING: _next_string, Op.CALL_INDENT: _call_indent, Op.LEARN_COMM: _learn_comm,
+    Op.NEXT_STRING: _next_string, Op.CALL_INDENT: _call_indent, Op.LEARN_COMM: _learn_comm, Op.HEX_DUMP: _hex_dump,
 }  # fmt: skip

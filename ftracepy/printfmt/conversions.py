@@ -14,7 +14,7 @@ _SPEC = re.compile(
     rb"(?P<length>hh|h|ll|l|L|q|z|Z|j|t)?(?P<conv>[a-zA-Z%])"
 )
 _POINTER = re.compile(
-    rb"[Ii]6c|[Ii]4[hnbl]|[Ii][46]|[Ii]S[pfsc]*|M[FR]?|mR?|[SsFfB][RBb]{0,2}|U[bBlL]?|h[CDN]?|bl?|[dD][234]?|[KxXgVErRNGtOCae]"
+    rb"[Ii]6c|[Ii]4[hnbl]|[Ii][46]|[Ii]S[pfsc]*|M[FR]?|mR?|[SsFfB][RBb]{0,2}|U[bBlL]?|h[CDN]?|bl?|[dD][234]?|a[dp]?|[KxXgVErRNGtOCe]"
 )
 _FLAG_BITS = {ord("-"): LEFT, ord("0"): ZERO, ord("+"): PLUS, ord(" "): SPACE, ord("#"): ALT}
 _LENGTHS = {b"hh": 1, b"h": 2, b"ll": 8, b"L": 8, b"q": 8, b"j": 8}

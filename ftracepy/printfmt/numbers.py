@@ -280,6 +280,8 @@ class Numbers:
                 return self._ns(value, Op.MOD, CType(4, False))
             case Call("jiffies_to_msecs" | "jiffies_to_usecs" as name, (value,)) if self._target.hz and self._exact:
                 return self._jiffies(value, 1000 if name.endswith("msecs") else 1_000_000)
+            case Call("__builtin_bswap16" | "__builtin_bswap32" | "__builtin_bswap64" as name, (value,)) if self._exact:
+                return self.compile(_swapped(value, int(name[-2:]) // 8))
             case Call(name, (value,)) if name in _IDENTITIES and self._exact:
                 return self.compile(value)
         raise PrintFmtFault(f"{node.name}() is the kernel's own")
@@ -295,3 +297,15 @@ class Numbers:
     def _ns(self, node: Node, op: Op, type_: CType) -> Expr:
         value = self.convert(self.compile(node), U64)
         return Expr((*value.code, *const(_NS_PER_SEC, U64).code, Instruction(op, 8)), type_)
+
+
+def _swapped(node: Node, size: int) -> Node:
+    """`node`'s lowest `size` bytes in reverse order."""
+    parts = [
+        Binary("<<", Binary("&", Binary(">>", Cast("u64", node), Num(8 * at)), Num(0xFF)), Num(8 * (size - 1 - at)))
+        for at in range(size)
+    ]
+    whole: Node = parts[0]
+    for part in parts[1:]:
+        whole = Binary("|", whole, part)
+    return Cast(f"u{8 * size}", whole)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ftracepy.printfmt.known import KNOWN_VALUES, SOFTIRQS
 from ftracepy.printfmt.nodes import Binary, Braces, Call, Cast, Field, Index, Name, Node, Num, PrintFmtFault, Str, Ternary, Unary
 from ftracepy.printfmt.numbers import Expr, Numbers, load, locate
-from ftracepy.printfmt.program import ALT, Instruction, Op, Pool
+from ftracepy.printfmt.program import ALT, ZERO, Instruction, Op, Pool
 from ftracepy.schema import Field as RecordField
 from ftracepy.schema import FieldKind
 
@@ -95,6 +95,10 @@ class Texts:
                 limit = [*self._numbers.compile(count_node).code, Instruction(Op.LIMIT)]
                 separator = 0 if name.endswith("str") else ord(" ")
                 return [*self.memory(buffer), *limit, Instruction(Op.HEX, b=separator)]
+            case Call("__print_hex_dump", (Str(prefix), *numbers, buffer, count_node, letters)) if (
+                self._exact and len(numbers) == 3
+            ):
+                return self._hex_dump(prefix, [*map(self._constant, (*numbers, letters))], buffer, count_node)
             case Call("__print_array", (buffer, count_node, size_node)):
                 return self._array(buffer, self._numbers.compile(count_node), size_node)
             case Call("__print_dynamic_array", (Name(name), size_node)):
@@ -159,6 +163,15 @@ class Texts:
             raise PrintFmtFault(f"array elements of {size} bytes")
         return [*self.memory(buffer), *count.code, Instruction(Op.ARRAY, size)]
 
+    def _hex_dump(self, prefix: bytes, shape: list[int], buffer: Node, count_node: Node) -> Code:
+        """Lines as print_hex_dump() makes them; of addresses only the kernel's words for one that it keeps to itself."""
+        kind, row, group, letters = shape
+        prefix += _NO_POINTER + b": " if kind == 1 else b""
+        where = self._pool.literal(prefix) << 32 | len(prefix)
+        limit = [*self._numbers.compile(count_node).code, Instruction(Op.LIMIT)]
+        parts = {"size": 32 if row == 32 else 16, "a": group if group in {1, 2, 4, 8} else 1}
+        return [*self.memory(buffer), *limit, Instruction(Op.HEX_DUMP, **parts, b=bool(letters) + 2 * (kind == 2), v=where)]
+
     def _dynamic_array(self, name: str, size_node: Node) -> Code:
         at, rel = locate(self._numbers.field(name))
         size = self._constant(size_node)
@@ -191,6 +204,8 @@ class Texts:
                 return [*self._numbers.compile(node).code, Instruction(Op.POINTER, self._numbers.long_bytes, self._alt)]
             case "S" | "F" | "B":
                 return [*self._numbers.compile(node).code, Instruction(Op.SYMBOL, flags=self._alt, b=2 if self._exact else 1)]
+            case "a" if self._exact:
+                return self._physical(node)
             case "s" | "f":
                 return [*self._numbers.compile(node).code, Instruction(Op.SYMBOL, flags=self._alt, b=0)]
             case "h" if rest in _SEPARATORS:
@@ -200,6 +215,13 @@ class Texts:
                 bits = star or [Instruction(Op.CONST, v=width)]
                 return [*self.memory(node), *bits, Instruction(Op.BITMASK, flags=ALT, b=rest == "l")]
         return [*self.memory(node), _address(kind, rest)]
+
+    def _physical(self, node: Node) -> Code:
+        """%pa, an address of memory or of a device given by reference: always as wide as its type."""
+        value = self._numbers.compile(Index(node, Num(0)))
+        digits = 2 * value.type.size
+        number = Instruction(Op.NUMBER, value.type.size, ZERO, width=digits, b=ord("x"))
+        return [*self._pool.text(b"0x"), *value.code, number]
 
 
 def _address(kind: str, rest: str) -> Instruction:

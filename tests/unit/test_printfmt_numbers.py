@@ -75,3 +75,16 @@ def test_c_types_in_the_kernels_style_and_64_bits_in_trace_cmds(expression: str,
     payload = struct.pack("=ibBBB3hxxQ", -2, -1, 200, 0, 1, 7, 513, -1, 5_000_000_007)
     assert show(event(expression, *fields), payload, "kernel") == kernel
     assert show(event(expression, *fields), payload, "trace-cmd") == library
+
+
+def test_bytes_swapped() -> None:
+    """be16_to_cpu() as 6.x leaves it in the formats of ib_core."""
+    fields = ("__be16 a@8:2", "__be32 b@10:4", "__be64 c@16:8")
+    swaps = ", ".join(f"__builtin_bswap{bits}((__u{bits})(REC->{name}))" for bits, name in ((16, "a"), (32, "b"), (64, "c")))
+    made = event(f'"%x %x %llx", {swaps}', *fields)
+    assert show(made, struct.pack(">HIxxQ", 0x8122, 0x91223344, 0xA122334455667788)) == "8122 91223344 a122334455667788"
+
+
+def test_physical_addresses_are_as_wide_as_their_type() -> None:
+    made = event('"%pa %pap", &REC->a, &REC->b', "resource_size_t a@8:8", "phys_addr_t b@16:8")
+    assert show(made, struct.pack("=QQ", 0x1000, 0xFEDC0000_00000000)) == "0x0000000000001000 0xfedc000000000000"

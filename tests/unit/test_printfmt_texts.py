@@ -254,3 +254,28 @@ def test_where_a_module_s_last_function_ends() -> None:
     )
     shown = [show(made, struct.pack("=Q", 0xFFFFFFFFC0001000 + at), kallsyms=kallsyms) for at in (4, 0xF10, 0x1010, 0x3000)]
     assert shown == ["first+0x4/0xf00 [one]", "last+0x10/0x100 [one]", "0xffffffffc0002010", "other+0x0/0x1000 [two]"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "lines"),
+    [
+        ("DUMP_PREFIX_NONE, 16, 1, {}, false", ["68 65 6c 6c 6f 00 ff 41 42 43 44 45 46 47 48 49", "4a"]),
+        (
+            "DUMP_PREFIX_OFFSET, 16, 1, {}, true",
+            ["> 00000000: 68 65 6c 6c 6f 00 ff 41 42 43 44 45 46 47 48 49  hello..ABCDEFGHI", f"> 00000010: 4a{' ' * 47}J"],
+        ),
+        ("0, 16, 4, {}, 1", ["6c6c6568 41ff006f 45444342 49484746  hello..ABCDEFGHI", f"4a{' ' * 47}J"]),
+        ("0, 32, 8, {}, 0", ["68 65 6c 6c 6f 00 ff 41 42 43 44 45 46 47 48 49 4a"]),
+        (
+            "DUMP_PREFIX_ADDRESS, 16, 16, {}, 0",
+            ["(____ptrval____): 68 65 6c 6c 6f 00 ff 41 42 43 44 45 46 47 48 49", "(____ptrval____): 4a"],
+        ),
+    ],
+)
+def test_hex_dumps(shape: str, lines: list[str]) -> None:
+    """lib/hexdump.c: what lies before the first line is a newline; a line that groups do not divide is shown in bytes."""
+    prefix = "> " if "OFFSET" in shape else ""
+    made = event(f'"d:%s", __print_hex_dump("{prefix}", {shape.format("REC->b, REC->n")})', "int n@8:4s", "u8 b[20]@12:20")
+    payload = struct.pack("=i20s", 17, b"hello\0\xffABCDEFGHIJ??")
+    assert show(made, payload).split("\n") == ["d:", *lines]
+    assert show(made, payload, "trace-cmd").startswith("[FAILED TO PARSE]")

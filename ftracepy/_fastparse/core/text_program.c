@@ -14,7 +14,7 @@ static const struct {
     [FP_STRING_REF] = {2, 0}, [FP_FLAGS] = {1, 0}, [FP_SYMBOLIC] = {1, 0}, [FP_HEX] = {2, 0}, [FP_ARRAY] = {3, 0},
     [FP_SYMBOL] = {1, 0}, [FP_POINTER] = {1, 0}, [FP_MAC ... FP_BITMASK] = {2, 0}, [FP_STRING_POINTER] = {1, 0},
     [FP_RAW_FIELD] = {2, 0}, [FP_NEXT] = {0, 1}, [FP_CALL_INDENT] = {2, 0},
-    [FP_LEARN_COMM] = {1, 0},
+    [FP_LEARN_COMM] = {1, 0}, [FP_HEX_DUMP] = {2, 0},
 };
 
 static bool
@@ -49,6 +49,10 @@ check_operands(const fp_program *program, const fp_instruction *one, size_t left
         return "table out of the entries";
     if (one->op == FP_FLAGS && (uint64_t)(one->v >> 32) + (one->v & 0xffffffff) > program->literals_total)
         return "delimiter out of the literals";
+    if (one->op == FP_HEX_DUMP && ((one->size != 16 && one->size != 32) || !is_size(one->a)))
+        return "bad size";
+    if (one->op == FP_HEX_DUMP && (uint64_t)(one->v >> 32) + (one->v & 0xffffffff) > program->literals_total)
+        return "prefix out of the literals";
     if (one->width < 0 || one->width > FP_WIDEST || one->precision > FP_WIDEST)
         return "width out of reason";
     return nested && one->op == FP_BPRINT ? "a format in a format" : NULL;

@@ -177,58 +177,6 @@ show_stack(fp_text_run_state *run, const fp_instruction *one)
 }
 
 static void
-show_bytes(fp_text_out *out, const uint8_t *data, uint64_t length, const char *between, size_t wide)
-{
-    for (uint64_t at = 0; at < length; at++) {
-        if (at)
-            fp_out_bytes(out, between, wide);
-        fp_out_hex_padded(out, data[at], 2);
-    }
-}
-
-/* In quotes, with dots for what cannot be shown; nothing where that is all of it. */
-static void
-show_printable(fp_text_out *out, const uint8_t *data, uint64_t length)
-{
-    size_t start = out->used;
-    bool any = false;
-    FP_OUT_LITERAL(out, " \"");
-    for (uint64_t at = 0; at < length; at++) {
-        bool printable = data[at] >= 32 && data[at] < 127;
-        any = any || printable;
-        fp_out_byte(out, printable ? data[at] : '.');
-    }
-    fp_out_byte(out, '"');
-    if (!any)
-        out->used = start;
-}
-
-static void
-show_raw_field(fp_text_run_state *run, const fp_instruction *one, fp_reference from)
-{
-    const uint8_t *data = run->record->data + from.at;
-    bool printable = one->b;
-    if (one->b == 2) {
-        show_printable(run->out, data, from.length);
-        return;
-    }
-    uint64_t end = 0;
-    for (; printable && end < from.length && data[end]; end++)
-        printable = (data[end] >= 32 && data[end] < 127) || (data[end] >= 9 && data[end] <= 13);
-    if (!printable && one->b)
-        run->program->code[one - run->program->code].b = 0;
-    for (; printable && one->b == 3 && end < from.length; end++)
-        printable = data[end] == 0;
-    if (printable) {
-        fp_show_string(run, from);
-        return;
-    }
-    FP_OUT_LITERAL(run->out, "ARRAY[");
-    show_bytes(run->out, data, from.length, ", ", 2);
-    fp_out_byte(run->out, ']');
-}
-
-static void
 show_quoted(fp_text_run_state *run, const fp_instruction *one)
 {
     bool big = run->machine->settings.big_endian;
@@ -278,14 +226,15 @@ show_reference(fp_text_run_state *run, const fp_instruction *one, fp_reference f
     case FP_HEX:
         if (one->flags & FP_ALT && length)
             fp_out_byte(out, (uint8_t)between);
-        show_bytes(out, data, length, &between, between != 0);
+        fp_show_bytes(out, data, length, &between, between != 0);
         break;
+    case FP_HEX_DUMP: fp_show_hex_dump(run, one, from); break;
     case FP_MAC: fp_out_mac(out, data, length, one->b); break;
     case FP_IP4: fp_out_ip4(out, data, length, one->b); break;
     case FP_IP6: fp_out_ip6(out, data, length, one->b); break;
     case FP_SOCKADDR: fp_out_sockaddr(out, data, length, one->b, settings->big_endian); break;
     case FP_UUID: fp_out_uuid(out, data, length, one->b); break;
-    default: show_raw_field(run, one, from);
+    default: fp_show_raw_field(run, one, from);
     }
 }
 
