@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter as Sums
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ftracepy.errors import FtracepyError
-from ftracepy.live.aides.counts import FunctionCounter, Key, none_taken
-from ftracepy.live.plan import ProbeDef
+from ftracepy.live.aides.counts import CountsAide, FunctionCounter, Key, none_taken
+from ftracepy.live.plan import Mark, ProbeDef
+from ftracepy.sidefacts import Kind, SideFact
 from ftracepy.symbols.kallsyms import Kallsyms
 from ftracepy.tracefs import Tracefs, cmdlines, counts, events
 
@@ -75,3 +77,13 @@ class ByProfile(FunctionCounter):
 
     def __init__(self, tracefs: Tracefs, functions: Sequence[str]) -> None:
         super().__init__(tracefs, functions, by_hist=False)
+
+
+class FunctionsAide(CountsAide):
+    """Says which functions are not counted, for no probe can be set there."""
+
+    def start(self, mark: Mark) -> None:
+        super().start(mark)
+        if left_out := getattr(self._counter, "left_out", None):
+            text = "; ".join(f"{one.what}: {one.kernel.partition(chr(10))[0]}" for one in left_out)
+            mark(SideFact(Kind.NOTICE, 0, time.monotonic_ns(), f"not counted: {text}".encode()))

@@ -6,6 +6,7 @@ u64 where arguments are wanted; `call_end` at its return, with `ret` s64 where r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +20,7 @@ from ftracepy.tracefs import files, functions, options, probes
 from ftracepy.tracefs.functions import Function
 
 if TYPE_CHECKING:
+    from ftracepy.live.aides.functioncounts import ByHist, ByProfile
     from ftracepy.live.ways.grant import Granting
 
 _MOST_PROBES = 64  # some ms each to set and to remove
@@ -35,7 +37,6 @@ def grant(granting: Granting, wish: Functions) -> None:
     if not wish.patterns:
         raise UsageFault("which kernel function?", hint="a name or a glob, as 'vfs_*'; ftracepy list functions shows them")
     one = _Hooks(granting, wish, _chosen(granting, wish))
-    granting.plan.symbols = True
     {"calls": one.calls, "spans": one.spans, "trees": one.trees, "counts": one.counts}[wish.watch]()
 
 
@@ -133,29 +134,35 @@ class _Hooks:
             self.granting.plan.notices.append(text)
 
     def counts(self) -> None:
-        from ftracepy.live.aides import functioncounts
-        from ftracepy.live.ways.kernelcounts import count, hist_missing
-        from ftracepy.probes import KernelCounts
+        from ftracepy.live.aides.functioncounts import ByHist, ByProfile
+        from ftracepy.live.ways.kernelcounts import hist_missing
 
-        wish, names = KernelCounts(COUNTS, interval_s=self.wish.interval_s), sorted({one.name for one in self.chosen})
+        names, tracefs = sorted({one.name for one in self.chosen}), self.granting.tracefs
         missing = self._too_many() or ("" if self._can_probe() else "there are no kprobes")
         no_hist = missing or hist_missing(self.granting)
-        tracefs = self.granting.tracefs
         if not no_hist:
-            way = Way(self._what, "a hist trigger on kprobes: counted in the kernel", "kernel-copy", _INLINED)
-            count(self.granting, wish, functioncounts.ByHist(tracefs, names), way)
+            self._count(ByHist(tracefs, names))
+            self._way("a hist trigger on kprobes: counted in the kernel")
         elif not missing and self.granting.scope == EVERYBODY and not self.wish.by_task:
+            self._count(ByProfile(tracefs, names))
             misses = f"who called: our own calls are counted, too; {_INLINED}"
-            way = Way(self._what, "hits of kprobes: counted in the kernel (kprobe_profile)", "kernel-copy", misses)
-            count(self.granting, wish, functioncounts.ByProfile(tracefs, names), way)
+            self._way("hits of kprobes: counted in the kernel (kprobe_profile)", misses)
         elif no_tracer := self._not_in_instance("function"):
             raise self._none("; ".join((str(no_hist), no_tracer)))
         else:
             self._trace("function", (("func_stack_trace", False), *self._if_known("func-args", False)))
             self._way(f"the function tracer in a private instance, every call recorded and counted here ({no_hist})")
 
+    def _count(self, counter: ByHist | ByProfile) -> None:
+        from ftracepy.live.aides.functioncounts import FunctionsAide
+
+        granting = self.granting
+        aide = FunctionsAide(COUNTS, counter, granting.tracefs, interval_s=self.wish.interval_s, scope=granting.scope)
+        granting.plan.aides.append(aide)
+
     def _trace(self, name: TracerName, switches: tuple[tuple[str, bool], ...]) -> None:
         only, without = self._patterns(self.wish.patterns), self._patterns(self.wish.exclude)
+        self.granting.plan.symbols = True
         self.granting.plan.tracer = Tracer(name, only=only, without=without, options=switches)
 
     def _graph(self, roots: tuple[str, ...], *, top_level: bool = False) -> None:
@@ -163,6 +170,7 @@ class _Hooks:
         named = (*wish.patterns, *wish.children) if not roots or wish.children else ()
         switches = (("funcgraph-irqs", wish.irqs), ("sleep-time", not wish.on_cpu), ("funcgraph-args", wish.args),
                     ("funcgraph-retval", wish.returns))  # fmt: skip
+        self.granting.plan.symbols = True
         self.granting.plan.tracer = Tracer(
             "function_graph",
             only=self._patterns(named),
@@ -199,6 +207,7 @@ class _Hooks:
     def _probe(self, events: tuple[str, ...]) -> None:
         args = _ARGUMENTS if self.wish.args else ()
         ret = ("ret=$retval:s64",) if self.wish.returns else ()
+        self.granting.plan.symbols = True
         for name in sorted({one.name for one in self.chosen}):
             self.granting.plan.kprobes.append(ProbeDef("p", "call", name, args, "kprobe_events", stack=self.wish.stack))
         for name in sorted({one.name for one in self.chosen}) if "call_end" in events else ():
@@ -208,7 +217,12 @@ class _Hooks:
         return probes.supported(self.granting.tracefs.root, "kprobe_events")
 
     def _too_many(self) -> str:
-        return f"more than {_MOST_PROBES} functions" if len(self.chosen) > _MOST_PROBES else ""
+        """Why probes are no way for these functions: each takes a while, and is set by name."""
+        names = Counter(one.name for one in self.chosen)
+        if len(names) > _MOST_PROBES:
+            return f"more than {_MOST_PROBES} functions"
+        several = next((name for name, count in names.items() if count > 1), "")
+        return f"several functions are called {several}" if several else ""
 
     def _wanted_missing(self) -> str:
         gone = (
