@@ -55,6 +55,29 @@ class CpuStats:
         return self.overrun + self.commit_overrun + self.dropped
 
 
+class Nothing:
+    """The source of tools that only tell what they know: no events come."""
+
+    def __init__(self) -> None:
+        self.schema = Schema()
+        self.cpus: Sequence[int] = (0,)
+
+    def rounds(self) -> Iterator[Round]:
+        yield Round(last=True)
+
+    def stop(self) -> None:
+        """It has ended already."""
+
+    def health(self) -> Health:
+        return Health()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Nothing to undo."""
+
+
 @dataclass(slots=True)
 class Health:
     """What a source knows of its own losses; exact once the source has ended."""

@@ -7,6 +7,7 @@ that context in between, or a loss, and it belongs to nobody we know.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 _NMI, _HARDIRQ, _SOFTIRQ = 0x40, 0x08, 0x10  # enum trace_flag_type, include/linux/trace_events.h
 _RANKS = range(4)
 _WAIT = 1_000_000_000  # a stack comes microseconds after its hit; whatever keeps it longer than this will not bring it
+# What stands above the traced code when a probe or an event writes a stack.
+_OURS = re.compile(
+    r"trace_event_raw_event_|__traceiter_|__probestub_|event_triggers|trace_event_buffer_commit|k(ret)?probe_(trace_func|dispatcher)"
+    r"|kprobe_ftrace_handler|aggr_pre_handler|opt_pre_handler|optimized_callback|kprobe_int3_handler|setup_detour_execution"
+    r"|ftrace_ops_(assist|list)_func|arch_ftrace_ops_list_func|f(entry|exit|graph|probe)_\w*(handler|dispatcher|func)|(asm_)?exc_int3|do_int3$"
+)
+_DEEPEST = 12
 _TRAMPOLINE = 0x7FFFFFFF  # FTRACE_TRAMPOLINE_MARKER, kernel/trace/trace.h
 
 
@@ -39,10 +47,12 @@ class Hit:
     waits: bool = False
 
 
-def hits(feed: Feed, events: Collection[int], tasks: Tasks, *, stacks: bool = False) -> Iterator[Hit]:
-    """The hits of the events with these ids, in order; with `stacks` each waits for its own."""
+def hits(
+    feed: Feed, events: Collection[int], tasks: Tasks, *, stacks: bool = False, machines: Sequence[Machine] = ()
+) -> Iterator[Hit]:
+    """The hits of the events with these ids, in order; with `stacks` each waits for its own. `machines` follow the feed too."""
     hits = Hits(feed.schema, events, tasks, stacks=stacks)
-    yield from walk(feed, (hits, tasks), hits.out)
+    yield from walk(feed, (hits, tasks, *machines), hits.out)
 
 
 class Hits(Machine):
@@ -127,6 +137,14 @@ def context_of(event: Event) -> tuple[int, int]:
     return event.pid or -1 - event.cpu, rank
 
 
+def _of_the_traced(stack: tuple[str, ...]) -> tuple[str, ...]:
+    """Without the tracing's own functions on top, and the nameless code through which it was entered."""
+    top = max((at for at, name in enumerate(stack[:_DEEPEST]) if _OURS.match(name)), default=-1) + 1
+    while 0 < top < len(stack) and stack[top].startswith(("0x", "[FTRACE", "ftrace_trampoline")):
+        top += 1
+    return stack[top:] or stack
+
+
 class Names:
     """Addresses of code to the names of functions, as the recording kernel's kallsyms has them."""
 
@@ -138,7 +156,7 @@ class Names:
     def of(self, addresses: Sequence[int]) -> tuple[str, ...]:
         """The names, up to the mark that ends a stack."""
         unsigned = (one & self._end for one in addresses)
-        return tuple(self.name(one) for one in takewhile(lambda one: one != self._end, unsigned))
+        return _of_the_traced(tuple(self.name(one) for one in takewhile(lambda one: one != self._end, unsigned)))
 
     def name(self, address: int) -> str:
         """`function`, `function [module]`, or the address in hex where none is known."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ftracepy.analysis.feed import Feed
 from ftracepy.errors import ExitCode
 from ftracepy.pipeline.endings import Ending, until_duration
+from ftracepy.source import Nothing
 from ftracepy.stream import Stream
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def _source(tool: AnyTool, options: Filters, common: Common, sink: Sink, stop: S
         from ftracepy.pipeline.replay import open_replay
 
         return undo.enter_context(open_replay(common.replay, tool.wishes(options), stop))
+    if not tool.wishes(options):
+        return Nothing()
     from ftracepy.live.plan import Scope
     from ftracepy.pipeline.live import Setting, find, open_live
 

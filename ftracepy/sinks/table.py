@@ -63,7 +63,8 @@ class TableSink(Messages):
     def _head(self) -> None:
         if not self._headed:
             self._headed = True
-            self._lines.put(self._heading)
+            if self._heading.strip():  # columns without titles are plain text
+                self._lines.put(self._heading)
 
 
 def _values(names: list[str]) -> Callable[[Row], tuple[Any, ...]]:

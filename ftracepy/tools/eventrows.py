@@ -36,6 +36,17 @@ class EventRow(_Data, _Head):
     text: str = col(help="the event's own text, as the kernel writes it")
 
 
+class Described(Row):
+    """What the kernel says of an event."""
+
+    event: str = col(help="the event")
+    format: list[str] = col(place="below", help="its fields and how its text is made, in the kernel's words")
+
+
+def described(form: EventFormat) -> Described:
+    return Described(event=full_name(form), format=[line.strip() for line in form.text.splitlines()])
+
+
 Values = Callable[[Hit, EventFormat], dict[str, Any]]
 
 

@@ -21,7 +21,7 @@ from ftracepy.analysis import filtering
 from ftracepy.analysis.stacks import Hit
 from ftracepy.probes import Tasks, Tracepoints, Wish
 from ftracepy.schema import EventFormat
-from ftracepy.tools.eventrows import EventRow, event_rows, names_of_fields, row_with, shown_events
+from ftracepy.tools.eventrows import Described, EventRow, described, event_rows, names_of_fields, row_with, shown_events
 from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, option, tool
 
 _ONE = re.compile(r"([^,/]+)(?:/([^/]*)/)?,?")
@@ -42,11 +42,6 @@ class Options(Filters):
 class Listed(Row):
     event: str = col(width=32, help="the event")
     fields: list[str] = col(show=" ".join, help="its own fields")
-
-
-class Described(Row):
-    event: str = col(help="the event")
-    format: list[str] = col(place="below", help="what the kernel says of it")
 
 
 def _row_for(options: Options) -> type[Row]:
@@ -97,6 +92,6 @@ def _listed(forms: list[EventFormat], options: Options) -> Iterator[Row]:
     for form in sorted(forms, key=lambda form: (form.system, form.name)):
         name, fields = f"{form.system}:{form.name}", [one.name for one in form.fields]
         if options.verbose:
-            yield Described(event=name, format=[line.strip() for line in form.text.splitlines()])
+            yield described(form)
         elif not options.filter or any(fnmatchcase(one, options.filter) for one in fields):
             yield Listed(event=name, fields=fields)

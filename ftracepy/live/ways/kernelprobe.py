@@ -1,0 +1,87 @@
+"""Grants a probe on kernel functions: arguments by name resolved here, so that every kernel takes them; refusals explained."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from bisect import bisect_right
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+from ftracepy.errors import FtracepyError, KernelCannot, UsageFault
+from ftracepy.live.plan import ProbeDef
+from ftracepy.live.ways import refusals
+from ftracepy.probes import KernelProbe
+from ftracepy.probespec import filters
+from ftracepy.probespec.pointing import caret, same_token
+from ftracepy.probespec.probes import Probe
+from ftracepy.probespec.ready import ready
+from ftracepy.sidefacts import Kind, SideFact
+from ftracepy.tracefs import Tracefs, probes
+
+if TYPE_CHECKING:
+    from ftracepy.live.ways.grant import Granting
+
+_CONFIG = {"kprobe_events": "CONFIG_KPROBE_EVENTS=y", "dynamic_events": "CONFIG_FPROBE_EVENTS=y, Linux 6.5"}
+
+
+def grant(granting: Granting, wish: KernelProbe) -> None:
+    """Raises UsageFault for what cannot be meant, KernelCannot without kprobes or where types are needed and there are none."""
+    if not wish.definition:
+        _require(granting.tracefs, "kprobe_events")
+        raise UsageFault("which kernel function?", hint="ftracepy kprobe vfs_read; ftracepy kprobe -l 'vfs_*' lists some")
+    for probe in ready(wish.definition, wish.btf):
+        file: Literal["kprobe_events", "dynamic_events"] = "dynamic_events" if probe.kind[0] in "ft" else "kprobe_events"
+        _require(granting.tracefs, file)
+        filter_ = filters.in_numbers(wish.filter, probe.fields)
+        explain = partial(_explained, probe, wish.filter, granting.tracefs)
+        granting.plan.kprobes.append(
+            ProbeDef(probe.kind, probe.event, probe.place, probe.args, file, filter_, wish.stack, explain)
+        )
+        granting.plan.facts.append(_fact(probe, wish.filter))
+    granting.plan.symbols = True
+
+
+def _require(tracefs: Tracefs, file: Literal["kprobe_events", "dynamic_events"]) -> None:
+    if not probes.supported(tracefs.root, file):
+        raise KernelCannot(
+            "this kernel has no kernel probes", why=f"tracefs has no {file}", hint=f"a kernel with {_CONFIG[file]}"
+        )
+
+
+def _fact(probe: Probe, filter_: str) -> SideFact:
+    body = {"event": probe.event, "typed": probe.typed, "place": probe.place, "filter": filter_, "fields": probe.fields}
+    return SideFact(Kind.KERNEL_PROBE, os.getpid(), 0, json.dumps(body).encode())
+
+
+def _explained(probe: Probe, filter_: str, tracefs: Tracefs, error: FtracepyError) -> FtracepyError:
+    """The kernel's words, its caret moved to what was typed, and why it may have refused."""
+    message, command, pointer = (*error.kernel.split("\n"), "", "", "")[:3]
+    if error.what.startswith("cannot filter"):
+        at = pointer.find("^") - 2
+        typed = caret(message, filter_, same_token(command[2:], filter_, at)) if at >= 0 else error.kernel
+        hint = f"its fields: {', '.join([*_names(probe), 'common_pid'])}"
+        return UsageFault(f"cannot filter {probe.event} by {filter_!r}", kernel=typed, wrote=error.wrote, hint=hint)
+    at = _typed_at(probe, command, pointer.find("^"))
+    why, hint = refusals.why(message, error, probe, tracefs)
+    return type(error)(
+        f"the kernel refuses to probe {probe.place}", kernel=caret(message, probe.typed, at),
+        wrote=f"{probe.line('ftracepy')!r} to {error.wrote}",
+        why=why or error.why, hint=hint or error.hint,
+    )  # fmt: skip
+
+
+def _typed_at(probe: Probe, command: str, pointer: int) -> int:
+    """Word 0 of the command is ours, word 1 the place, the others are arguments; within a word only if it was typed so."""
+    if pointer < 0:
+        return probe.starts[0]
+    starts = [match.start() for match in re.finditer(r"\S+", command)]
+    word = bisect_right(starts, pointer) - 1
+    at = probe.starts[min(max(word - 1, 0), len(probe.starts) - 1)]
+    written = command[starts[word] :].split(" ", 1)[0]
+    return at + (pointer - starts[word] if probe.typed[at:].startswith(written) else 0)
+
+
+def _names(probe: Probe) -> list[str]:
+    return [one.partition("=")[0] if "=" in one else f"arg{number}" for number, one in enumerate(probe.args, 1)]

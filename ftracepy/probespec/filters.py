@@ -1,0 +1,30 @@
+"""Filters that compare a field with an enum's name: the kernel knows numbers alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from ftracepy.errors import UsageFault
+from ftracepy.probespec.pointing import caret
+
+_COMPARISON = re.compile(r"\"[^\"]*\"|'[^']*'|(\w+)(\s*(?:[=!]=|<=?|>=?|&(?!&))\s*)([A-Za-z_]\w*)")
+
+
+def in_numbers(typed: str, fields: Mapping[str, Mapping[str, Any]]) -> str:
+    """The filter with each enum's name as its value; `fields` as probes.Probe has them. Raises UsageFault for no value's name."""
+
+    def number(match: re.Match[str]) -> str:
+        names = fields.get(match[1] or "", {}).get("names")
+        if not names:
+            return match[0]
+        values = [value for value, name in names.items() if name == match[3]]
+        if not values:
+            near = get_close_matches(match[3], names.values(), 4) or list(names.values())[:8]
+            message = caret(f"{match[1]} has no value '{match[3]}'", typed, match.start(3))
+            raise UsageFault("this filter cannot be meant", kernel=message, hint=", ".join(near))
+        return f"{match[1]}{match[2]}{values[0]}"
+
+    return _COMPARISON.sub(number, typed)

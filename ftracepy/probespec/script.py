@@ -1,0 +1,126 @@
+"""What a kernel probe comes to: each file and what is written into it, as a list or as a POSIX sh script that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from shlex import quote
+
+from ftracepy.probespec import filters
+from ftracepy.probespec.probes import Probe
+
+_NAME = "ftracepy"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A run: its probes, and whose hits are wanted for how long."""
+
+    probes: Sequence[Probe]
+    filter: str = ""
+    stacks: bool = False
+    pid: int | None = None
+    tid: int | None = None
+    duration_s: float | None = None
+
+
+def _file(probe: Probe) -> str:
+    return "dynamic_events" if probe.kind[0] in "ft" else "kprobe_events"
+
+
+def writes(asked: Asked) -> Iterator[tuple[str, str]]:
+    """(file, text) in the order of a run; the group and the instance, here `ftracepy`, have a name of their own in each."""
+    for probe in asked.probes:
+        yield _file(probe), probe.line(_NAME)
+    for probe in asked.probes:
+        event = f"instances/{_NAME}/events/{_NAME}/{probe.event}"
+        if asked.filter:
+            yield f"{event}/filter", filters.in_numbers(asked.filter, probe.fields)
+        if asked.stacks:
+            yield f"{event}/trigger", "stacktrace"
+        yield f"{event}/enable", "1"
+
+
+_HEAD = """\
+#!/bin/sh
+# Made by `ftracepy kprobe --script`: does what ftracepy would, in a trace instance and a probe group of its own, and
+# leaves the kernel as it was. Offsets in it hold for the kernel that it was made for. As root; Ctrl-C ends it.
+name=ftracepy_$$
+root=/sys/kernel/tracing
+[ -d "$root/events" ] || root=/sys/kernel/debug/tracing
+[ -d "$root/events" ] || { root=/sys/kernel/tracing; mount -t tracefs nodev "$root"; }
+here=$root/instances/$name
+reader= timer=
+
+fail() {
+    echo "$1" >&2
+    [ ! -r "$root/error_log" ] || tail -n 3 "$root/error_log" >&2
+    exit 1
+}
+
+undo() {
+    trap '' INT TERM
+    trap - EXIT
+    [ -z "$timer" ] || kill "$timer" 2>/dev/null
+    [ -z "$reader" ] || { kill "$reader" 2>/dev/null; wait "$reader" 2>/dev/null; }
+    [ ! -e "$here/events/$name/enable" ] || echo 0 >"$here/events/$name/enable"
+    rmdir "$here" 2>/dev/null"""
+
+_RUN = """\
+trap undo EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+mkdir "$here" || exit 1
+"""
+
+
+def lines(asked: Asked) -> Iterator[str]:
+    """The script. Probes and events of names that are not taken are made, trace_pipe is read, all is removed at the end."""
+    yield from _HEAD.split("\n")
+    for probe in asked.probes:
+        yield f'    echo "-:$name/{probe.event}" >>"$root/{_file(probe)}" 2>/dev/null'
+    yield from ("}", "")
+    yield from _RUN.rstrip("\n").split("\n")
+    for probe in asked.probes:
+        yield from _defined(probe)
+    yield from _restricted(asked)
+    for probe in asked.probes:
+        yield from _enabled(probe, asked)
+    yield from _read(asked)
+
+
+def _defined(probe: Probe) -> Iterator[str]:
+    """printf, for some shells' echo takes the backslash of an immediate for its own."""
+    words = quote(" ".join((probe.place, *probe.args)))
+    yield f'printf \'%s\\n\' "{probe.kind}:$name/{probe.event} "{words} >>"$root/{_file(probe)}" ||'
+    yield f"    fail {quote(f'the kernel refuses to probe {probe.place}')}"
+
+
+def _restricted(asked: Asked) -> Iterator[str]:
+    if asked.tid is not None:
+        yield f'echo {asked.tid} >"$here/set_event_pid" || exit 1'
+    elif asked.pid is not None:
+        yield 'echo 1 >"$here/options/event-fork"'
+        yield f'for task in /proc/{asked.pid}/task/*; do echo "${{task##*/}}" >>"$here/set_event_pid" || exit 1; done'
+
+
+def _enabled(probe: Probe, asked: Asked) -> Iterator[str]:
+    event = f"$here/events/$name/{probe.event}"
+    if asked.filter:
+        text = quote(filters.in_numbers(asked.filter, probe.fields))
+        yield f"printf '%s\\n' {text} >\"{event}/filter\" || fail {quote(f'cannot filter {probe.event}')}"
+    if asked.stacks:
+        yield f'echo stacktrace >"{event}/trigger" || fail {quote("this kernel writes no stacks")}'
+    yield f'echo 1 >"{event}/enable" || fail {quote(f"cannot enable {probe.event}")}'
+
+
+def _read(asked: Asked) -> Iterator[str]:
+    """In the background, so that a signal ends the wait at once."""
+    yield 'cat "$here/trace_pipe" &'
+    yield "reader=$!"
+    if asked.duration_s is None:
+        yield 'wait "$reader"'
+    else:
+        yield f"sleep {asked.duration_s:g} &"
+        yield "timer=$!"
+        yield 'wait "$timer"'

@@ -1,0 +1,199 @@
+"""kprobe: show calls of kernel functions, with arguments by name, members of structs, return values and stacks.
+
+        PID COMM            CPU EVENT                    TEXT
+       4711 sh                1 do_exit                  (do_exit+0x4/0xa80) code=0
+       4712 sh                1 vfs_open                 (vfs_open+0x4/0x40) n="a"
+       4713 sh                0 do_exit                  (do_exit+0x4/0xa80) code=9
+
+    ftracepy kprobe 'vfs_open path->dentry->d_name.name:string'
+    ftracepy kprobe 'r:vfs_read ret=$retval' 'ret > 1000' -s
+    ftracepy kprobe 'p:tcp tcp_connect ((struct inet_sock *)sk)->inet_sport; p:kill_pid_info_type type sig' 'sig == 9'
+
+DEFINITION is the kernel's own (Documentation/trace/kprobetrace.rst); `p:` and names may be left out, several stand with ;
+between. An argument is also a parameter's name, with members (-> and .), elements [2], casts and *; @symbol is a global,
+$retval what a function returns, and * alone stands for all parameters that are numbers. Types come from BTF, :TYPE says
+another (string, ustring, symbol, x to show hex). FILTER names arguments, and values of enums. All is resolved before the
+kernel is asked, so it works on kernels that know no types. -l lists functions with their parameters, or the members of
+'struct NAME'.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ftracepy.analysis import filtering
+from ftracepy.analysis.stacks import Hit, hits
+from ftracepy.analysis.tasks import Tasks as TaskTable
+from ftracepy.analysis.walk import OWN_SYSTEM, Machine
+from ftracepy.errors import UsageFault
+from ftracepy.probes import KernelProbe, Tasks, Wish
+from ftracepy.probespec import filters, script
+from ftracepy.probespec.definition import definitions
+from ftracepy.probespec.listing import functions, members
+from ftracepy.probespec.probes import event_names
+from ftracepy.probespec.ready import ready
+from ftracepy.schema import EventFormat, Schema
+from ftracepy.sidefacts import Kind, SideFact
+from ftracepy.tools.eventrows import Described, EventRow, described, event_rows, field_values, names_of_fields, row_with
+from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, option, tool
+
+_PLACES = ("__probe_ip", "__probe_func")
+
+
+class Options(Filters):
+    definition: str = argument("definition", default="", help="what to probe, and what to fetch there")
+    filter: str = argument("filter", default="", help="only hits that this lets through")
+    fields: tuple[str, ...] = option(
+        "--fields", type=names_of_fields, default=(), metavar="A,B,C", help="these fields as columns instead of the text"
+    )
+    stacks: bool = flag("-s", help="the kernel stack of each hit")
+    btf: str | None = option("--btf", metavar="FILE", help="take types from this vmlinux or .btf file")
+    listing: bool = flag("-l", "--list", help="list functions that match, as C declares them, or members of a struct")
+    verbose: bool = flag("-v", help="show the event's format: types, offsets, how its text is made")
+    dry_run: bool = flag("--dry-run", help="show what would be written where, and do nothing")
+    script: bool = flag("--script", help="write a POSIX sh script that does it where there is no Python")
+    heading: bool = flag("-H", help="accepted for habit: the columns always have a heading")
+    force: bool = flag("-F", help="accepted for habit: a function need not be one that the function tracer lists")
+
+    def check(self) -> None:
+        if (self.dry_run or self.script) and not self.definition:
+            raise UsageFault("which kernel function?", hint="ftracepy kprobe --dry-run vfs_read")
+
+
+class Written(Row):
+    file: str = col(width=44, help="the file below the tracefs root")
+    text: str = col(help="what is written into it")
+
+
+class Line(Row):
+    line: str = col(title="", show=str, escape=False, help="a line of the script")
+
+
+class Declared(Row):
+    declaration: str = col(help="as C declares it")
+
+
+def _row_for(options: Options) -> type[Row]:
+    if options.script:
+        return Line
+    if options.dry_run:
+        return Written
+    if options.listing:
+        return Declared
+    return Described if options.verbose else row_with(options.fields)
+
+
+def _wishes(options: Options) -> tuple[Wish, ...]:
+    if options.script or options.dry_run or options.listing:
+        return ()
+    return KernelProbe(options.definition, options.filter, options.stacks, options.btf), Tasks()
+
+
+@tool(wishes=_wishes, options=Options, row=(EventRow, Described, Written, Line, Declared), row_for=_row_for)
+def kprobe(feed: Feed, options: Options) -> Iterator[Row]:
+    if options.script or options.dry_run or options.listing:
+        yield from _told(options)
+        return
+    events = _events(feed.schema, options.definition)
+    if options.verbose:
+        yield from (described(feed.schema.formats[ident]) for ident in events)
+        return
+    facts = _Facts()
+    found = hits(feed, events, TaskTable(feed.schema), stacks=options.stacks, machines=(facts,))
+    yield from event_rows(
+        feed, options, events, fields=options.fields, name=lambda form: form.name, found=found,
+        passes=_Test(options.filter, facts).passes, values=facts.values, text=facts.text,
+    )  # fmt: skip
+
+
+def _told(options: Options) -> Iterator[Row]:
+    """What needs no kernel that is traced."""
+    if options.listing:
+        wanted = options.definition or "*"
+        listed = members(wanted, options.btf) if " " in wanted else functions(wanted, options.btf)
+        yield from (Declared(declaration=one) for one in listed)
+        return
+    asked = script.Asked(
+        ready(options.definition, options.btf), options.filter, options.stacks, options.pid, options.tid, options.duration
+    )
+    if options.script:
+        yield from (Line(line=one) for one in script.lines(asked))
+    else:
+        yield from (Written(file=file, text=text) for file, text in script.writes(asked))
+
+
+def _events(schema: Schema, definition: str) -> list[int]:
+    """Ids of our probe events, of those that the definition names where there is one."""
+    names = event_names(definitions(definition)) if definition else []
+    own = [one for one in schema.formats.values() if one.system.startswith(OWN_SYSTEM) and any(map(one.field, _PLACES))]
+    return [one.id for one in own if not names or one.name in names]
+
+
+class _Facts(Machine):
+    """What the run says of its probes' fields: enums have names, bit-fields signs."""
+
+    def __init__(self) -> None:
+        self.probes: dict[str, dict[str, Any]] = {}
+
+    def fact(self, fact: SideFact, ts: int) -> None:
+        if fact.kind is Kind.KERNEL_PROBE:
+            try:
+                about = json.loads(fact.body)
+                self.probes[str(about["event"])] = about
+            except (ValueError, KeyError, TypeError):
+                return
+
+    def fields(self, event: str) -> dict[str, dict[str, Any]]:
+        found = self.probes.get(event, {}).get("fields")
+        return found if isinstance(found, dict) else {}
+
+    def values(self, hit: Hit, form: EventFormat) -> dict[str, Any]:
+        values = field_values(hit, form)
+        for name, about in self.fields(form.name).items():
+            values[name] = _meant(values.get(name), about)
+        return values
+
+    def text(self, hit: Hit, text: str) -> str:
+        """The kernel's text, each number that has a name in its place; arguments stand in order."""
+        fields, done = self.fields(hit.event.name), 0
+        for name in hit.event.keys() if fields else ():
+            if (at := text.find(f" {name}=", done)) < 0:
+                continue
+            start = at + len(name) + 2
+            value = hit.event[name]
+            done = start + (len(value) if isinstance(value, str) else 0)
+            if name in fields:
+                end = text.find(" ", start) if " " in text[start:] else len(text)
+                text = f"{text[:start]}{_meant(value, fields[name])}{text[end:]}"
+        return text
+
+
+def _meant(value: Any, about: dict[str, Any]) -> Any:
+    """A number as its enum's name, or with the sign that the kernel's bit-fields lose."""
+    if not isinstance(value, int):
+        return value
+    bits = about.get("signed_bits")
+    if isinstance(bits, int) and value >> (bits - 1) & 1:
+        return value - (1 << bits)
+    return about.get("names", {}).get(str(value), value)
+
+
+class _Test:
+    """The filter, for recordings that were not made with it."""
+
+    def __init__(self, typed: str, facts: _Facts) -> None:
+        self._typed, self._facts = typed, facts
+        self._tests: dict[int, Callable[[Hit], bool]] = {}
+
+    def passes(self, hit: Hit) -> bool:
+        if hit.event.id not in self._tests:
+            self._tests[hit.event.id] = self._test(hit.event.name)
+        return self._tests[hit.event.id](hit)
+
+    def _test(self, event: str) -> Callable[[Hit], bool]:
+        if not self._typed or self._facts.probes.get(event, {}).get("filter") == self._typed:
+            return lambda _hit: True
+        parsed = filtering.parse(filters.in_numbers(self._typed, self._facts.fields(event)))
+        return lambda hit: parsed.test(hit.event.get)
