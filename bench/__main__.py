@@ -11,10 +11,10 @@ from pathlib import Path
 
 import click
 
-from bench import capture, decode, start
+from bench import capture, decode, live, start
 from bench.timing import Result
 
-PARTS = ("decode", "capture", "start")
+PARTS = ("decode", "capture", "start", "live")
 
 
 def build_flood(folder: Path) -> Path:
@@ -32,6 +32,8 @@ def results(parts: tuple[str, ...], folder: Path, runs: int, calls: int) -> Iter
         yield from capture.measure(folder, flood, runs, calls * 5)
     if "start" in parts:
         yield from start.measure(runs)
+    if "live" in parts:
+        yield from live.measure(flood, runs)
 
 
 @click.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
@@ -23,10 +23,11 @@ _PROLOGUE_BYTES = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A recording that was written or is being written."""
+    """A recording that was written or is being written, with how many seconds before its beginning."""
 
     path: str
     size_bytes: int
+    before_s: float = 0.0
     faulted: str = ""
 
 
@@ -43,7 +44,7 @@ class Tapped:
         def rounds(self) -> Iterator[Round]: ...
         def health(self) -> Health: ...
 
-    def __init__(self, source: Inner, live: LiveSource | None, *, keep_s: float = 30.0, keep_bytes: int = 256 << 20) -> None:
+    def __init__(self, source: Inner, live: LiveSource | None, *, keep_s: float = 30.0, keep_bytes: int = 128 << 20) -> None:
         self._source, self._live = source, live
         self.schema, self.cpus = source.schema, source.cpus
         self._keep_ns, self._keep_bytes = int(keep_s * 1e9), keep_bytes
@@ -100,29 +101,33 @@ class Tapped:
                 self._writer.write(pages)
             if not round_.last:
                 self._writer.promise(round_.until_ns)
-            self.saving = Saved(self.saving.path, self._writer.size_bytes)
+            self.saving = replace(self.saving, size_bytes=self._writer.size_bytes)
         except FtracepyError as error:
-            self.saving = Saved(self.saving.path, self.saving.size_bytes, faulted="; ".join(error.lines()))
+            self.saving = replace(self.saving, faulted="; ".join(error.lines()))
             self._writer = None
 
     def save_last(self, path: str) -> Saved:
         """Write what is kept to a trace.dat. Raises UsageFault (a recording is shown), FtracepyError (the disk refuses)."""
         with self._lock:
             writer = self._begin(path)
-            return self._finish(writer, path)
+            return self._finish(writer, path, self._before_s())
 
     def start_saving(self, path: str) -> None:
         """Write what is kept and all that comes to a trace.dat, until stop_saving. Raises as save_last does."""
         with self._lock:
             self._writer = self._begin(path)
-            self.saving = Saved(path, self._writer.size_bytes)
+            self.saving = Saved(path, self._writer.size_bytes, self._before_s())
 
     def stop_saving(self) -> Saved | None:
         """Make the recording whole; None where there was none."""
         with self._lock:
             writer, self._writer = self._writer, None
             saving, self.saving = self.saving, None
-            return self._finish(writer, saving.path) if writer and saving else None
+            return self._finish(writer, saving.path, saving.before_s) if writer and saving else None
+
+    def _before_s(self) -> float:
+        """How far back what is kept goes."""
+        return (self._kept[-1][0] - self._kept[0][0]) / 1e9 if self._kept else 0.0
 
     def _begin(self, path: str) -> Writer:
         from ftracepy.recording import Writer
@@ -130,15 +135,11 @@ class Tapped:
         if self._live is None:
             raise UsageFault("a recording is shown: it is on disk already", hint="ftracepy convert cuts a part out of it")
         writer = Writer(path, self._live.texts(), self.cpus)
-        writer.__enter__()
         for pages in chain(self._prologue, *(kept for _until, _size, kept in self._kept)):
             writer.write(pages)
         return writer
 
-    def _finish(self, writer: Writer, path: str) -> Saved:
-        if self._live is None:
-            return Saved(path, writer.size_bytes)
-        writer.finish(self._source.health().stats, self._live.texts(fresh=True))
-        size = writer.size_bytes
-        writer.__exit__(None, None, None)
-        return Saved(path, size)
+    def _finish(self, writer: Writer, path: str, before_s: float) -> Saved:
+        texts = self._live.texts(fresh=True) if self._live else None
+        writer.finish(self._source.health().stats, texts)
+        return Saved(path, writer.size_bytes, before_s)

@@ -293,7 +293,7 @@ def save(app: LiveApp) -> None:
 
     def use(path: str) -> None:
         saved = tapped.save_last(_new(path))
-        app.say(f"saved {saved.path}, {saved.size_bytes / 1e6:.1f} MB")
+        app.say(f"saved {saved.path}, {saved.size_bytes / 1e6:.1f} MB, the last {saved.before_s:.1f} s")
 
     app.ask("save the last 30 seconds to which file?", use, "last.dat")
 

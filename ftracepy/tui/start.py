@@ -6,7 +6,6 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
-from ftracepy.tui.app import LiveApp, looks_for_terminal
 from ftracepy.tui.model.engine import Engine
 from ftracepy.tui.model.tiles import overview
 
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from ftracepy.errors import FtracepyError
     from ftracepy.pipeline.requests import Stop
     from ftracepy.pipeline.watch import WatchRequest
+    from ftracepy.tui.app import LiveApp
 
 _JOIN_S = 10.0
 
@@ -26,6 +26,10 @@ def show(
     Returns the error that kept the only run from starting.
     """
     engine = Engine(request, keep) if request else None
+    if engine:
+        engine.start()  # the kernel takes its time, and so does the import of Textual
+    from ftracepy.tui.app import LiveApp, looks_for_terminal
+
     looks = looks_for_terminal(plain=plain, ascii_only=ascii_only)
     if looks.plain:
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")

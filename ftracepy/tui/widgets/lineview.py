@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.geometry import Size
@@ -12,6 +14,7 @@ from ftracepy.tui.model.page import Page, Spare
 from ftracepy.tui.model.spans import Line, length
 
 _STYLES = ("dim", "bold", "head", "error", "loss", "good", "key", "comm", "number", "event", "bar", "found", "chosen", "cursor")
+_FIRST_S = 0.03  # what a page may take to be there at once; the rest comes with the ticks
 _ASCII = str.maketrans({"█": "#", "…": "~", "─": "-", "▼": "v", "▲": "^", "·": ".", "←": "<", "→": ">", "µ": "u", "●": "*"})
 
 
@@ -40,6 +43,8 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         self.cursor = page.first if cursor is None else cursor
         self._top, self._widest = page.first, 0
         self.scroll_to(x=0, animate=False)
+        deadline = time.monotonic() + _FIRST_S
+        page.tick(lambda: time.monotonic() < deadline, self.size.width)
         self.sync()
 
     def notify_style_update(self) -> None:

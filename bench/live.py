@@ -1,0 +1,109 @@
+"""The live view in a real terminal (tmux): how soon the first screen is there, key to paint under load, CPU, memory, losses."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.decode import FTRACEPY
+from bench.timing import Result, Spread
+
+_SESSION = "ftracepy-bench"
+_PATIENCE_S = 30.0
+_KEYS = 20
+_LOST = re.compile(r"LOST ([\d,]+)|lost 0")
+
+
+def tmux(*words: str) -> str:
+    return subprocess.run(["tmux", "-L", _SESSION, *words], capture_output=True, text=True, check=True).stdout
+
+
+@contextmanager
+def terminal(*options: str) -> Iterator[int]:
+    """ftracepy live in a terminal of 80x24; its process id."""
+    line = shlex.join([*FTRACEPY, "live", *options])
+    environment = [f"-e{name}={os.environ.get(name, value)}" for name, value in (("PYTHONPATH", ""), ("LANG", "C.UTF-8"))]
+    tmux("new-session", "-d", "-x", "80", "-y", "24", *environment, f"exec {line}")
+    try:
+        yield int(tmux("display-message", "-p", "#{pane_pid}"))
+    finally:
+        subprocess.run(["tmux", "-L", _SESSION, "kill-server"], capture_output=True, check=False)
+        time.sleep(1)
+
+
+def until(there: Callable[[str], bool]) -> float:
+    """Seconds until the screen is as wanted."""
+    start = time.perf_counter()
+    while time.perf_counter() - start < _PATIENCE_S:
+        if there(tmux("capture-pane", "-p")):
+            return time.perf_counter() - start
+    raise RuntimeError(f"not on the screen after {_PATIENCE_S} s:\n{tmux('capture-pane', '-p')}")
+
+
+def opening_s() -> float:
+    """From the start of the program to the first screen with its status line."""
+    start = time.perf_counter()
+    with terminal("-e", "raw_syscalls:*"):
+        until(lambda screen: "ev/s" in screen)
+        return time.perf_counter() - start
+
+
+def key_to_paint_s() -> list[float]:
+    """Each key shows another page: from sending it to seeing that page's heading."""
+    pages = (("3", "PROCESS"), ("1", "TIME"))
+    waits = []
+    for at in range(_KEYS):
+        key, heading = pages[at % 2]
+        start = time.perf_counter()
+        tmux("send-keys", key)
+        until(lambda screen, wanted=heading: wanted in screen.split("\n")[1])  # type: ignore[misc]
+        waits.append(time.perf_counter() - start)
+    return waits
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def anonymous_mib(pid: int) -> float:
+    return next(int(line.split()[1]) / 1024 for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "RssAnon" in line)
+
+
+def under_load(flood: Path, rate: int, seconds: float) -> tuple[list[float], float, float, int]:
+    """Key waits, share of a core, MiB of memory and events lost while `rate` calls (two events each) a second are made."""
+    calls, environment = int(rate * seconds), {**os.environ, "FLOOD_RATE": str(rate)}
+    with terminal("-e", "raw_syscalls:*") as pid:
+        until(lambda screen: "ev/s" in screen)
+        load = subprocess.Popen([str(flood), str(calls), "1"], env=environment, stdout=subprocess.DEVNULL)
+        time.sleep(1)
+        cpu, start = cpu_s(pid), time.perf_counter()
+        waits = key_to_paint_s()
+        share = (cpu_s(pid) - cpu) / (time.perf_counter() - start)
+        load.wait()
+        until(lambda screen: _LOST.search(screen) is not None)
+        lost = _LOST.search(tmux("capture-pane", "-p"))
+        return waits, share, anonymous_mib(pid), int((lost[1] or "0").replace(",", "")) if lost else -1
+
+
+def measure(flood: Path, runs: int) -> Iterator[Result]:
+    """Nothing to compare with: the goals are absolute, and so mean something on a quiet machine only."""
+    if not shutil.which("tmux"):
+        return
+    opening = Spread.of([opening_s() for _run in range(runs)])
+    yield Result("live: first screen", opening, "s", "<= 0.8", opening.middle <= 0.8)
+    for rate in (50_000, 250_000):
+        waits, share, mib, lost = under_load(flood, rate, 10)
+        events = f"{2 * rate:,} events/s"
+        slow = sorted(waits)[int(len(waits) * 0.95)]
+        yield Result(f"live: key to paint, {events}", Spread(min(waits), slow, max(waits)), "s (95 % in the middle)", "<= 0.1",
+                     slow <= 0.1, f"{lost} lost, {mib:.0f} MiB")  # fmt: skip
+        yield Result(f"live: our share of a core, {events}", Spread(share, share, share), "of a core",
+                     "<= 0.6" if rate == 50_000 else "", share <= 0.6 if rate == 50_000 else None)  # fmt: skip
