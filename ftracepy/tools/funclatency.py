@@ -1,10 +1,10 @@
 """funclatency: show how long calls of kernel functions take, as a histogram.
 
-         >=ns        <ns     COUNT DISTRIBUTION
-          512      1,024       211 ####
-        1,024      2,048      1834 ######################################
-        2,048      4,096       402 ########
-    1,048,576  2,097,152         3 #
+          >=ns        <ns     COUNT DISTRIBUTION
+           512      1,024       211 ####
+         1,024      2,048      1834 ######################################
+         2,048      4,096       402 ########
+     1,048,576  2,097,152         3 #
 
 FUNCTIONS are names, globs and MODULE:GLOB; -F makes a histogram for each, all bars of an interval drawn to one measure.
 -u and -m count microseconds and milliseconds. A call is counted in the interval in which it returns, a recursive one each
