@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ftracepy.errors import FtracepyError
 from ftracepy.live.journal import Journal
-from ftracepy.tracefs import files, functions
+from ftracepy.tracefs import events, files, functions
 
 _BUSY_HINT = "end whoever uses it, or put it back by: echo > {}"
 
@@ -76,8 +76,14 @@ def same(now: str, made: str) -> bool:
 
 
 def clear_own(root: Path, name: str, words: Iterable[str]) -> bool:
-    """Undo `list`; False where nothing of ours, or something of others is on it. Raises FtracepyError."""
+    """Undo `list`; False where nothing of ours, or something of others is on it. Raises FtracepyError.
+
+    Threads are put on their lists by the kernel, too (children of listed ones): those lists are ours while nobody traces.
+    """
     there = functions.listed(root, name)
+    if name.endswith("_pid") and there and functions.tracer(root) == functions.NO_TRACER and not events.enabled(root):
+        functions.clear(root, name)
+        return True
     globs = [word.partition(":mod:")[0] for word in words]
     if not there or not all(any(fnmatchcase(one, glob) for glob in globs) for one in there):
         return False

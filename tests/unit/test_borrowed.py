@@ -115,3 +115,16 @@ def test_which_functions_a_pattern_names(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert [one.name for one in functions.matching(known, ["ext4:*", "free.part.0"])] == ["ext4_sync", "free.part.0"]
     assert functions.matching(known, ["*invalid*", "vfs"]) == []
+
+
+def test_a_list_of_threads_goes_with_those_the_kernel_added(loan: Loan) -> None:
+    (loan.root / "current_tracer").write_text("nop\n")
+    (loan.root / "set_ftrace_pid").write_text("11\n12\n")
+    assert borrowed.clear_own(loan.root, "set_ftrace_pid", ["11"])
+    assert functions.listed(loan.root, "set_ftrace_pid") == []
+
+
+def test_a_list_of_threads_stays_while_somebody_traces(loan: Loan) -> None:
+    (loan.root / "current_tracer").write_text("function\n")
+    (loan.root / "set_ftrace_pid").write_text("11\n12\n")
+    assert not borrowed.clear_own(loan.root, "set_ftrace_pid", ["11"])
