@@ -107,7 +107,9 @@ class Resolver:
         elif self._types.bare(outer.type).kind == Kind.PTR:
             raise self._fault(expr.at, f"{self._types.spell(outer.type)} is a pointer: its members are behind ->")
         if not self._types.is_compound(outer.type):
-            raise self._fault(expr.at, f"{self._types.spell(outer.type)} has no members")
+            declared = self._types.bare(outer.type).kind == Kind.FWD
+            why = "is only declared" if declared else "has no members"
+            raise self._fault(expr.at, f"{self._types.spell(outer.type)} {why}")
         found = self._types.member(outer.type, expr.name)
         if found is None:
             near = ", ".join(self._types.near_members(outer.type, expr.name))

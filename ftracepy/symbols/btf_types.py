@@ -175,7 +175,8 @@ class Types:
                 return self._qualified(_QUALIFIERS[found.kind], to, name)
             case Kind.TYPE_TAG:
                 return self._declare(to, name)
-        word = f"{_NAMED[found.kind]} {found.name}".rstrip() if found.kind in _NAMED else found.name
+        keyword = ("union" if found.flag else "struct") if found.kind == Kind.FWD else _NAMED.get(found.kind, "")
+        word = f"{keyword} {found.name}".strip()
         return f"{word} {name}".rstrip()
 
     def _qualified(self, word: str, to: CType, name: str) -> str:
