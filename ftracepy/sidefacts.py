@@ -34,8 +34,8 @@ class Kind(IntEnum):
     # total of hits that found no room. Totals are since the first fact of the name, which has none: a fact that is lost costs an interval, no count.
     COUNTS = 7
     # body: JSON object about one user probe: "event", its name; "typed", what was asked for; "kind", p, r or u (USDT); "file";
-    # "build_id"; "spots": [[file offset, "symbol+0x..."], ...]; "texts": {field: field of its pointer} captured as words;
-    # "arguments": the fields in order.
+    # "identity" of the file (see symbols/usercode.py); "spots": [[file offset, "symbol+0x..."], ...]; "code": [[file offset,
+    # bytes], ...]; "texts": {field: field of its pointer} captured as words; "arguments": the fields in order.
     USER_PROBE = 8
     # body: what process `tid` may run, a line each: start, end, file offset in hex, identity of the file or "-" (see
     # symbols/usercode.py), path as the process sees it; all as they were at `when_ns`.
@@ -44,6 +44,7 @@ class Kind(IntEnum):
     # body: JSON object about one kernel probe: "event", its name; "typed", what was asked for; "place"; "filter" as typed;
     # "fields": what the event's format does not say of a field: "c", its type in C; "names" by value; "signed_bits".
     KERNEL_PROBE = 11
+    MEMORY = 12  # body: JSON object of /proc/meminfo's Buffers and Cached at that moment, in kB
 
 
 @dataclass(frozen=True, slots=True)

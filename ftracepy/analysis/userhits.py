@@ -20,6 +20,7 @@ from ftracepy.schema import Schema
 from ftracepy.sidefacts import Kind, SideFact
 from ftracepy.symbols import words
 from ftracepy.symbols.usercode import Mapped, Maps, Names
+from ftracepy.symbols.userprobes import CALLER
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event
@@ -32,14 +33,15 @@ _PLACE_FIELDS = ("__probe_ip", "__probe_func")
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One user probe event, from its USER_PROBE fact: the file, and (file offset, label) of its places."""
+    """One user probe event, from its USER_PROBE fact; `spots` are (file offset, label), `code` (file offset, bytes)."""
 
     event: str
     typed: str
     kind: str
     file: str
-    build_id: str
+    identity: str
     spots: tuple[tuple[int, str], ...]
+    code: tuple[tuple[int, int], ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -76,7 +78,7 @@ class UserHits(Hits):
         if hit is not None:
             addresses = [one & (1 << 64) - 1 for one in takewhile(bool, event.get("caller", ()))]
             self._unnamed.append((hit, addresses))
-            if not self._is_told or self._fits(hit):
+            if not self._is_told or self._maps_of(hit):
                 self._name_until(hit.event.ts)
         self._release()
 
@@ -117,17 +119,27 @@ class UserHits(Hits):
                     return address, probe, offset
         return None
 
-    def _fits(self, hit: Hit) -> bool:
-        """Whether what is told of the process was so at this hit: the probe's file lies where it was hit."""
-        place, maps = self._place(hit), self._maps.get(hit.pid)
-        if place is None or maps is None:
-            return maps is not None
+    def _maps_of(self, hit: Hit) -> Maps | None:
+        """What is told of the process, or of the one that it was forked from; None where it was not so at this hit."""
+        for pid in (hit.pid, self._tasks.get(hit.pid).ppid):
+            if (maps := self._maps.get(pid)) is not None and self._fits(hit, maps):
+                return maps
+        return None
+
+    def _fits(self, hit: Hit, maps: Maps) -> bool:
+        """Whether the probe's file lies where it was hit."""
+        if (place := self._place(hit)) is None:
+            return True
         address, _, offset = place
         mapped = maps.at(address)
         return mapped is not None and address - mapped.start + mapped.offset == offset
 
     def _named(self, hit: Hit, addresses: list[int]) -> tuple[str, ...]:
-        maps = self._maps.get(hit.pid) if self._fits(hit) else None
+        """Where a function starts its frame is not made yet, so the kernel misses its caller: that was fetched beside."""
+        maps = self._maps_of(hit)
+        caller = number(hit.event, CALLER)
+        if caller and caller not in addresses[1:2]:
+            addresses = [*addresses[:1], caller & (1 << 64) - 1, *addresses[1:]]
         return tuple(self._frame(hit, maps, address, bool(at)) for at, address in enumerate(addresses))
 
     def _frame(self, hit: Hit, maps: Maps | None, address: int, is_return: bool) -> str:
@@ -135,11 +147,15 @@ class UserHits(Hits):
         return self._code.frame(mapped, address, hit.pid, is_return=is_return) if mapped else hex(address)
 
     def _of_probe(self, hit: Hit, address: int) -> Mapped | None:
-        """The probe's file alone, where nothing else is known: a page around the place is certainly mapped."""
-        if (place := self._place(hit)) is None or address != place[0]:
+        """The probe's file alone, where nothing else is known: the code around the place is mapped with it."""
+        if (place := self._place(hit)) is None:
             return None
-        _, probe, offset = place
-        return Mapped(address, address + 1, offset, probe.build_id or "-", probe.file)
+        hit_at, probe, offset = place
+        for first, size in probe.code:
+            start = hit_at - offset + first
+            if first <= offset < first + size and start <= address < start + size:
+                return Mapped(start, start + size, first, probe.identity or "-", probe.file)
+        return None
 
 
 def _probe(body: bytes) -> Probe | None:
@@ -148,8 +164,9 @@ def _probe(body: bytes) -> Probe | None:
         raw: dict[str, Any] = json.loads(body)
         spots = tuple((int(offset), str(label)) for offset, label in raw["spots"])
         texts = {str(name): str(pointer) for name, pointer in raw["texts"].items()}
-        event, typed, kind, file, build_id = (str(raw[key]) for key in ("event", "typed", "kind", "file", "build_id"))
-        return Probe(event, typed, kind, file, build_id, spots, texts)
+        event, typed, kind, file, identity = (str(raw[key]) for key in ("event", "typed", "kind", "file", "identity"))
+        code = tuple((int(offset), int(size)) for offset, size in raw.get("code", ()))
+        return Probe(event, typed, kind, file, identity, spots, code, texts)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

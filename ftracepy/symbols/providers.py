@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import struct
 from collections.abc import Iterator
 
@@ -30,15 +29,23 @@ def _paths(provider: str, pid: int | None) -> Iterator[str]:
             reached = path if root == "/" else root + path
             yield reached if os.path.exists(reached) else link
         return
-    for name in (provider, f"{provider}3"):
-        if program := shutil.which(name):
-            yield os.path.realpath(program)
+    yield from _programs(provider)
     for one in ldcache.libraries():
         yield os.path.realpath(one.path)
     for name in os.listdir("/proc"):
         if name.isdigit():
             own = targets.mappings(int(name)) if _is_ours(int(name)) else []
             yield from (path for path, _link in own)
+
+
+def _programs(provider: str) -> Iterator[str]:
+    """Programs in $PATH whose names begin like the provider's: python3.11, postgres."""
+    for folder in os.get_exec_path():
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            continue
+        yield from (os.path.realpath(os.path.join(folder, name)) for name in names if name.startswith(provider.strip("*?")))
 
 
 def _is_ours(pid: int) -> bool:

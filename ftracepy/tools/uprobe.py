@@ -37,8 +37,11 @@ from ftracepy.analysis.walk import OWN_SYSTEM
 from ftracepy.probes import Tasks, UserProbe, Wish
 from ftracepy.schema import EventFormat
 from ftracepy.symbols import listing
-from ftracepy.tools.eventrows import Address, EventRow, event_rows, field_values, names_of_fields, row_with
+from ftracepy.symbols.userprobes import CALLER
+from ftracepy.tools.eventrows import Address, Described, EventRow, described, event_rows, field_values, names_of_fields, row_with
 from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, option, tool
+
+_CALLER = re.compile(rf" {CALLER}=\S+")
 
 
 class Options(Filters):
@@ -60,11 +63,6 @@ class Listed(Row):
     size: int | None = col(width=7, help="bytes of code, where it is told")
     kind: str = col(width=8, help="function, label (of assembler code), resolver (chooses a function), usdt")
     name: str = col(help="what to probe it by, with version or arguments")
-
-
-class Described(Row):
-    event: str = col(help="the event")
-    format: list[str] = col(place="below", help="what the kernel says of it")
 
 
 def _row_for(options: Options) -> type[Row]:
@@ -89,7 +87,7 @@ def _wishes(options: Options) -> tuple[Wish, ...]:
 def uprobe(feed: Feed, options: Options) -> Iterator[Row]:
     events = [one for one in feed.schema.formats.values() if one.system.startswith(OWN_SYSTEM)]
     if options.verbose:
-        yield from (Described(event=one.name, format=[line.strip() for line in one.text.splitlines()]) for one in events)
+        yield from (described(one) for one in events)
         return
     tasks = TaskTable(feed.schema)
     machine = UserHits(feed.schema, [one.id for one in events], tasks, stacks=options.stacks)
@@ -115,12 +113,14 @@ class _Texts:
 
     def values(self, hit: Hit, form: EventFormat) -> dict[str, Any]:
         texts = self._of(hit)
-        found = {name: value for name, value in field_values(hit, form).items() if name not in texts.values()}
+        beside = {*texts.values(), CALLER}
+        found = {name: value for name, value in field_values(hit, form).items() if name not in beside}
         for name, pointer in texts.items():
             found[name] = text_of(hit.event, name, pointer, self._order)[0]
         return {name: Address(value) if name.startswith("__probe_") else value for name, value in found.items()}
 
     def text(self, hit: Hit, text: str) -> str:
+        text = _CALLER.sub("", text)
         for name, pointer in self._of(hit).items():
             value, whole = text_of(hit.event, name, pointer, self._order)
             shown = "(fault)" if value is None else f'"{value}"' + ("" if whole else "...")

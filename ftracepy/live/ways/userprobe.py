@@ -6,23 +6,21 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftracepy.errors import FtracepyError, KernelCannot, UsageFault
 from ftracepy.live.aides.hold import Hold
 from ftracepy.live.plan import ProbeDef
-from ftracepy.live.ways import userargs
 from ftracepy.probes import UserProbe, Way
 from ftracepy.sidefacts import Kind, SideFact
-from ftracepy.symbols import definition, spots
+from ftracepy.symbols import definition, spots, usercode
 from ftracepy.symbols.definition import Definition
+from ftracepy.symbols.userprobes import Probe, Ready, ready
 from ftracepy.tracefs import probes
 
 if TYPE_CHECKING:
     from ftracepy.live.ways.grant import Granting
 
-_WORD = re.compile(r'"[^"]*"|[A-Za-z_]\w*')
 _SHOWN_MOST = 8
 _STACKS = Way(
     "user stacks", "frame pointers, at most 8 frames", "user@enter",
@@ -32,63 +30,37 @@ _STACKS = Way(
 
 def grant(granting: Granting, wish: UserProbe) -> None:
     """Raises UsageFault for what cannot be meant or probed, KernelCannot without uprobes."""
-    asked = definition.parse(wish.definition)
     if not probes.supported(granting.tracefs.root, "uprobe_events"):
         what, hint = "this kernel has no user probes", "a kernel with CONFIG_UPROBE_EVENTS=y"
         raise KernelCannot(what, why="tracefs has no uprobe_events", hint=hint)
-    search = spots.Search(asked, granting.scope.pid, wish.force)
-    found = search.events()
-    keep = tuple(_WORD.findall(wish.filter))
-    made = [one for event in found for one in _probes(asked, event, wish, keep, search.notes)]
-    granting.plan.uprobes += [one.probe for one in made]
-    granting.plan.facts += [_fact(asked, event, [one for one in made if one.event is event]) for event in found]
-    granting.plan.aides.append(Hold([event.image.path for event in found]))
-    granting.plan.ways += _ways(asked, found)
-    granting.plan.notices += dict.fromkeys(search.notes)
+    found = ready(wish.definition, wish.filter, pid=granting.scope.pid, stacks=wish.stack, force=wish.force)
+    plan = granting.plan
+    plan.uprobes += [_defined(found, one) for one in found.probes]
+    plan.facts += [_fact(found, event) for event in found.events]
+    plan.aides.append(Hold([event.image.path for event in found.events]))
+    plan.ways += _ways(found.asked, list(found.events))
+    plan.notices += found.notes
     if wish.stack:
-        _stacks(granting)
+        _stacks(granting, found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    event: spots.Event
-    spot: spots.Spot
-    probe: ProbeDef
-    fetched: userargs.Fetched
+def _defined(found: Ready, one: Probe) -> ProbeDef:
+    explain = _explainer(found.asked, one)
+    return ProbeDef(found.asked.kind, one.event.name, one.place, one.words, filter=found.filter, explain=explain)
 
 
-def _probes(asked: Definition, event: spots.Event, wish: UserProbe, keep: tuple[str, ...], notes: list[str]) -> list[_Made]:
-    found = []
-    for spot in event.spots:
-        fetched = userargs.fetched(asked, spot, event.image.elf, keep=keep, force=wish.force)
-        notes += fetched.notes
-        semaphore = f"({spot.semaphore:#x})" if spot.semaphore is not None else ""
-        place = f"{_path(asked, event)}:{spot.offset:#x}{semaphore}"
-        explain = _explainer(asked, fetched.columns, event)
-        probe = ProbeDef(asked.kind, event.name, place, tuple(fetched.words), filter=wish.filter, explain=explain)
-        found.append(_Made(event, spot, probe, fetched))
-    return found
-
-
-def _path(asked: Definition, event: spots.Event) -> str:
-    """The kernel splits a definition at blanks, and the place at its last colon."""
-    path = event.image.path
-    if re.search(r"\s", path):
-        why = "the kernel's probe syntax has no way to write a blank"
-        raise asked.fault(f"'{path}' cannot be named", asked.place.target_at, why=why, hint=f"ln -s '{path}' /tmp/probed")
-    return path
-
-
-def _fact(asked: Definition, event: spots.Event, made: list[_Made]) -> SideFact:
+def _fact(found: Ready, event: spots.Event) -> SideFact:
+    made = found.of(event)
     body = {
         "event": event.name,
-        "typed": asked.text,
-        "kind": "u" if asked.place.form == "usdt" else asked.kind,
+        "typed": found.asked.text,
+        "kind": "u" if found.asked.place.form == "usdt" else found.asked.kind,
         "file": event.target.shown,
-        "build_id": event.image.build_id,
+        "identity": usercode.identity(event.image.path),
         "spots": [[one.spot.offset, one.spot.label] for one in made],
-        "texts": made[0].fetched.texts,
-        "arguments": made[0].fetched.names,
+        "code": [[one.offset, one.size] for one in event.image.elf.code],
+        "texts": made[0].texts,
+        "arguments": made[0].names,
     }
     return SideFact(Kind.USER_PROBE, 0, 0, json.dumps(body).encode())
 
@@ -112,10 +84,10 @@ def _where(event: spots.Event) -> str:
     return f"{event.target.shown}: {', '.join(shown)}" + (f" and {more} more" if more > 0 else "")
 
 
-def _stacks(granting: Granting) -> None:
+def _stacks(granting: Granting, found: Ready) -> None:
     from ftracepy.live.aides.maps import MapsAide
 
-    places = [one.place.partition("(")[0] for one in granting.plan.uprobes]
+    places = [one.place.partition("(")[0] for one in found.probes]
     granting.plan.settings["options/userstacktrace"] = "1"
     granting.plan.aides.append(MapsAide(granting.tracefs, places, granting.scope))
     granting.plan.ways.append(_STACKS)
@@ -127,7 +99,7 @@ _REASONS = {
 }
 
 
-def _explainer(asked: Definition, columns: list[int], event: spots.Event) -> Callable[[FtracepyError], FtracepyError]:
+def _explainer(asked: Definition, probe: Probe) -> Callable[[FtracepyError], FtracepyError]:
     """The kernel's words, its caret moved from the line that we wrote to what was typed."""
 
     def explain(error: FtracepyError) -> FtracepyError:
@@ -135,11 +107,11 @@ def _explainer(asked: Definition, columns: list[int], event: spots.Event) -> Cal
             hint = f"its fields: {', '.join(_fields(asked))}" if asked.arguments else error.hint
             return type(error)(error.what, kernel=error.kernel, wrote=error.wrote, why=error.why, hint=hint)
         message, *rest = error.kernel.split("\n")
-        at = _column(asked, columns, rest)
+        at = _column(asked, list(probe.columns), rest)
         reason = next((text for name, text in _REASONS.items() if f"({name})" in error.wrote), "")
         kind = UsageFault if rest else type(error)
         return kind(
-            f"the kernel refuses the probe {event.name} of {event.target.shown}",
+            f"the kernel refuses the probe {probe.event.name} of {probe.event.target.shown}",
             kernel="\n".join([message, definition.pointed(asked.text, at)]),
             wrote=error.wrote, why=reason or error.why, hint=error.hint,
         )  # fmt: skip
