@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections import deque
 from collections.abc import Collection
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ftracepy.printfmt import (
@@ -29,7 +31,7 @@ _PRINTK = re.compile(r'^\s*0x([0-9a-fA-F]+)\s*:\s*"(.*)"\s*$')
 _FLAG_NAMES = ("need-resched", "hardirq/softirq", "preempt-depth", "migrate-disable")
 _MESSAGES = ("print", "bprint", "bputs")
 _GRAPH = "function_graph"
-_HELD = -2
+_MOST_HELD = 1 << 18  # events that wait for what an idle CPU does next
 _RT_FLAG_NAMES = (
     "irqs-off", "need-resched", "need-resched-lazy", "hardirq/softirq", "preempt-depth", "preempt-lazy-depth", "migrate-disable",
 )  # fmt: skip
@@ -66,8 +68,9 @@ class Formatter:
     ) -> None:
         self._schema = schema
         self._options, self._cpus = frozenset(options), cpus
-        self._held: Batch | None = None
+        self._held: deque[Batch] = deque()
         self._held_at = 0
+        self._looked_through = 1
         self._target: Target = target_of(schema, style, form)
         self._common = {one.name: one.offset for one in next(iter(schema.formats.values())).common} if schema.formats else {}
         self._columns = 7 if "common_preempt_lazy_count" in self._common else 5
@@ -88,7 +91,7 @@ class Formatter:
     def _list(self) -> None:
         """From here on a listing of calls; the messages in it do not name the function that wrote them."""
         self._listing = True
-        self._machine.set_graph(graph_settings(self._schema, self._options, self._cpus), plain_ids(self._schema))
+        self._machine.set_graph(graph_settings(self._schema, self._options, self._cpus, self._target), plain_ids(self._schema))
         self._target = replace(self._target, bare=True)
         for name in _MESSAGES:
             if format := self._schema.event("ftrace", name):
@@ -141,32 +144,59 @@ class Formatter:
         stop = len(batch) if stop is None else min(stop, len(batch))
         self._learn_comms()
         self._look(batch)
-        before = self._resumed(batch)
-        return before + self._made(batch, start, stop, None, more)
+        if not more or not self._graph_ids:
+            before = self.rest()
+            return before + self._made(batch, start, stop, hold=False)[0]
+        self._held.append(batch)
+        self._held_at = start if len(self._held) == 1 else self._held_at
+        return self._released(hold=True)
 
     def rest(self) -> bytes:
-        """The lines that the last call of lines(more=True) kept."""
-        return self._resumed(None)
+        """The lines that the calls of lines(more=True) kept."""
+        return self._released(hold=False)
 
     def _look(self, batch: Batch) -> None:
         if self._graph_ids and not self._listing and any(_holds_calls(batch, id) for id in self._graph_ids):
             self._list()
 
-    def _resumed(self, following: Batch | None) -> bytes:
-        """What was kept of the batch before; what `following` does not settle either is written as it is."""
-        held, self._held = self._held, None
-        return b"" if held is None else self._made(held, self._held_at, len(held), following, False)
+    def _released(self, hold: bool) -> bytes:
+        """Lines of the batches that are kept, as far as those behind them settle what they depend on."""
+        parts: list[bytes] = []
+        while self._held:
+            batch = self._held[0]
+            text, at = self._made(batch, self._held_at, len(batch), hold=hold or len(self._held) > 1)
+            parts.append(text)
+            if at < len(batch):
+                settles = self._batch_of(batch[at].cpu)
+                if settles is None and hold and sum(map(len, self._held)) < _MOST_HELD:
+                    self._held_at = at
+                    break
+                parts.append(self._made(batch, at, at + 1, settles)[0])
+                self._looked_through = 1
+                at += 1
+            self._held_at = at
+            if at == len(batch):
+                self._held.popleft()
+                self._held_at = 0
+        return b"".join(parts)
 
-    def _made(self, batch: Batch, start: int, stop: int, following: Batch | None, hold: bool) -> bytes:
+    def _batch_of(self, cpu: int) -> Batch | None:
+        """The next batch behind the first with an event of `cpu`; those that have none are looked through once."""
+        found = next((one for one in islice(self._held, self._looked_through, None) if cpu in one.cpu.tolist()), None)
+        self._looked_through = len(self._held)
+        return found
+
+    def _made(
+        self, batch: Batch, start: int, stop: int, following: Batch | None = None, *, hold: bool = False
+    ) -> tuple[bytes, int]:
+        """Lines, and how far they go: to `stop`, or to the event that `hold` stops at."""
         losses = [loss for loss in batch.losses if start <= loss[0] < stop or (loss[0] == stop == len(batch))]
         parts: list[bytes] = []
         while True:
             text, start, why = self._machine.lines(batch, start, stop, losses, following, hold)
             parts.append(text)
-            if why == _HELD:
-                self._held, self._held_at = batch, start
             if why < 0:
-                return b"".join(parts)
+                return b"".join(parts), start
             losses = [loss for loss in losses if loss[0] >= start]
             self._add(why)
 

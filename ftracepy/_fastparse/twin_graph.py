@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ftracepy.printfmt.arith import MASK
+
 _MARKS = ((10**9, b"$"), (10**8, b"@"), (10**7, b"*"), (10**6, b"#"), (10**5, b"!"), (10**4, b"+"))
 _RULE = b" ------------------------------------------\n"
 _DEEPEST = 50  # calls that a task's return stack holds (FTRACE_RETFUNC_DEPTH)
 _WIDEST = 1000  # columns of indentation: a damaged record must not ask for more
 _MAX_ERRNO = 4095
+OLD_RETVAL = 4
 _FILL = b"              |  "
 
 
@@ -119,24 +122,19 @@ class Graph:
         function, depth = self._field(machine, event, "entry_func"), self._depth(machine, event, "entry_depth")
         indent = b" " * min(depth * 2, _WIDEST)
         columns = self._columns(machine, event)
+        before = self._interrupt(machine, event, function, b"==========>")
         name = machine.function(function)
         if following and self._is_end(machine, event, following, function):
             cpu.depth, cpu.skip = depth - 1, True
             cpu.entered.pop(depth, None)
             value = self._returned(machine, following)
-            return (
-                columns
-                + self._took(machine, following)
-                + indent
-                + name
-                + b"();"
-                + (b" /*%s */" % value if value else b"")
-                + b"\n"
-            )
+            call = indent + name + b"();" + (b" /*%s */" % value if value else b"") + b"\n"
+            after = self._interrupt(machine, event, function, b"<==========")
+            return before + columns + self._took(machine, following) + call + after
         cpu.depth = depth
         if depth < _DEEPEST:
             cpu.entered[depth] = function
-        return columns + self._fill(machine) + indent + name + b"() {\n"
+        return before + columns + self._fill(machine) + indent + name + b"() {\n"
 
     def _is_end(self, machine: GraphMachine, event: TextRecord, following: TextRecord, function: int) -> bool:
         same = following.id == self.settings["exit"] and following.pid == event.pid
@@ -157,13 +155,21 @@ class Graph:
             text += b" /* " + machine.function(function) + value + b" */"
         if self.settings["overrun"]:
             text += b"\n (Overruns: %d)" % self._field(machine, event, "exit_overrun")
-        return text + b"\n"
+        return text + b"\n" + self._interrupt(machine, event, function, b"<==========")
+
+    def _interrupt(self, machine: GraphMachine, event: TextRecord, function: int, arrow: bytes) -> bytes:
+        """Where an interrupt's handler begins and ends: the functions between two symbols (print_graph_irq)."""
+        wanted = self.settings
+        if not machine.kernel or not wanted["irq_start"] & MASK <= function < wanted["irq_end"] & MASK:
+            return b""
+        return self._columns(machine, event) + (b"  " + arrow + b" |" if wanted["duration"] else arrow) + b"\n"
 
     def _returned(self, machine: GraphMachine, event: TextRecord) -> bytes:
         shown = self.settings["retval"]
         if not shown or not self.settings["exit_retval_bytes"]:
             return b""
-        return b" ret=" + returned(self._field(machine, event, "exit_retval"), machine.long_bytes, shown == 2)
+        value = returned(self._field(machine, event, "exit_retval"), machine.long_bytes, shown & 3 == 2)
+        return (b" = " if shown & OLD_RETVAL else b" ret=") + value
 
 
 def mark(duration_ns: int, kernel: bool = True) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from ftracepy.printfmt.arith import signed64
+from ftracepy.printfmt.target import Target
 from ftracepy.schema import EventFormat, Schema
 
 # The tracer's own options with what they are where nothing else is said (trace_functions_graph.c, tracer_flags).
@@ -16,6 +18,8 @@ _FIELDS = (
     ("calltime", "funcgraph_exit", "calltime"), ("rettime", "funcgraph_exit", "rettime"),
     ("exit_overrun", "funcgraph_exit", "overrun"), ("exit_retval", "funcgraph_exit", "retval"),
 )  # fmt: skip
+OLD_RETVAL = 4
+_NEW_RETVAL = (6, 13)
 _PLAIN = ("function", "kernel_stack")  # a function trace and a stack are not made comments
 
 
@@ -35,9 +39,13 @@ def graph_options(options: Collection[str]) -> dict[str, int]:
     return made | {"retval": int(retval) * (2 if "funcgraph-retval-hex" in options else 1)}
 
 
-def graph_settings(schema: Schema, options: Collection[str], cpus: int) -> dict[str, int]:
+def graph_settings(schema: Schema, options: Collection[str], cpus: int, target: Target) -> dict[str, int]:
     """All that the listing needs; `cpus` is how many the machine had, which gives the width of their column."""
     settings = graph_options(options) | {"cpu_digits": len(str(max(cpus - 1, 0)))}
+    if settings["retval"] and target.release < _NEW_RETVAL:
+        settings["retval"] |= OLD_RETVAL
+    for name in ("irq_start", "irq_end"):
+        settings[name] = signed64(target.symbol(f"__irqentry_text_{name[4:]}")) if target.exact else 0
     for number, event in zip(("entry", "exit"), graph_events(schema) or (), strict=True):
         settings[number] = event.id
     for name, event_name, field_name in _FIELDS:

@@ -96,12 +96,13 @@ typedef struct {
 
 typedef struct {
     bool on, abstime, cpu, proc, duration, overhead, tail, overrun;
-    unsigned retval; /* 1: errors in decimal, 2: all in hex */
+    unsigned retval; /* 1: errors in decimal, 2: all in hex; FP_OLD_RETVAL: as before 6.13 */
+    uint64_t irq_start, irq_end; /* between these addresses lie the handlers of interrupts */
     unsigned entry, exit, cpu_digits;
     fp_graph_field entry_func, entry_depth, exit_func, exit_depth, calltime, rettime, exit_overrun, exit_retval;
 } fp_graph_settings;
 
-enum { FP_GRAPH_DEEPEST = 50 };
+enum { FP_GRAPH_DEEPEST = 50, FP_OLD_RETVAL = 4 };
 
 /* What the listing remembers of a CPU: whose call it showed last, how deep it is, and which calls are open. */
 typedef struct {

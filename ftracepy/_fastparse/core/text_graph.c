@@ -163,14 +163,34 @@ show_returned(const fp_text_machine *machine, const fp_record *end, fp_text_out 
     uint64_t value = field(machine, end, graph->exit_retval), error = value;
     if (machine->settings.long_bytes == 4 || value >> 31 == 1)
         error = (uint64_t)(int64_t)(int32_t)value;
-    FP_OUT_LITERAL(out, " ret=");
-    if (graph->retval == 2 || error <= UINT64_MAX - MAX_ERRNO) {
+    if (graph->retval & FP_OLD_RETVAL)
+        FP_OUT_LITERAL(out, " = ");
+    else
+        FP_OUT_LITERAL(out, " ret=");
+    if ((graph->retval & 3) == 2 || error <= UINT64_MAX - MAX_ERRNO) {
         FP_OUT_LITERAL(out, "0x");
         fp_out_hex(out, value);
         return;
     }
     fp_out_byte(out, '-');
     fp_out_decimal(out, 0 - error);
+}
+
+/* Where an interrupt's handler begins and ends: the functions between two symbols. */
+static void
+show_interrupt(fp_text_machine *machine, const fp_program *program, const fp_record *record, uint64_t function, bool begins,
+               fp_text_out *out)
+{
+    const fp_graph_settings *graph = &machine->graph;
+    if (!machine->settings.kernel || function < graph->irq_start || function >= graph->irq_end)
+        return;
+    show_columns(machine, program, record, out);
+    if (graph->duration)
+        FP_OUT_LITERAL(out, "  ");
+    fp_out_bytes(out, begins ? "==========>" : "<==========", 11);
+    if (graph->duration)
+        FP_OUT_LITERAL(out, " |");
+    fp_out_byte(out, '\n');
 }
 
 static bool
@@ -191,6 +211,7 @@ show_entry(fp_text_machine *machine, fp_graph_cpu *cpu, const fp_program *progra
         cpu->entered[depth] = whole ? 0 : function;
     cpu->depth = whole ? depth - 1 : depth;
     cpu->skip = whole;
+    show_interrupt(machine, program, record, function, true, out);
     show_columns(machine, program, record, out);
     if (whole)
         show_took(machine, next, out);
@@ -208,6 +229,8 @@ show_entry(fp_text_machine *machine, fp_graph_cpu *cpu, const fp_program *progra
         FP_OUT_LITERAL(out, " */");
     }
     fp_out_byte(out, '\n');
+    if (whole)
+        show_interrupt(machine, program, record, function, false, out);
 }
 
 static void
@@ -237,6 +260,7 @@ show_exit(fp_text_machine *machine, fp_graph_cpu *cpu, const fp_program *program
         fp_out_byte(out, ')');
     }
     fp_out_byte(out, '\n');
+    show_interrupt(machine, program, record, function, false, out);
 }
 
 static void
