@@ -158,7 +158,14 @@ class UserProbe:
     force: bool = False
 
 
-Wish = Blocks | Tracepoint | Tracepoints | Syscalls | Execs | Tasks | KernelCounts | Functions | KernelProbe | UserProbe
+@dataclass(frozen=True, slots=True)
+class PageCache:
+    """What is read through the page cache and what is added to it; its size as MEMORY facts every `interval_s` and at the end."""
+
+    interval_s: float
+
+
+Wish = PageCache | Blocks | Tracepoint | Tracepoints | Syscalls | Execs | Tasks | KernelCounts | Functions | KernelProbe | UserProbe
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ftracepy import recording
-from ftracepy.probes import Blocks, Execs, Functions, KernelCounts, Syscalls, Tasks, Tracepoint, Tracepoints, UserProbe
+from ftracepy.probes import Blocks, Execs, Functions, KernelCounts, PageCache, Syscalls, Tasks, Tracepoint, Tracepoints, UserProbe
 from ftracepy.stream import Stream
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def _wants(wish: Wish, event: EventFormat) -> bool:
             return event.system.startswith("ftracepy_")
         case Blocks():
             return event.system == "block"
+        case PageCache():
+            return event.system == "filemap"
         case Syscalls():
             name = event.name.removeprefix("sys_enter_").removeprefix("sys_exit_")
             return event.system == "raw_syscalls" or (event.system == "syscalls" and (not wish.names or name in wish.names))

@@ -19,6 +19,7 @@ from ftracepy.probes import (
     Functions,
     KernelCounts,
     KernelProbe,
+    PageCache,
     Syscalls,
     Tasks,
     Tracepoint,
@@ -37,6 +38,7 @@ _EXEC_CALLS = ("execve", "execveat")
 _GRANTED_BY: dict[type[Wish], str] = {
     Functions: "functions",
     Blocks: "blocks",
+    PageCache: "pagecache",
     KernelCounts: "kernelcounts",
     KernelProbe: "kernelprobe",
     Tracepoints: "tracepoints",
