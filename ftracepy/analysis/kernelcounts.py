@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ftracepy.analysis.filtering import parse
 from ftracepy.analysis.intervals import Cuts
 from ftracepy.analysis.walk import OWN_SYSTEM, Machine, Route, to_ns
+from ftracepy.errors import UsageFault
 from ftracepy.probes import KernelCounts
 from ftracepy.schema import Schema
 from ftracepy.sidefacts import Kind, SideFact
@@ -49,9 +50,9 @@ def readings(
 
     What the kernel counted is cut where it was read: shorter intervals than were asked for then are not to be had.
     `machines` see the feed too (a table of tasks); `filter_` is tried on recorded events, which the kernel may not have
-    filtered. Without any event or count there is no reading.
+    filtered. Without any event or count there is no reading. Raises UsageFault where the kernel's counts cannot be had so.
     """
-    facts = _Facts(wish.name, to_ns(feed.schema.time), interval_ns)
+    facts = _Facts(wish, filter_, to_ns(feed.schema.time), interval_ns)
     events = _Events(feed.schema, wish, filter_)
     route = Route(feed, (facts, *machines))
     cuts, shown = Cuts(interval_ns, feed.schema.time), to_ns(feed.schema.time)
@@ -90,10 +91,11 @@ class _Open:
 
 
 class _Facts(Machine):
-    """Differences of the totals that COUNTS facts of one name tell."""
+    """Differences of the totals that COUNTS facts of one name tell; of a wish without a name the first there is."""
 
-    def __init__(self, name: str, ns: Any, interval_ns: int | None) -> None:
-        self._name, self._ns, self._interval_ns = name, ns, interval_ns
+    def __init__(self, wish: KernelCounts, filter_: str, ns: Callable[[int], int], interval_ns: int | None) -> None:
+        self._name, self._wish, self._filter = wish.name, wish, filter_
+        self._ns, self._interval_ns = ns, interval_ns
         self._totals: dict[Key, int] = {}
         self._lost = 0
         self._now: _Open | None = None
@@ -105,14 +107,16 @@ class _Facts(Machine):
         return self._now is not None
 
     def fact(self, fact: SideFact, ts: int) -> None:
-        if fact.kind is not Kind.COUNTS or (told := _told(fact, self._name)) is None:
+        if fact.kind is not Kind.COUNTS or (told := _told(fact)) is None or told.name != (self._name or told.name):
             return
         self._latest = self._ns(ts)
         if self._now is None:
             self._now = _Open(self._latest)
+            self._name, self._places = told.name, _places(told, self._wish)
+            _check_filter(told, self._filter)
         now = self._now
         for key, total in told.counts.items():
-            now.counts[key] += total - self._totals.get(key, 0)
+            now.counts[tuple(key[place] for place in self._places)] += total - self._totals.get(key, 0)
         self._totals |= told.counts
         now.lost, self._lost = now.lost + told.lost - self._lost, told.lost
         if self._interval_ns is not None and self._latest - now.start >= self._interval_ns * _NEARLY:
@@ -136,24 +140,40 @@ class _Facts(Machine):
 
 @dataclass(frozen=True, slots=True)
 class _Told:
+    name: str
+    keys: tuple[str, ...]
+    filter: str
     counts: dict[Key, int]
     lost: int
 
 
-def _told(fact: SideFact, name: str) -> _Told | None:
-    """The fact's content; None where it is about something else, or damaged."""
+def _told(fact: SideFact) -> _Told | None:
+    """The fact's content; None where it is damaged."""
     try:
         body = json.loads(fact.body)
-        if body["name"] != name:
-            return None
+        names = tuple(str(one) for one in body["keys"])
         counts = {tuple(key): int(total) for key, total in body["counts"]}
-        return _Told(counts, int(body["lost"])) if all(map(_is_key, counts)) else None
+        if any(len(key) != len(names) or not all(isinstance(part, int | str) for part in key) for key in counts):
+            return None
+        return _Told(str(body["name"]), names, str(body["filter"]), counts, int(body["lost"]))
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def _is_key(key: Key) -> bool:
-    return all(isinstance(part, int | str) for part in key)
+def _places(told: _Told, wish: KernelCounts) -> tuple[int, ...]:
+    """Which parts of the keys are wished for. Raises UsageFault where the kernel was not asked to tell them apart."""
+    wanted = told.keys if wish.functions else wish.keys or told.keys[:1]
+    for key in wanted:
+        if key not in told.keys:
+            why = f"the kernel counted {told.name} by {' and '.join(told.keys)} alone"
+            raise UsageFault(f"hits are not told apart by {key} in this recording", why=why)
+    return tuple(told.keys.index(key) for key in wanted)
+
+
+def _check_filter(told: _Told, filter_: str) -> None:
+    if filter_ and filter_ != told.filter:
+        why = f"the kernel counted with the filter {told.filter!r}" if told.filter else "the kernel counted every hit"
+        raise UsageFault(f"the counts of this recording cannot be filtered by {filter_!r}", why=why)
 
 
 class _Events:
@@ -174,7 +194,7 @@ class _Events:
         counts, self._counts = self._counts, Counter()
         return counts
 
-    def reader(self, batch: Batch) -> Any:
+    def reader(self, batch: Batch) -> Callable[[int], None]:
         """A function that counts the batch's events up to an index, from where it stopped before."""
         where, values = self._functions_in(batch) if self._functions else self._keys_in(batch)
         done = 0

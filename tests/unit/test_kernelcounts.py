@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ftracepy.analysis.kernelcounts import PROBE, Reading, readings
+from ftracepy.errors import UsageFault
 from ftracepy.live.ways import kernelcounts as ways
 from ftracepy.probes import KernelCounts, Tracepoint
 from ftracepy.sidefacts import Kind
@@ -36,8 +37,11 @@ Totals:
 """
 
 
-def told(trace: Trace, *rows: tuple[list[Any], int], lost: int = 0, last: bool = False, name: str = "reads") -> None:
-    body = {"name": name, "keys": ["ret"], "counts": [list(row) for row in rows], "lost": lost, "last": last}
+def told(
+    trace: Trace, *rows: tuple[list[Any], int], lost: int = 0, last: bool = False, name: str = "reads",
+    keys: tuple[str, ...] = ("ret",), filter_: str = "",
+) -> None:  # fmt: skip
+    body = {"name": name, "keys": keys, "filter": filter_, "counts": [list(row) for row in rows], "lost": lost, "last": last}
     trace.fact(Kind.COUNTS, 0, json.dumps(body).encode())
 
 
@@ -113,9 +117,13 @@ def test_hits_without_room_are_told() -> None:
     assert [one.lost for one in readings(trace.feed(), WISH)] == [13]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"name":"reads"}', b'{"name":"reads","counts":[[7,1]],"lost":0}',
-                                  b'{"name":"reads","counts":[[[[]],1]],"lost":0}',
-                                  b'{"name":"other","counts":[],"lost":0}'])  # fmt: skip
+_ABOUT = b'{"name":"reads","keys":["ret"],"filter":"","lost":0,"counts":'
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'{"name":"reads"}', _ABOUT + b"[[7,1]]}", _ABOUT + b"[[[[]],1]]}", _ABOUT + b"[[[7,8],1]]}",
+             _ABOUT.replace(b"reads", b"other") + b"[]}"],
+)  # fmt: skip
 def test_facts_that_are_none_are_left_out(body: bytes) -> None:
     trace = Trace()
     trace.fact(Kind.COUNTS, 0, body)
@@ -175,3 +183,21 @@ def test_what_the_kernel_counted_is_not_counted_again() -> None:
     told(trace, ([7], 1), last=True)
     [reading] = readings(trace.feed(), WISH)
     assert reading.counts == Counter({(7,): 1})
+
+
+def test_counts_by_more_than_is_wished_are_summed() -> None:
+    trace = Trace()
+    told(trace, keys=("ret", "common_pid"))
+    told(trace, ([7, 5], 2), ([7, 6], 3), ([-9, 5], 1), keys=("ret", "common_pid"), last=True)
+    [reading] = readings(trace.feed(), WISH)
+    assert counted(reading) == {(7,): 5, (-9,): 1}
+    [reading] = readings(trace.feed(), KernelCounts(""))
+    assert counted(reading) == {(7,): 5, (-9,): 1}
+
+
+@pytest.mark.parametrize(("wish", "filter_"), [(KernelCounts("reads", WISH.event, ("ret", "common_pid")), ""), (WISH, "ret < 0")])
+def test_what_the_kernel_did_not_tell_apart_is_refused(wish: KernelCounts, filter_: str) -> None:
+    trace = Trace()
+    told(trace)
+    with pytest.raises(UsageFault, match=filter_ or "common_pid"):
+        list(readings(trace.feed(), wish, filter_=filter_))

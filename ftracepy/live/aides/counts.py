@@ -29,9 +29,12 @@ _COUNT_ALL = counts.hist_trigger(["common_type"], 128, "")  # a key of one value
 
 
 class Counter(Protocol):
-    """Something the kernel counts. `keys` says what each part of a key is made of."""
+    """Something the kernel counts. `keys` says what each part of a key is made of, `filter` what hits have to pass."""
 
     keys: tuple[str, ...]
+
+    @property
+    def filter(self) -> str: ...
 
     def begin(self, instance: Instance) -> None:
         """Have the kernel count from now on. Raises FtracepyError."""
@@ -51,6 +54,10 @@ class EventCounter:
     keys: tuple[str, ...]
     signed: tuple[bool, ...]
     size: int
+
+    @property
+    def filter(self) -> str:
+        return self.event.filter
 
     def begin(self, instance: Instance) -> None:
         self._folder = instance.path / "events" / self.event.system / self.event.name
@@ -75,6 +82,7 @@ class FunctionCounter:
     """
 
     keys: tuple[str, ...] = ("function",)
+    filter = ""
 
     def __init__(self, tracefs: Tracefs, functions: Sequence[str], *, by_hist: bool) -> None:
         self._tracefs, self._functions, self._by_hist = tracefs, functions, by_hist
@@ -202,8 +210,8 @@ class CountsAide:
 
     def _tell(self, totals: Mapping[Key, int], lost: int, *, last: bool = False) -> None:
         rows = [[list(key), total] for key, total in totals.items()]
-        body = {"name": self.name, "keys": list(self._counter.keys), "counts": rows, "lost": lost, "last": last}
-        text = json.dumps(body, separators=(",", ":"))
+        about = {"name": self.name, "keys": list(self._counter.keys), "filter": self._counter.filter}
+        text = json.dumps({**about, "counts": rows, "lost": lost, "last": last}, separators=(",", ":"))
         self._mark(SideFact(Kind.COUNTS, 0, time.monotonic_ns(), text.encode()))
 
 

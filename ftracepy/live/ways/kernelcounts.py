@@ -27,7 +27,9 @@ _CANARY_HITS = 7
 
 
 def grant(granting: Granting, wish: KernelCounts) -> None:
-    """Raises KernelCannot where neither the event nor any way to hook functions exists here."""
+    """Raises KernelCannot where neither the event nor any way to hook functions exists here, UsageFault where none is named."""
+    if wish.event is None and not wish.functions:
+        raise UsageFault("which event is to be counted, by which of its fields?", hint="ftracepy tpoint -l lists them")
     if wish.event is not None:
         _grant_event(granting, wish, wish.event)
     if wish.functions:
