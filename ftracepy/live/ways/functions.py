@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from ftracepy.errors import FtracepyError, KernelCannot, UsageFault
@@ -208,10 +209,15 @@ class _Hooks:
         args = _ARGUMENTS if self.wish.args else ()
         ret = ("ret=$retval:s64",) if self.wish.returns else ()
         self.granting.plan.symbols = True
-        for name in sorted({one.name for one in self.chosen}):
-            self.granting.plan.kprobes.append(ProbeDef("p", "call", name, args, "kprobe_events", stack=self.wish.stack))
-        for name in sorted({one.name for one in self.chosen}) if "call_end" in events else ():
-            self.granting.plan.kprobes.append(ProbeDef(f"r{_RETURNING}", "call_end", name, ret, "kprobe_events"))
+        names = sorted({one.name for one in self.chosen})
+        kinds = {"call": ("p", args), "call_end": (f"r{_RETURNING}", ret)}
+        for event in events:
+            kind, fetched = kinds[event]
+            for name in names:
+                explain = partial(_without, name) if len(names) > 1 else None
+                stack = self.wish.stack and event == "call"
+                probe = ProbeDef(kind, event, name, fetched, "kprobe_events", stack=stack, explain=explain)
+                self.granting.plan.kprobes.append(probe)
 
     def _can_probe(self) -> bool:
         return probes.supported(self.granting.tracefs.root, "kprobe_events")
@@ -263,6 +269,12 @@ class _Hooks:
     def _none(self, why: str) -> KernelCannot:
         hint = "a kernel with CONFIG_FUNCTION_GRAPH_TRACER=y, or CONFIG_KPROBE_EVENTS=y"
         return KernelCannot(f"cannot watch {self._what}", why=why, hint=hint)
+
+
+def _without(name: str, error: FtracepyError) -> FtracepyError:
+    """A probe that was refused, of a function that somebody may not even have meant."""
+    hint = error.hint or f"-x {name} leaves it out"
+    return FtracepyError(error.what, kernel=error.kernel, wrote=error.wrote, why=error.why, hint=hint)
 
 
 COUNTS = "functions"  # the COUNTS facts of this wish are called so
