@@ -50,7 +50,7 @@ class PageWriter:
         self.page_layout = schema.page
         self.order: Literal["little", "big"] = "big" if schema.page.big_endian else "little"
 
-    def record(self, name: str, **values: Given) -> bytes:
+    def record(self, name: str, /, **values: Given) -> bytes:
         """The payload of an event: what is not given is zero; __data_loc data is put behind the fixed part.
 
         `pid`, `flags` and `preempt_count` are the common fields, unless the event has fields of these names.
@@ -95,7 +95,7 @@ class PageWriter:
         """An event header: type_len and time_delta."""
         return self._int(kind << 27 | delta if self.page_layout.big_endian else delta << 5 | kind, 4)
 
-    def event(self, name: str, delta: int = 0, **values: Given) -> bytes:
+    def event(self, name: str, /, delta: int = 0, **values: Given) -> bytes:
         return self.data(self.record(name, **values), delta=delta)
 
     def data(self, payload: bytes, *, delta: int = 0, long: bool = False) -> bytes:

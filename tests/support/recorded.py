@@ -8,10 +8,12 @@ from typing import Any
 from ftracepy.analysis.feed import Feed
 from ftracepy.batch import decoder_for
 from ftracepy.schema import EventFormat, Schema, parse_event_format
+from ftracepy.sidefacts import Kind, SideFact, pack
 from tests.support.pages import PageWriter, event_format, schema
 
 ALL_NS = 2**64 - 1
 STACK = event_format("kernel_stack", 4, "int size; 8; 4; 1", "unsigned long caller[]; 16; 0; 0", system="ftrace")
+RAW = event_format("raw_data", 5, "unsigned int id; 8; 4; 0", "char buf[]; 12; 0; 0", system="ftrace")
 _COMMON = "".join(
     f"\tfield:{one};\n"
     for one in (
@@ -37,16 +39,20 @@ class Recorded:
     """One CPU after another: `at(cpu, ts, name, **values)` in any order; `loss` is put before the next event of its CPU."""
 
     def __init__(self, *formats: EventFormat, kallsyms: str = "") -> None:
-        self.schema: Schema = schema(STACK, *formats)
+        self.schema: Schema = schema(STACK, RAW, *formats)
         self.schema.kallsyms = kallsyms
         self._write = PageWriter(self.schema)
         self._pages: list[tuple[int, bytes]] = []
         self._lost: dict[int, int] = {}
         self.losses: list[tuple[int, int | None]] = []
 
-    def at(self, ts: int, name: str, *, cpu: int = 0, **values: Any) -> None:
+    def at(self, ts: int, name: str, /, *, cpu: int = 0, **values: Any) -> None:
         page = self._write.page(ts, self._write.event(name, **values), lost=self._lost.pop(cpu, 0))
         self._pages.append((cpu, page))
+
+    def fact(self, ts: int, kind: Kind, body: bytes) -> None:
+        for piece in pack(SideFact(kind, 1, ts, body)):
+            self.at(ts, "raw_data", id=int.from_bytes(piece[:4], "little"), buf=piece[4:])
 
     def lose(self, count: int, *, cpu: int = 0) -> None:
         self._lost[cpu] = count

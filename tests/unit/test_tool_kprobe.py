@@ -1,0 +1,138 @@
+"""kprobe over made-up recordings: whose probes, what values mean, filters; what it writes without a kernel."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from ftracepy import sinks
+from ftracepy.errors import UsageFault
+from ftracepy.probes import KernelProbe, Tasks
+from ftracepy.sidefacts import Kind
+from ftracepy.tools import kit
+from tests.support.btf import BtfWriter
+from tests.support.recorded import Recorded, kallsyms, kernel_format
+
+_IP = "unsigned long __probe_ip; 8; 8; 0"
+SEND = kernel_format(
+    "ftracepy_7_1", "send", 77,
+    [_IP, "u32 type; 16; 4; 0", "__data_loc char[] name; 20; 4; 1", "u32 way; 24; 4; 0", "s32 n; 28; 4; 1"],
+    r'"(%lx) type=%u name=\"%s\" way=%u n=%d", REC->__probe_ip, REC->type, __get_str(name), REC->way, REC->n',
+)  # fmt: skip
+BACK = kernel_format(
+    "ftracepy_7_1", "back", 78, [_IP.replace("ip", "func"), "unsigned long __probe_ret_ip; 16; 8; 0", "s64 ret; 24; 8; 1"],
+    '"(%lx <- %lx) ret=%Ld", REC->__probe_func, REC->__probe_ret_ip, REC->ret',
+)  # fmt: skip
+OTHER = kernel_format("kprobes", "foreign", 79, [_IP], '"(%lx)", REC->__probe_ip')
+FIELDS = {"type": {"c": "enum type", "names": {"0": "NONE", "2": "TWO"}}, "way": {"c": "int", "signed_bits": 3}}
+
+
+def recorded(filter_: str = "") -> Recorded:
+    made = Recorded(SEND, BACK, OTHER, kallsyms=kallsyms({"inner": 0x1000, "outer": 0x2000, "_etext": 0x3000}))
+    made.fact(5, Kind.KERNEL_PROBE, b"no JSON")
+    made.fact(6, Kind.KERNEL_PROBE, json.dumps({"event": "send", "fields": FIELDS, "filter": filter_}).encode())
+    made.at(10, "send", pid=7, __probe_ip=0x1000, type=2, name=" type=2 way=7", way=7, n=-4)
+    made.at(20, "send", pid=8, __probe_ip=0x1000, type=9, name="b", way=3, n=5)
+    made.at(30, "back", pid=7, __probe_func=0x1000, __probe_ret_ip=0x2004, ret=-2)
+    made.at(40, "foreign", pid=7, __probe_ip=0x1000)
+    return made
+
+
+def rows(made: Recorded, **options: Any) -> list[dict[str, Any]]:
+    loaded = kit.load("kprobe")
+    return [row.as_dict() for row in loaded.run(made.feed(), loaded.options(**options))]
+
+
+def test_values_by_name_and_with_their_sign() -> None:
+    first, second, third = rows(recorded())
+    assert first["text"] == '(inner+0x0/0x1000) type=TWO name=" type=2 way=7" way=-1 n=-4'
+    assert second["text"] == '(inner+0x0/0x1000) type=9 name="b" way=3 n=5'
+    assert third["text"] == "(outer+0x4/0x1000 <- inner) ret=-2"
+    assert (first["event"], first["fields"]["type"], first["fields"]["way"], second["fields"]["type"]) == ("send", "TWO", -1, 9)
+
+
+@pytest.mark.parametrize(
+    ("definition", "filter_", "shown"),
+    [
+        ("", "", ["send", "send", "back"]),
+        ("p:send x; r:nothing y", "", ["send", "send"]),
+        ("r:back somewhere $retval", "ret < 0", ["back"]),
+        ("p:send x", "type == TWO", ["send"]),
+        ("p:send x", "type != TWO && n > 4", ["send"]),
+        ("p:send x", 'name ~ "*way*"', ["send"]),
+    ],
+)
+def test_which_hits(definition: str, filter_: str, shown: list[str]) -> None:
+    assert [row["event"] for row in rows(recorded(), definition=definition, filter=filter_)] == shown
+
+
+def test_a_filter_it_was_recorded_with_has_been_applied() -> None:
+    """The kernel knows words of filters that we do not."""
+    assert len(rows(recorded("CPUS{0}"), definition="p:send x", filter="CPUS{0}")) == 2
+    with pytest.raises(UsageFault):
+        rows(recorded(), definition="p:send x", filter="CPUS{0}")
+
+
+def test_fields_as_columns() -> None:
+    (first, _) = rows(recorded(), definition="p:send x", fields=("type", "n"))
+    assert (first["type"], first["n"]) == ("TWO", -4)
+
+
+def printed(**options: Any) -> list[str]:
+    loaded = kit.load("kprobe")
+    asked, out = loaded.options(**options), io.BytesIO()
+    sink = sinks.open("table", loaded.row_for(asked), out, messages=io.StringIO())
+    for row in loaded.run(Recorded().feed(), asked):
+        sink.row(row)
+    sink.close()
+    return out.getvalue().decode().splitlines()
+
+
+@pytest.fixture
+def types(tmp_path: Any) -> str:
+    made = BtfWriter()
+    int_ = made.integer("int", 4, signed=True)
+    made.record("pair", 8, ("a", int_, 0), ("b", int_, 32, 3))
+    made.enum("way", {"UP": 0, "DOWN": 1})
+    made.function("first", int_, ("n", int_))
+    made.function("second", 0)
+    (tmp_path / "some.btf").write_bytes(made.blob())
+    return str(tmp_path / "some.btf")
+
+
+def test_dry_run_says_what_would_be_written(types: str) -> None:
+    assert printed(dry_run=True, btf=types, definition="first %di", filter="arg1 > 2", stacks=True) == [
+        "FILE                                         TEXT",
+        "kprobe_events                                p:ftracepy/first first %di",
+        "instances/ftracepy/events/ftracepy/first/filter arg1 > 2",
+        "instances/ftracepy/events/ftracepy/first/trigger stacktrace",
+        "instances/ftracepy/events/ftracepy/first/enable 1",
+    ]
+
+
+def test_a_script_has_no_heading(types: str) -> None:
+    lines = printed(script=True, btf=types, definition="first %di")
+    assert lines[0] == "#!/bin/sh"
+    assert "printf '%s\\n' \"p:$name/first \"'first %di' >>\"$root/kprobe_events\" ||" in lines
+
+
+def test_lists_functions_and_members(types: str) -> None:
+    assert printed(listing=True, btf=types)[1:] == ["int first(int n)", "void second(void)"]
+    assert printed(listing=True, btf=types, definition="sec*")[1:] == ["void second(void)"]
+    assert printed(listing=True, btf=types, definition="struct pair")[1:] == ["int a;  /* 0 */", "int b : 3;  /* 4 */"]
+    assert printed(listing=True, btf=types, definition="enum way")[1:] == ["UP = 0", "DOWN = 1"]
+    with pytest.raises(UsageFault, match="there is no type 'struct pear'") as caught:
+        printed(listing=True, btf=types, definition="struct pear")
+    assert caught.value.hint == "struct pair"
+
+
+def test_what_it_asks_for() -> None:
+    tool = kit.load("kprobe")
+    asked = tool.options(definition="x y", filter="y > 1", stacks=True, btf="some.btf")
+    assert tool.wishes(asked) == (KernelProbe("x y", "y > 1", True, "some.btf"), Tasks())
+    assert all(tool.wishes(tool.options(definition="x", **{name: True})) == () for name in ("dry_run", "script", "listing"))
+    with pytest.raises(UsageFault, match="which kernel function"):
+        tool.options(dry_run=True)
