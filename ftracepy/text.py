@@ -71,7 +71,7 @@ class Formatter:
         self._held: deque[Batch] = deque()
         self._held_at = 0
         self._looked_through = 1
-        self._target: Target = target_of(schema, style, form)
+        self._target: Target = target_of(schema, style, form, options)
         self._common = {one.name: one.offset for one in next(iter(schema.formats.values())).common} if schema.formats else {}
         self._columns = 7 if "common_preempt_lazy_count" in self._common else 5
         if self._target.exact and self._columns == 5 and self._target.release < (5, 13):

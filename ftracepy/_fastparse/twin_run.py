@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 from ftracepy._fastparse.twin_address import bitmask, ip4, ip6, mac, sockaddr, uuid
 from ftracepy.printfmt.arith import MASK, calculate, signed64
 from ftracepy.printfmt.program import ALT, LEFT, PLUS, REL, SIGNED, SPACE, STAR, ZERO, Instruction, Op
-from ftracepy.symbols.kallsyms import OR_NOTHING, Kallsyms
+from ftracepy.symbols.kallsyms import BARE, OR_NOTHING, Kallsyms
 
 MOST_CALLS = 256  # that are kept of a CPU
 Code = list[Instruction]
@@ -360,7 +360,13 @@ def _stack(run: Run, one: Instruction) -> None:
             name = run.machine.symbols.show(address, OR_NOTHING)
             run.out += b"\n=> " + (name + b" (%x)" % address if name else b"%x" % address)
         else:
-            run.out += b"\n => " + (b"[FTRACE TRAMPOLINE]" if address == 0x7FFFFFFF else run.machine.symbols.show(address, 0))
+            run.out += b"\n => " + (b"[FTRACE TRAMPOLINE]" if address == 0x7FFFFFFF else _traced_place(run, one, address))
+
+
+def _traced_place(run: Run, one: Instruction, address: int) -> bytes:
+    """As the kernel's own tracers do, with the options sym-offset (v 1) and sym-addr (v 2)."""
+    name = run.machine.symbols.show(address, 2 if one.v & 1 else BARE)
+    return name + (b" <%0*x>" % (one.size * 2, address) if one.v & 2 else b"")
 
 
 def _call_indent(run: Run, one: Instruction) -> None:

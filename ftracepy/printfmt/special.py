@@ -10,10 +10,11 @@ from ftracepy.printfmt.fallback import reference
 from ftracepy.printfmt.nodes import PrintFmt
 from ftracepy.printfmt.numbers import load
 from ftracepy.printfmt.parser import parse
-from ftracepy.printfmt.program import ALT, REL, Instruction, Op, Pool
+from ftracepy.printfmt.program import ALT, REL, ZERO, Instruction, Op, Pool
 from ftracepy.printfmt.target import Target
 from ftracepy.printfmt.texts import Code
 from ftracepy.schema import EventFormat, Field, FieldKind
+from ftracepy.symbols.kallsyms import BARE
 
 _SMALL_DECIMAL = ord("A")
 _MOST_COPIED = 63  # bytes of user space in an event, where syscall_user_buf_size was not changed
@@ -37,12 +38,24 @@ def special(format: EventFormat, target: Target, emitter: Emitter, pool: Pool) -
     return None
 
 
-def _address(field: Field, kernel: int, shape: int) -> Code:
-    return [*load(field).code, Instruction(Op.SYMBOL, flags=kernel, b=shape)]
+def _traced(field: Field, target: Target, pool: Pool) -> Code:
+    """A function's name as the kernel's own tracers show it (trace_output.c, seq_print_ip_sym)."""
+    if not target.exact:
+        return [*load(field).code, Instruction(Op.SYMBOL)]
+    code = [*load(field).code, Instruction(Op.SYMBOL, flags=ALT, b=2 if "sym-offset" in target.options else BARE)]
+    if "sym-addr" not in target.options:
+        return code
+    number = Instruction(Op.FIELD_NUMBER, field.size, ZERO, width=2 * field.size, a=field.offset, b=ord("x"))
+    return [*code, *pool.text(b" <"), number, *pool.text(b">")]
+
+
+def _stack(caller: Field, target: Target) -> Code:
+    shape = ("sym-offset" in target.options) + 2 * ("sym-addr" in target.options)
+    return [Instruction(Op.STACK, caller.element_bytes, a=caller.offset, v=shape)]
 
 
 def _writer(ip: Field, target: Target, pool: Pool) -> Code:
-    return [] if target.bare else [*_address(ip, ALT if target.exact else 0, 0), *pool.text(b": ")]
+    return [] if target.bare else [*_traced(ip, target, pool), *pool.text(b": ")]
 
 
 def _own_event(format: EventFormat, target: Target, emitter: Emitter, pool: Pool) -> Code | None:
@@ -62,9 +75,10 @@ def _own_event(format: EventFormat, target: Target, emitter: Emitter, pool: Pool
             hexa = [*reference(buf), Instruction(Op.HEX, flags=ALT, b=ord(" "))]
             return [*pool.text(b"# "), identity, *pool.text(b" buf:"), *hexa]
         case "function", {"ip": ip, "parent_ip": parent} if target.exact:
-            return [*_address(ip, kernel, 0), *pool.text(b" <-"), *_address(parent, kernel, 0)]
+            caller = [] if "noprint-parent" in target.options else [*pool.text(b" <-"), *_traced(parent, target, pool)]
+            return [*_traced(ip, target, pool), *caller]
         case "kernel_stack", {"caller": caller} if target.exact:
-            return [*pool.text(b"<stack trace>"), Instruction(Op.STACK, caller.element_bytes, a=caller.offset)]
+            return [*pool.text(b"<stack trace>"), *_stack(caller, target)]
         case "user_stack", {"caller": caller} if target.exact:
             return [*pool.text(b"<user stack trace>"), Instruction(Op.STACK, caller.element_bytes, a=caller.offset, b=1)]
     return None

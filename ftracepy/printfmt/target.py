@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,6 +26,7 @@ class Target:
     form: Form = "text"
     hz: int = 0  # jiffies in a second; 0: not known
     kallsyms: str = field(default="", repr=False, compare=False)  # for trace-cmd, which takes names it does not know for symbols
+    options: frozenset[str] = frozenset()  # the recording kernel's, as trace_options names them
     bare: bool = False  # messages without the place that wrote them, as comments in a function_graph listing
 
     def symbol(self, name: str) -> int:
@@ -43,7 +45,7 @@ class Target:
         return self.style == "kernel"
 
 
-def target_of(schema: Schema, style: Style, form: Form = "text") -> Target:
+def target_of(schema: Schema, style: Style, form: Form = "text", options: Collection[str] = ()) -> Target:
     """What `schema` says of its kernel; a kernel that is not named is taken for a new one.
 
     How irq state and syscall arguments are shown stands in no format file: what its own events show of the release
@@ -55,7 +57,7 @@ def target_of(schema: Schema, style: Style, form: Form = "text") -> Target:
     release = max(least, min(named, most))
     page, kallsyms = schema.page, schema.kallsyms
     array = _page_array(kallsyms)
-    return Target(style, page.long_bytes, release, page.big_endian, array, form, _hz(schema), kallsyms)
+    return Target(style, page.long_bytes, release, page.big_endian, array, form, _hz(schema), kallsyms, frozenset(options))
 
 
 def _releases(schema: Schema) -> tuple[tuple[int, int], tuple[int, int]]:

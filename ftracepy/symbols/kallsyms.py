@@ -1,7 +1,8 @@
 """Kernel addresses to names from kallsyms text: parsed when first asked, which most runs never do.
 
 Two ways to answer, because two programs are followed. The kernel takes the first of several names for one
-address, shows how long the symbol is, and knows no name outside its own text. trace-cmd's library takes the
+address, shows how long the symbol is, and knows no name outside its own text: of the trampolines that it lists for
+ftrace and kprobes no lookup tells. trace-cmd's library takes the
 nearest lower symbol of the file, and among several for one address the one its binary search meets.
 """
 
@@ -12,6 +13,9 @@ from typing import NamedTuple
 
 OR_NOTHING = 4
 BACKWARDS = 3
+BARE = 8
+_UNSEEN = (b"\t[__builtin__ftrace]", b"\t[__builtin__kprobes]")
+_TRAMPOLINES = frozenset({"kretprobe_trampoline", "__kretprobe_trampoline", "arch_rethook_trampoline"})
 _TEXT = b"tTwW"
 _PAGE_BYTES = 4096
 
@@ -40,7 +44,7 @@ class Kallsyms:
         rows: list[tuple[int, bytes, bytes]] = []
         for line in text.split(b"\n"):
             address, _, rest = line.partition(b" ")
-            if len(rest) < 3 or rest[:1] in b"aA" or rest[2:3] == b"$":
+            if len(rest) < 3 or rest[:1] in b"aA" or rest[2:3] == b"$" or (self._exact and rest.rstrip().endswith(_UNSEEN)):
                 continue
             try:
                 rows.append((int(address, 16), rest[2:], rest[:1]))
@@ -66,13 +70,14 @@ class Kallsyms:
         return Symbol(name, address - at, end - at if end else 0, module)
 
     def _end(self, index: int) -> int:
-        """Where the symbol ends: at the next one, at the page's end where it is a module's last function, 0 if unknown."""
+        """Where the symbol ends: at the next one, at the page's end where it is the last of a module's text, or of the module."""
         after = bisect_right(self._addresses, self._addresses[index])
         following = self._addresses[after] if after < len(self._addresses) else 0
         module = self._lines[index].partition(b"\t[")[2]
-        if not self._exact or not module or self._kinds[index] not in _TEXT:
+        if not self._exact or not module:
             return following
-        same = following and self._kinds[after] in _TEXT and self._lines[after].partition(b"\t[")[2] == module
+        is_text, then_text = (at < len(self._kinds) and self._kinds[at] in _TEXT for at in (index, after))
+        same = following and then_text >= is_text and self._lines[after].partition(b"\t[")[2] == module
         page_end = (self._addresses[index] | _PAGE_BYTES - 1) + 1
         return following if same or (following and following < page_end) else page_end
 
@@ -110,11 +115,16 @@ class Kallsyms:
     def show(self, address: int, shape: int) -> bytes:
         """`address` as text: shape 0 the name, 1 with offset, 2 with offset and size; without a name in hex, or OR_NOTHING.
 
-        Shape 3 is for trace-cmd's plugins: how far the name lies from the address, and eight digits without one.
+        Shape 3 is for trace-cmd's plugins: how far the name lies from the address, and eight digits without one. BARE is
+        what the kernel's own tracers show (kernel/trace/trace_output.c): no module, and return probes' trampoline as unknown.
         """
         symbol = self.find(address)
+        if symbol is None and shape & BARE:
+            return b"0x%08x" % address if address else b"0"
         if symbol is None:
             return b"" if shape & OR_NOTHING else b"0x%08x" % address if shape == BACKWARDS else b"0x%x" % address
+        if shape & BARE:
+            return b"[unknown/kretprobe'd]" if symbol.name in _TRAMPOLINES else symbol.name.encode("utf-8", "surrogateescape")
         shape &= ~OR_NOTHING
         text = symbol.name
         if shape == BACKWARDS:

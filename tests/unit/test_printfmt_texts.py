@@ -279,3 +279,42 @@ def test_hex_dumps(shape: str, lines: list[str]) -> None:
     payload = struct.pack("=i20s", 17, b"hello\0\xffABCDEFGHIJ??")
     assert show(made, payload).split("\n") == ["d:", *lines]
     assert show(made, payload, "trace-cmd").startswith("[FAILED TO PARSE]")
+
+
+MODULE = (
+    b"ffffffffc0001000 t work\t[loop]\nffffffffc0001040 t arch_rethook_trampoline\t[loop]\n"
+    b"ffffffffc0009000 t ftrace_trampoline\t[__builtin__ftrace]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "stack"),
+    [
+        ((), "work <-[unknown/kretprobe'd]", ["work", "0xffffffffc0009010"]),
+        (("noprint-parent",), "work", ["work", "0xffffffffc0009010"]),
+        (
+            ("sym-offset",),
+            "work+0x4/0x40 [loop] <-arch_rethook_trampoline+0x0/0xfc0 [loop]",
+            ["work+0x4/0x40 [loop]", "0xffffffffc0009010"],
+        ),
+        (
+            ("sym-addr",),
+            "work <ffffffffc0001004> <-[unknown/kretprobe'd] <ffffffffc0001040>",
+            ["work <ffffffffc0001004>", "0xffffffffc0009010 <ffffffffc0009010>"],
+        ),
+    ],
+)
+def test_places_as_the_tracers_show_them(options: tuple[str, ...], text: str, stack: list[str]) -> None:
+    """Without the module, which %ps has; and no lookup of the kernel's knows the trampolines that kallsyms lists."""
+    target = Target(options=frozenset(options))
+    function = event('"-"', "unsigned long ip@8:8", "unsigned long parent_ip@16:8", system="ftrace", name="function")
+    assert show(function, struct.pack("=QQ", 0xFFFFFFFFC0001004, 0xFFFFFFFFC0001040), target=target, kallsyms=MODULE) == text
+    kernel_stack = event('"-"', "int size@8:4s", "unsigned long caller[8]@16:64", system="ftrace", name="kernel_stack")
+    places = struct.pack("=iiQQ", 2, 0, 0xFFFFFFFFC0001004, 0xFFFFFFFFC0009010)
+    assert show(kernel_stack, places, target=target, kallsyms=MODULE).split("\n => ")[1:] == stack
+    assert show(event('"%ps", REC->p', "void * p@8:8"), places[8:], kallsyms=MODULE) == "work [loop]"
+
+
+def test_no_place_at_all() -> None:
+    function = event('"-"', "unsigned long ip@8:8", "unsigned long parent_ip@16:8", system="ftrace", name="function")
+    assert show(function, struct.pack("=QQ", 0, 0x1234)) == "0 <-0x00001234"

@@ -148,6 +148,18 @@ show_stack_place(fp_text_run_state *run, uint64_t address)
         fp_out_byte(run->out, ')');
 }
 
+/* As the kernel's own tracers do, with the options sym-offset (v 1) and sym-addr (v 2). */
+static void
+show_traced_place(fp_text_run_state *run, const fp_instruction *one, uint64_t address)
+{
+    fp_symbols_show(&run->machine->symbols, address, one->v & 1 ? 2 : FP_BARE, run->out);
+    if (one->v & 2) {
+        FP_OUT_LITERAL(run->out, " <");
+        fp_out_hex_padded(run->out, address, one->size * 2U);
+        fp_out_byte(run->out, '>');
+    }
+}
+
 static void
 show_stack(fp_text_run_state *run, const fp_instruction *one)
 {
@@ -172,7 +184,7 @@ show_stack(fp_text_run_state *run, const fp_instruction *one)
         if (address == 0x7fffffff)
             FP_OUT_LITERAL(run->out, "[FTRACE TRAMPOLINE]");
         else
-            fp_symbols_show(&run->machine->symbols, address, 0, run->out);
+            show_traced_place(run, one, address);
     }
 }
 

@@ -28,6 +28,21 @@ by_address_reversed(const void *left, const void *right)
     return a->address == b->address ? by_address(right, left) : by_address(left, right);
 }
 
+/* Lists of trampolines that no lookup of the kernel's tells of. */
+static bool
+is_unseen(const uint8_t *line, size_t length)
+{
+    static const char *const modules[] = {"\t[__builtin__ftrace]", "\t[__builtin__kprobes]"};
+    while (length && (line[length - 1] == '\r' || line[length - 1] == ' '))
+        length--;
+    for (size_t i = 0; i < 2; i++) {
+        size_t wide = strlen(modules[i]);
+        if (length >= wide && memcmp(line + length - wide, modules[i], wide) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool
 parse_line(const fp_symbols *symbols, size_t at, size_t end, fp_symbol *symbol)
 {
@@ -41,6 +56,8 @@ parse_line(const fp_symbols *symbols, size_t at, size_t end, fp_symbol *symbol)
         address = address << 4 | (unsigned)digit;
     }
     if (at == start || at - start > 16 || end - at < 4 || (text[at + 1] | 32) == 'a' || text[at + 3] == '$')
+        return false;
+    if (symbols->exact && is_unseen(text + at, end - at))
         return false;
     *symbol = (fp_symbol){address, (uint32_t)(at + 3), (uint32_t)(end - at - 3)};
     return true;
@@ -116,16 +133,17 @@ above(const fp_symbols *symbols, uint64_t address)
     return low;
 }
 
-/* Where a symbol ends: at the next one, at the page's end where it is a module's last function; 0 where that is not known. */
+/* Where a symbol ends: at the next one, at the page's end where it is the last of a module's text, or of the module; 0 where
+ * that is not known. */
 static uint64_t
 end_of(const fp_symbols *symbols, const fp_symbol *symbol)
 {
     size_t after = above(symbols, symbol->address);
     const fp_symbol *next = after < symbols->total ? symbols->symbols + after : NULL;
     uint64_t following = next ? next->address : 0, page_end = (symbol->address | 4095) + 1;
-    if (!symbols->exact || !in_module(symbols, symbol) || !is_text(symbols, symbol))
+    if (!symbols->exact || !in_module(symbols, symbol))
         return following;
-    bool same = next && is_text(symbols, next) && same_module(symbols, symbol, next);
+    bool same = next && (is_text(symbols, next) || !is_text(symbols, symbol)) && same_module(symbols, symbol, next);
     return same || (next && following < page_end) ? following : page_end;
 }
 
@@ -189,6 +207,16 @@ fp_symbols_find(fp_symbols *symbols, uint64_t address)
     return index == SIZE_MAX ? NULL : symbols->symbols + index;
 }
 
+static bool
+is_trampoline(const uint8_t *name, size_t length)
+{
+    static const char *const names[] = {"kretprobe_trampoline", "__kretprobe_trampoline", "arch_rethook_trampoline"};
+    for (size_t i = 0; i < 3; i++)
+        if (length == strlen(names[i]) && memcmp(name, names[i], length) == 0)
+            return true;
+    return false;
+}
+
 void
 fp_symbols_show(fp_symbols *symbols, uint64_t address, unsigned shape, fp_text_out *out)
 {
@@ -197,15 +225,26 @@ fp_symbols_show(fp_symbols *symbols, uint64_t address, unsigned shape, fp_text_o
     shape &= ~(unsigned)FP_OR_NOTHING;
     if (index == SIZE_MAX && or_nothing)
         return;
+    if (index == SIZE_MAX && shape & FP_BARE && address == 0) {
+        fp_out_byte(out, '0');
+        return;
+    }
     if (index == SIZE_MAX) {
         FP_OUT_LITERAL(out, "0x");
-        fp_out_hex_padded(out, address, shape == FP_BACKWARDS ? 8 : 0);
+        fp_out_hex_padded(out, address, shape >= FP_BACKWARDS ? 8 : 0);
         return;
     }
     const fp_symbol *symbol = symbols->symbols + index;
     const uint8_t *name = symbols->text + symbol->at;
     const uint8_t *tab = memchr(name, '\t', symbol->length);
-    fp_out_bytes(out, name, tab ? (size_t)(tab - name) : symbol->length);
+    size_t length = tab ? (size_t)(tab - name) : symbol->length;
+    if (shape & FP_BARE && is_trampoline(name, length)) {
+        FP_OUT_LITERAL(out, "[unknown/kretprobe'd]");
+        return;
+    }
+    fp_out_bytes(out, name, length);
+    if (shape & FP_BARE)
+        return;
     if (shape == FP_BACKWARDS) {
         FP_OUT_LITERAL(out, "/0x");
         fp_out_hex(out, symbol->address - address);
