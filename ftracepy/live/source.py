@@ -308,9 +308,11 @@ class LiveSource:
         return self.instance.fill() if self._stats is None else None
 
     def _notice(self, text: str) -> None:
-        self._notices.append(text)
+        """Said at once, or kept for whoever asks how it went."""
         if self._say:
             self._say(text)
+        else:
+            self._notices.append(text)
 
 
 def _explained(probe: ProbeDef, action: Callable[[T], None], value: T) -> None:

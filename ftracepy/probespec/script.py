@@ -1,4 +1,4 @@
-"""What a kernel probe comes to: each file and what is written into it, as a list or as a POSIX sh script that does it."""
+"""What a probe comes to: each file and what is written into it, as a list or as a POSIX sh script that does it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAME = "ftracepy"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A run: its probes, and whose hits are wanted for how long."""
+    """A run: its probes, and whose hits are wanted for how long; `user_stacks` follow every event of the instance."""
 
     probes: Sequence[Probe]
     filter: str = ""
@@ -22,9 +22,13 @@ class Asked:
     pid: int | None = None
     tid: int | None = None
     duration_s: float | None = None
+    user_stacks: bool = False
 
 
 def _file(probe: Probe) -> str:
+    """Only a file's path begins with a slash."""
+    if probe.place.startswith("/"):
+        return "uprobe_events"
     return "dynamic_events" if probe.kind[0] in "ft" else "kprobe_events"
 
 
@@ -32,7 +36,9 @@ def writes(asked: Asked) -> Iterator[tuple[str, str]]:
     """(file, text) in the order of a run; the group and the instance, here `ftracepy`, have a name of their own in each."""
     for probe in asked.probes:
         yield _file(probe), probe.line(_NAME)
-    for probe in asked.probes:
+    if asked.user_stacks:
+        yield f"instances/{_NAME}/options/userstacktrace", "1"
+    for probe in _first_of_each(asked.probes):
         event = f"instances/{_NAME}/events/{_NAME}/{probe.event}"
         if asked.filter:
             yield f"{event}/filter", filters.in_numbers(asked.filter, probe.fields)
@@ -41,9 +47,14 @@ def writes(asked: Asked) -> Iterator[tuple[str, str]]:
         yield f"{event}/enable", "1"
 
 
+def _first_of_each(probes: Sequence[Probe]) -> list[Probe]:
+    """One probe for each event: several places may share it."""
+    return list({one.event: one for one in probes}.values())
+
+
 _HEAD = """\
 #!/bin/sh
-# Made by `ftracepy kprobe --script`: does what ftracepy would, in a trace instance and a probe group of its own, and
+# Made by --script of ftracepy kprobe or uprobe: does what ftracepy would, in a trace instance and a probe group of its own, and
 # leaves the kernel as it was. Offsets in it hold for the kernel that it was made for. As root; Ctrl-C ends it.
 name=ftracepy_$$
 root=/sys/kernel/tracing
@@ -77,14 +88,16 @@ mkdir "$here" || exit 1
 def lines(asked: Asked) -> Iterator[str]:
     """The script. Probes and events of names that are not taken are made, trace_pipe is read, all is removed at the end."""
     yield from _HEAD.split("\n")
-    for probe in asked.probes:
+    for probe in _first_of_each(asked.probes):
         yield f'    echo "-:$name/{probe.event}" >>"$root/{_file(probe)}" 2>/dev/null'
     yield from ("}", "")
     yield from _RUN.rstrip("\n").split("\n")
     for probe in asked.probes:
         yield from _defined(probe)
     yield from _restricted(asked)
-    for probe in asked.probes:
+    if asked.user_stacks:
+        yield f'echo 1 >"$here/options/userstacktrace" || fail {quote("this kernel writes no user stacks")}'
+    for probe in _first_of_each(asked.probes):
         yield from _enabled(probe, asked)
     yield from _read(asked)
 

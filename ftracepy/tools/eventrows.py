@@ -43,6 +43,19 @@ class Described(Row):
     format: list[str] = col(place="below", help="its fields and how its text is made, in the kernel's words")
 
 
+class Written(Row):
+    """One write of a run that is only told of."""
+
+    file: str = col(width=44, help="the file below the tracefs root")
+    text: str = col(help="what is written into it")
+
+
+class Line(Row):
+    """One line of a script."""
+
+    line: str = col(title="", show=str, escape=False, help="a line of the script")
+
+
 def described(form: EventFormat) -> Described:
     return Described(event=full_name(form), format=[line.strip() for line in form.text.splitlines()])
 

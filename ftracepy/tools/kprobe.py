@@ -36,7 +36,17 @@ from ftracepy.probespec.probes import event_names
 from ftracepy.probespec.ready import ready
 from ftracepy.schema import EventFormat, Schema
 from ftracepy.sidefacts import Kind, SideFact
-from ftracepy.tools.eventrows import Described, EventRow, described, event_rows, field_values, names_of_fields, row_with
+from ftracepy.tools.eventrows import (
+    Described,
+    EventRow,
+    Line,
+    Written,
+    described,
+    event_rows,
+    field_values,
+    names_of_fields,
+    row_with,
+)
 from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, option, tool
 
 _PLACES = ("__probe_ip", "__probe_func")
@@ -62,15 +72,6 @@ class Options(Filters):
             raise UsageFault("which kernel function?", hint="ftracepy kprobe --dry-run vfs_read")
 
 
-class Written(Row):
-    file: str = col(width=44, help="the file below the tracefs root")
-    text: str = col(help="what is written into it")
-
-
-class Line(Row):
-    line: str = col(title="", show=str, escape=False, help="a line of the script")
-
-
 class Declared(Row):
     declaration: str = col(help="as C declares it")
 
@@ -91,11 +92,14 @@ def _wishes(options: Options) -> tuple[Wish, ...]:
     return KernelProbe(options.definition, options.filter, options.stacks, options.btf), Tasks()
 
 
-@tool(wishes=_wishes, options=Options, row=(EventRow, Described, Written, Line, Declared), row_for=_row_for)
+def _listed(options: Options) -> Iterator[Row] | None:
+    return _told(options) if options.script or options.dry_run or options.listing else None
+
+
+@tool(
+    wishes=_wishes, options=Options, row=(EventRow, Described, Written, Line, Declared), row_for=_row_for, listing=_listed
+)  # fmt: skip
 def kprobe(feed: Feed, options: Options) -> Iterator[Row]:
-    if options.script or options.dry_run or options.listing:
-        yield from _told(options)
-        return
     events = _events(feed.schema, options.definition)
     if options.verbose:
         yield from (described(feed.schema.formats[ident]) for ident in events)

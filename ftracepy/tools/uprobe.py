@@ -35,10 +35,23 @@ from ftracepy.analysis.tasks import Tasks as TaskTable
 from ftracepy.analysis.userhits import UserHits, text_of
 from ftracepy.analysis.walk import OWN_SYSTEM
 from ftracepy.probes import Tasks, UserProbe, Wish
+from ftracepy.probespec import script
+from ftracepy.probespec.probes import Probe
 from ftracepy.schema import EventFormat
 from ftracepy.symbols import listing
-from ftracepy.symbols.userprobes import CALLER
-from ftracepy.tools.eventrows import Address, Described, EventRow, described, event_rows, field_values, names_of_fields, row_with
+from ftracepy.symbols.userprobes import CALLER, ready
+from ftracepy.tools.eventrows import (
+    Address,
+    Described,
+    EventRow,
+    Line,
+    Written,
+    described,
+    event_rows,
+    field_values,
+    names_of_fields,
+    row_with,
+)
 from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, option, tool
 
 _CALLER = re.compile(rf" {CALLER}=\S+")
@@ -52,6 +65,8 @@ class Options(Filters):
     fields: tuple[str, ...] = option(
         "--fields", type=names_of_fields, default=(), metavar="A,B,C", help="these fields as columns instead of the text"
     )
+    dry_run: bool = flag("--dry-run", help="show what would be written where, and do nothing")
+    script: bool = flag("--script", help="write a POSIX sh script that does it where there is no Python")
     verbose: bool = flag("-v", help="show the format of the event: types, offsets, how its text is made")
     force: bool = flag("-F", help="probe and read as told: leave out checks of instructions, strings and resolvers")
     heading: bool = flag("-H", help="accepted for habit: the columns always have a heading")
@@ -66,14 +81,31 @@ class Listed(Row):
 
 
 def _row_for(options: Options) -> type[Row]:
+    if options.dry_run or options.script:
+        return Line if options.script else Written
     return Listed if options.listing else Described if options.verbose else row_with(options.fields)
 
 
 def _listed(options: Options) -> Iterator[Row] | None:
+    if options.dry_run or options.script:
+        return _lines(options)
     if not options.listing:
         return None
     found = listing.listed(options.definition, options.pid)
     return (Listed(address=one.address, offset=one.offset, size=one.size or None, kind=one.kind, name=one.name) for one in found)
+
+
+def _lines(options: Options) -> Iterator[Row]:
+    """What a run would write, as a table or as a script."""
+    found = ready(options.definition, options.filter, pid=options.pid, stacks=options.stacks, force=options.force)
+    kind, typed = found.asked.kind, found.asked.text
+    probes = [Probe(kind, one.event.name, one.place, one.words, typed, ()) for one in found.probes]
+    asked = script.Asked(
+        probes, found.filter, user_stacks=options.stacks, pid=options.pid, tid=options.tid, duration_s=options.duration
+    )
+    if options.script:
+        return (Line(line=one) for one in script.lines(asked))
+    return (Written(file=file, text=text) for file, text in script.writes(asked))
 
 
 def _wishes(options: Options) -> tuple[Wish, ...]:
@@ -81,7 +113,7 @@ def _wishes(options: Options) -> tuple[Wish, ...]:
 
 
 @tool(
-    wishes=_wishes, options=Options, row=(EventRow, Listed, Described), row_for=_row_for,
+    wishes=_wishes, options=Options, row=(EventRow, Listed, Described, Written, Line), row_for=_row_for,
     listing=_listed,
 )  # fmt: skip
 def uprobe(feed: Feed, options: Options) -> Iterator[Row]:

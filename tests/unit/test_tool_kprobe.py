@@ -85,7 +85,8 @@ def printed(**options: Any) -> list[str]:
     loaded = kit.load("kprobe")
     asked, out = loaded.options(**options), io.BytesIO()
     sink = sinks.open("table", loaded.row_for(asked), out, messages=io.StringIO())
-    for row in loaded.run(Recorded().feed(), asked):
+    listed = loaded.listing(asked)
+    for row in loaded.run(Recorded().feed(), asked) if listed is None else listed:
         sink.row(row)
     sink.close()
     return out.getvalue().decode().splitlines()
