@@ -109,9 +109,11 @@ class _Parser:
         if sign not in _COMPARE and sign != "~":
             raise self._fault(f"how is {name} to be compared? == != < <= > >= & ~")
         self._next()
-        if self._kind not in ("number", "text"):
+        if self._kind not in ("number", "text", "name"):
             raise self._fault('a number or a "text" is missing here')
         kind, token = self._kind, self._token
+        if kind == "name":  # the kernel takes a text without quotes too
+            kind, token = "text", f'"{token}"'
         if (kind == "text" and sign not in _FOR_TEXT) or (kind == "number" and sign == "~"):
             self._start = where
             raise self._fault("text is compared by == != and ~, numbers by all but ~")
