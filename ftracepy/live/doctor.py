@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftracepy.errors import FtracepyError
+from ftracepy.errors import FtracepyError, UsageFault
 from ftracepy.live import config
 from ftracepy.probes import Way, Wish
 from ftracepy.tracefs import Tracefs, clock, events, files, options, permission
@@ -57,6 +57,8 @@ def tool(name: str, wishes: Sequence[Wish], tracefs: Tracefs) -> ToolReport:
 
     try:
         made = plan(wishes, tracefs)
+    except UsageFault:  # it can, once it is told what to watch
+        return ToolReport(name)
     except FtracepyError as error:
         return ToolReport(name, (), _sentence(error), error.hint)
     return ToolReport(name, tuple(made.ways))
