@@ -120,6 +120,7 @@ class Schema:
     cmdlines: dict[int, str] = field(default_factory=dict)
     kallsyms: str = ""
     printk_formats: str = ""
+    dynamic_events: str = ""
     clock: str = "local"
     time: TimeScale = TimeScale()
     uname: str = ""

@@ -46,6 +46,7 @@ class SchemaTexts:
     formats: dict[str, list[bytes]] = field(default_factory=dict)
     kallsyms: bytes = b""
     printk_formats: bytes = b""
+    dynamic_events: bytes = b""
     cmdlines: bytes = b""
     clock: str = "local"
     time: TimeScale | None = None
@@ -69,6 +70,7 @@ class SchemaTexts:
             cmdlines=parse_cmdlines(self.cmdlines.decode("utf-8", "surrogateescape")),
             kallsyms=self.kallsyms.decode("utf-8", "surrogateescape"),
             printk_formats=self.printk_formats.decode("utf-8", "surrogateescape"),
+            dynamic_events=self.dynamic_events.decode("utf-8", "surrogateescape"),
             clock=self.clock,
             time=self.time or TimeScale(is_ns=clock_is_ns(self.clock)),
             uname=self.uname,

@@ -35,6 +35,8 @@ def special(format: EventFormat, target: Target, emitter: Emitter, pool: Pool) -
         return emitter.compile(parse(format.print_fmt.replace(", ", " ", format.print_fmt.partition('",')[0].count(", "))))
     if format.field("__probe_ip") or format.field("__probe_func"):
         return _probe(format, target, emitter, pool)
+    if watched := target.watched(format.system, format.name):
+        return [*pool.text(f"({watched})".encode()), *emitter.compile(parse(format.print_fmt))]
     return None
 
 

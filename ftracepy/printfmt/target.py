@@ -27,6 +27,7 @@ class Target:
     hz: int = 0  # jiffies in a second; 0: not known
     kallsyms: str = field(default="", repr=False, compare=False)  # for trace-cmd, which takes names it does not know for symbols
     options: frozenset[str] = frozenset()  # the recording kernel's, as trace_options names them
+    dynamic_events: str = field(default="", repr=False, compare=False)  # what probes were asked for
     bare: bool = False  # messages without the place that wrote them, as comments in a function_graph listing
 
     def symbol(self, name: str) -> int:
@@ -38,6 +39,11 @@ class Target:
             if ends and len(kind) == 1 and kind not in "aA":
                 return int(address, 16)
         return 0
+
+    def watched(self, group: str, event: str) -> str:
+        """The event that event probe group/event hangs on, as the kernel names it; "" where nothing tells."""
+        found = re.search(rf"^e\d*:{re.escape(group)}/{re.escape(event)} ([\w-]+)[./]([\w-]+)", self.dynamic_events, re.MULTILINE)
+        return f"{found[1]}.{found[2]}" if found else ""
 
     @property
     def exact(self) -> bool:
@@ -57,7 +63,18 @@ def target_of(schema: Schema, style: Style, form: Form = "text", options: Collec
     release = max(least, min(named, most))
     page, kallsyms = schema.page, schema.kallsyms
     array = _page_array(kallsyms)
-    return Target(style, page.long_bytes, release, page.big_endian, array, form, _hz(schema), kallsyms, frozenset(options))
+    return Target(
+        style,
+        page.long_bytes,
+        release,
+        page.big_endian,
+        array,
+        form,
+        _hz(schema),
+        kallsyms,
+        frozenset(options),
+        schema.dynamic_events,
+    )
 
 
 def _releases(schema: Schema) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -68,6 +68,7 @@ def folder_texts(path: str, cpus: Sequence[CpuData]) -> SchemaTexts:
         texts.add(system, text)
     texts.kallsyms = _text(path, "kallsyms", "kallsyms.excerpt")
     texts.printk_formats = _text(path, "printk_formats")
+    texts.dynamic_events = _text(path, "dynamic_events")
     texts.cmdlines = _text(path, "saved_cmdlines")
     texts.clock = chosen_clock(_text(path, "trace_clock").decode("ascii", "replace")) or "local"
     texts.uname = _uname(uname)

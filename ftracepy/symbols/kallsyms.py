@@ -17,6 +17,7 @@ BARE = 8
 _UNSEEN = (b"\t[__builtin__ftrace]", b"\t[__builtin__kprobes]")
 _TRAMPOLINES = frozenset({"kretprobe_trampoline", "__kretprobe_trampoline", "arch_rethook_trampoline"})
 _TEXT = b"tTwW"
+_ENDS = frozenset({b"_etext", b"_einittext", b"_end"})
 _PAGE_BYTES = 4096
 
 
@@ -82,7 +83,8 @@ class Kallsyms:
         return following if same or (following and following < page_end) else page_end
 
     def _containing(self, address: int) -> int | None:
-        """First of the names at the nearest lower address; the last symbol of the kernel itself marks its end.
+        """First of the names at the nearest lower address; the last symbol of the kernel itself marks its end, unless
+        it is a function: then the list was cut.
 
         A module's text ends at a page's end, which its last function hardly ever crosses.
         """
@@ -95,7 +97,10 @@ class Kallsyms:
         if b"\t[" in self._lines[first]:
             end = self._end(first)
             return None if end and address >= end else first
-        return None if ends and address != at else first
+        if not ends or address == at:
+            return first
+        is_function = self._kinds[first] in _TEXT and self._lines[first].strip() not in _ENDS
+        return first if is_function else None
 
     def _searched(self, address: int) -> int | None:
         low, high = 0, len(self._addresses)

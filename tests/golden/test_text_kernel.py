@@ -20,7 +20,6 @@ from tests.support.corpus import ROOT, raw_names
 # Splice leaves the tail in the kernel; a page was read before the text.
 _OTHER_EVENTS = re.compile("splice|drop_over_mid|empty|mmap")
 _CANNOT_KNOW = {
-    "eprobe": "an event probe's format does not tell which event it hangs on",
     "mod_printk": "kallsyms was read after the module had gone",
 }
 _POINTER = re.compile(rb"\(____ptrval____\)|\b[0-9a-f]{8}(?:[0-9a-f]{8})?\b")
@@ -45,6 +44,7 @@ def schema_of(found: dict[str, bytes], name: str) -> Schema:
     page_bytes = int(subbuf) * 1024 if subbuf else None
     page = parse_header_page(text("header_page.inst") or text("header_page"), big_endian="s390x" in name, page_bytes=page_bytes)
     schema = Schema(page=page, kallsyms=text("kallsyms.excerpt"), printk_formats=text("printk_formats"), uname=text("uname"))
+    schema.dynamic_events = text("dynamic_events")
     formats = (path for path in found if path.startswith("formats/") and path.endswith("/format"))
     schema.add(parse_event_format(text(path), path.split("/")[1], page.long_bytes) for path in formats)
     schema.cmdlines = parse_cmdlines(text("saved_cmdlines"))

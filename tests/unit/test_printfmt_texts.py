@@ -318,3 +318,18 @@ def test_places_as_the_tracers_show_them(options: tuple[str, ...], text: str, st
 def test_no_place_at_all() -> None:
     function = event('"-"', "unsigned long ip@8:8", "unsigned long parent_ip@16:8", system="ftrace", name="function")
     assert show(function, struct.pack("=QQ", 0, 0x1234)) == "0 <-0x00001234"
+
+
+def test_an_event_probe_names_the_event_it_hangs_on() -> None:
+    """Which stands in dynamic_events alone (6.12's own words)."""
+    made = event('" fl=0x%x", REC->fl', "u32 fl@8:4", system="ep", name="open")
+    told = "p:ep/other vfs_read\ne:ep/open2 sched.sched_switch a=$b\ne:ep/open syscalls.sys_enter_openat fl=$flags:x32\n"
+    assert show(made, struct.pack("=I", 66), target=Target(dynamic_events=told)) == "(syscalls.sys_enter_openat) fl=0x42"
+    assert show(made, struct.pack("=I", 66)) == " fl=0x42"
+
+
+def test_a_list_that_was_cut_ends_in_a_function() -> None:
+    made = event('"%ps", (void *)REC->n', "unsigned long n@8:8")
+    cut, whole = b"c1000000 T start\nc1001000 t last\n", b"c1000000 T start\nc1001000 T _etext\n"
+    assert show(made, struct.pack("=Q", 0xC1001004), kallsyms=cut) == "last"
+    assert show(made, struct.pack("=Q", 0xC1001004), kallsyms=whole) == "0xc1001004"

@@ -147,6 +147,21 @@ end_of(const fp_symbols *symbols, const fp_symbol *symbol)
     return same || (next && following < page_end) ? following : page_end;
 }
 
+/* Whether the kernel's last symbol ends it; after a function the list was cut. */
+static bool
+marks_end(const fp_symbols *symbols, const fp_symbol *symbol)
+{
+    static const char *const ends[] = {"_etext", "_einittext", "_end"};
+    const uint8_t *name = symbols->text + symbol->at;
+    size_t length = symbol->length;
+    while (length && (name[length - 1] == '\r' || name[length - 1] == ' '))
+        length--;
+    for (size_t i = 0; i < 3; i++)
+        if (length == strlen(ends[i]) && memcmp(name, ends[i], length) == 0)
+            return true;
+    return !is_text(symbols, symbol);
+}
+
 /* First of the names at the nearest lower address; the last symbol of the kernel itself marks its end. */
 static size_t
 containing(const fp_symbols *symbols, uint64_t address)
@@ -162,7 +177,7 @@ containing(const fp_symbols *symbols, uint64_t address)
         uint64_t end = end_of(symbols, symbols->symbols + first);
         return end && address >= end ? SIZE_MAX : first;
     }
-    return ends && address != start ? SIZE_MAX : first;
+    return ends && address != start && marks_end(symbols, symbols->symbols + first) ? SIZE_MAX : first;
 }
 
 /* The search that trace-cmd's library does: which of several names at one address it meets first matters. */
