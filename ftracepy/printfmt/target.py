@@ -62,13 +62,12 @@ def target_of(schema: Schema, style: Style, form: Form = "text", options: Collec
     least, most = _releases(schema)
     release = max(least, min(named, most))
     page, kallsyms = schema.page, schema.kallsyms
-    array = _page_array(kallsyms)
     return Target(
         style,
         page.long_bytes,
         release,
         page.big_endian,
-        array,
+        _page_array(kallsyms),
         form,
         _hz(schema),
         kallsyms,
