@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("lab", reason="only the checkout has the lab, an installed package has not")
 
-from lab import cpio, debian, machine, survey, table
+from lab import build, cpio, debian, kernels, machine, survey, table
 from lab.__main__ import main
 
 NAMES = [
@@ -239,6 +239,51 @@ def test_only_mishaps_are_tried_again(
     monkeypatch.setattr("lab.image.overlay", lambda root, archive, architecture, out, job: out.write_bytes(b""))
     assert main([str(emulator), "--", "true"]) == status
     assert (tmp_path / "tries").stat().st_size == tries
+
+
+def test_several_at_once_are_told_one_after_the_other_and_summed_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    emulator = tmp_path / "qemu-system-x86_64"
+    emulator.write_text(FAKE.format(python=sys.executable, folder=str(tmp_path), ends=[4, 4]))
+    emulator.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "base.cpio").write_bytes(b"")
+    monkeypatch.setattr("lab.image.base", lambda *_: tmp_path / "base.cpio")
+    monkeypatch.setattr("lab.image.overlay", lambda root, archive, architecture, out, job: out.write_bytes(b""))
+    assert main([str(emulator), str(emulator), "--jobs", "2", "--keep-going", "--", "true"]) == 4
+    out, words = capfdbinary.readouterr()
+    assert out.count(b"hello") == 2
+    assert words.count(b"(amd64): done, status 4") == 2
+    assert words.strip().endswith(b": hello")
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"), [("arm64-6.1", ("arm64", "6.1")), ("6.1", ("amd64", "6.1")), ("/x/arm64", ("amd64", "/x/arm64"))]
+)
+def test_a_kernels_name_tells_its_processor(name: str, parts: tuple[str, str]) -> None:
+    assert kernels.split(name) == parts
+
+
+def test_own_kernels_are_kept_by_what_they_are_configured_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = build.key("nobpf")
+    assert build.key("tracepoints") != before
+    monkeypatch.setattr(build, "_wanted", lambda name: "CONFIG_SMP=y\n# CONFIG_BPF_SYSCALL is not set\n")
+    plain = build.key("nobpf")
+    assert plain != before
+    monkeypatch.setattr(build, "_wanted", lambda name: "# Words.\nCONFIG_SMP=y\n# CONFIG_BPF_SYSCALL is not set\n")
+    assert build.key("nobpf") == plain
+
+
+@pytest.mark.parametrize("machine_name", machine.EMULATED)
+def test_a_guest_has_a_console_and_two_lines_more(machine_name: str) -> None:
+    boot = machine.Boot(Path("kernel"), Path("initrd"), 1.0, machine_name)
+    words = machine.command(boot, "chardev:line0", ["line1", "line2"])
+    emulated = machine.EMULATED[machine_name]
+    assert words[0] == f"qemu-system-{machine_name}"
+    assert f"console={emulated.console} " in words[words.index("-append") + 1]
+    assert [word for word in words if word.endswith(("line1", "line2"))] == [f"{emulated.line},chardev=line{at}" for at in (1, 2)]
 
 
 def test_a_guest_that_says_nothing_is_a_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
