@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ftracepy._fastparse import Event
 
 
+_Place = tuple[int, int, int, str]  # disk, first sector, sector behind the last, letters
+
+
 class _Waiting:
     """Requests made and not yet issued, by where they begin and where they end."""
 
@@ -79,9 +82,13 @@ class Requests(Machine):
         }  # fmt: skip
         return {form.id: wanted[form.name] for form in schema.formats.values() if form.system == "block" and form.name in wanted}
 
+    def _place(self, event: Event) -> _Place:
+        start = sector_of(event)
+        return self._devices.disk(number(event, "dev")), start, start + number(event, "nr_sector"), text(event, "rwbs")
+
     def _new(self, event: Event) -> Request:
-        rwbs, dev, start = text(event, "rwbs"), self._devices.disk(number(event, "dev")), sector_of(event)
-        end, tid = start + number(event, "nr_sector"), event.pid
+        dev, start, end, rwbs = self._place(event)
+        tid = event.pid
         return Request(dev, start, rwbs, tid, self._tasks.get(tid).tgid, text(event, "comm"), start, end)
 
     def _made(self, event: Event) -> None:
@@ -93,23 +100,23 @@ class Requests(Machine):
             self._flushes.setdefault(one.dev, one)
 
     def _grown_behind(self, event: Event) -> None:
-        bio = self._new(event)
-        if (one := self._waiting.ending(bio.dev, bio.start, direction(bio.rwbs))) is not None:
-            self._waiting.reach(one, end=bio.end)
+        dev, start, end, rwbs = self._place(event)
+        if (one := self._waiting.ending(dev, start, direction(rwbs))) is not None:
+            self._waiting.reach(one, end=end)
 
     def _grown_before(self, event: Event) -> None:
-        bio = self._new(event)
-        if (one := self._waiting.beginning(bio.dev, bio.end, direction(bio.rwbs))) is not None:
-            self._waiting.reach(one, start=bio.start)
+        dev, start, end, rwbs = self._place(event)
+        if (one := self._waiting.beginning(dev, end, direction(rwbs))) is not None:
+            self._waiting.reach(one, start=start)
 
     def _taken_in(self, event: Event) -> None:
         """The event tells of the request that goes; the one in front of it stays."""
-        gone = self._new(event)
-        kind = direction(gone.rwbs)
-        if (one := self._waiting.beginning(gone.dev, gone.start, kind)) is not None:
+        dev, start, end, rwbs = self._place(event)
+        kind = direction(rwbs)
+        if (one := self._waiting.beginning(dev, start, kind)) is not None:
             self._waiting.remove(one)
-        if (front := self._waiting.ending(gone.dev, gone.start, kind)) is not None:
-            self._waiting.reach(front, end=gone.end)
+        if (front := self._waiting.ending(dev, start, kind)) is not None:
+            self._waiting.reach(front, end=end)
             if one is not None and one.made is not None and front.made is not None:
                 front.made = min(front.made, one.made)
 
@@ -141,8 +148,7 @@ class Requests(Machine):
 
     def _put_back(self, event: Event) -> None:
         """What is left of it waits again; the driver's time begins anew with the next issue."""
-        told = self._new(event)
-        if (one := self._find(told, told.end - told.start)) is not None:
+        if (one := self._find(self._place(event))) is not None:
             self._under_way.drop(one.dev, one.start, one)
             one.made = one.issued if one.made is None else one.made
             if one.start != one.end:
@@ -151,13 +157,13 @@ class Requests(Machine):
                 self._flushes.setdefault(one.dev, one)
 
     def _done(self, event: Event) -> None:
-        told = self._new(event)
-        sectors, error = told.end - told.start, number(event, "error")
-        one = self._find(told, sectors)
+        told = self._place(event)
+        one = self._find(told)
         if one is None:
             return
+        sectors = told[2] - told[1]
         self._under_way.drop(one.dev, one.start, one)
-        one.error = one.error or error
+        one.error = one.error or number(event, "error")
         if sectors < one.end - one.start:
             one.start += sectors
             self._under_way.put(one.dev, one.start, one)
@@ -166,9 +172,11 @@ class Requests(Machine):
         if not self._at_issue and one.tid not in self._tasks.own:
             self.out.append(one)
 
-    def _find(self, told: Request, sectors: int) -> Request | None:
+    def _find(self, told: _Place) -> Request | None:
         """What is told ends it whole or, if it says anything, in part."""
-        here = [one for one in self._under_way.at(told.dev, told.start) if one.rwbs == told.rwbs]
+        dev, start, end, rwbs = told
+        sectors = end - start
+        here = [one for one in self._under_way.at(dev, start) if one.rwbs == rwbs]
         whole = next((one for one in here if one.end - one.start == sectors), None)
         return whole or next((one for one in here if 0 < sectors < one.end - one.start), None)
 

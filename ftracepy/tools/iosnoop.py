@@ -12,7 +12,7 @@ written has to last; F before another letter: a flush before it. A request that 
 and all before as QUEUEms. -B shows bios instead, of devices that make no requests of them: device-mapper, zram.
 
 Of two equal requests under way at the same time, the one issued first is taken to be done first. What was under way when
-events were lost, or when the tool started, is not shown.
+events were lost, or when the tool started, is not shown; a disk that came later is shown by its numbers.
 """
 
 from __future__ import annotations
