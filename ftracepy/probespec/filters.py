@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,6 +11,16 @@ from ftracepy.errors import UsageFault
 from ftracepy.probespec.pointing import caret
 
 _COMPARISON = re.compile(r"\"[^\"]*\"|'[^']*'|(\w+)(\s*(?:[=!]=|<=?|>=?|&(?!&))\s*)([A-Za-z_]\w*)")
+
+
+_COMPARED = re.compile(r"\"[^\"]*\"|'[^']*'|([A-Za-z_]\w*)(?:\.\w+)?\s*(?:[=!]=|[<>~]|&(?!&))")
+_EVERYWHERE = re.compile(r"common_\w+$|comm$|COMM$|cpu$|CPUS?$|stacktrace$")
+
+
+def concerns(typed: str, fields: Collection[str]) -> bool:
+    """Whether an event with these fields has all that the filter compares, besides what every event has."""
+    compared = (match[1] for match in _COMPARED.finditer(typed) if match[1])
+    return all(name in fields or _EVERYWHERE.match(name) for name in compared)
 
 
 def in_numbers(typed: str, fields: Mapping[str, Mapping[str, Any]]) -> str:

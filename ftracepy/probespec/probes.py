@@ -40,6 +40,10 @@ class Probe:
     starts: tuple[int, ...]
     fields: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def names(self) -> list[str]:
+        """The fields that its arguments become; the kernel calls those without a name arg1, arg2, ... by their place."""
+        return [one.partition("=")[0] if "=" in one else f"arg{number}" for number, one in enumerate(self.args, 1)]
+
     def line(self, group: str) -> str:
         return " ".join((f"{self.kind}:{group}/{self.event}", self.place, *self.args))
 

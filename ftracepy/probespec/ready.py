@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -23,7 +22,7 @@ def ready(typed: str, btf: str | None = None) -> list[Probe]:
     Raises UsageFault that points into what was typed, KernelCannot where types are needed and there are none.
     """
     kernel = Kernel(btf)
-    return made(definitions(typed, _knows(kernel)), kernel.types, os.uname().machine)
+    return made(definitions(typed, _knows(kernel)), kernel.types, kernel.machine)
 
 
 def _knows(kernel: Kernel) -> Callable[[str], bool]:

@@ -32,6 +32,13 @@ def _file(probe: Probe) -> str:
     return "dynamic_events" if probe.kind[0] in "ft" else "kprobe_events"
 
 
+def _filter(probe: Probe, asked: Asked) -> str:
+    """Several probes: a filter concerns those that have its fields."""
+    if len(asked.probes) > 1 and not filters.concerns(asked.filter, probe.names()):
+        return ""
+    return filters.in_numbers(asked.filter, probe.fields)
+
+
 def writes(asked: Asked) -> Iterator[tuple[str, str]]:
     """(file, text) in the order of a run; the group and the instance, here `ftracepy`, have a name of their own in each."""
     for probe in asked.probes:
@@ -40,8 +47,8 @@ def writes(asked: Asked) -> Iterator[tuple[str, str]]:
         yield f"instances/{_NAME}/options/userstacktrace", "1"
     for probe in _first_of_each(asked.probes):
         event = f"instances/{_NAME}/events/{_NAME}/{probe.event}"
-        if asked.filter:
-            yield f"{event}/filter", filters.in_numbers(asked.filter, probe.fields)
+        if filter_ := _filter(probe, asked):
+            yield f"{event}/filter", filter_
         if asked.stacks:
             yield f"{event}/trigger", "stacktrace"
         yield f"{event}/enable", "1"
@@ -119,8 +126,8 @@ def _restricted(asked: Asked) -> Iterator[str]:
 
 def _enabled(probe: Probe, asked: Asked) -> Iterator[str]:
     event = f"$here/events/$name/{probe.event}"
-    if asked.filter:
-        text = quote(filters.in_numbers(asked.filter, probe.fields))
+    if filter_ := _filter(probe, asked):
+        text = quote(filter_)
         yield f"printf '%s\\n' {text} >\"{event}/filter\" || fail {quote(f'cannot filter {probe.event}')}"
     if asked.stacks:
         yield f'echo stacktrace >"{event}/trigger" || fail {quote("this kernel writes no stacks")}'

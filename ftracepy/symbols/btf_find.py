@@ -5,14 +5,15 @@ from __future__ import annotations
 import mmap
 import os
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 from ftracepy.errors import KernelCannot, UsageFault
 from ftracepy.symbols import btf, sections
 from ftracepy.symbols.btf import Btf
-from ftracepy.symbols.elf import Elf, ElfFault
+from ftracepy.symbols.elf import EM_AARCH64, EM_X86_64, Elf, ElfFault
 
 FOLDER = Path(btf.VMLINUX).parent
+_MACHINES = {EM_X86_64: "x86_64", EM_AARCH64: "aarch64"}
 _HINT = "--btf FILE takes that of a vmlinux or .btf file of this very kernel"
 
 
@@ -23,6 +24,11 @@ class Kernel:
         self._given, self._folder = given, folder
         self._base: Btf | None = None
         self._modules: dict[str, Btf] = {}
+
+    @property
+    def machine(self) -> str:
+        """The processor as uname has it: of the ELF file given, else of this machine."""
+        return (machine_of(self._given) if self._given else "") or os.uname().machine
 
     def types(self, module: str = "") -> Btf:
         """The kernel's types, or a module's on top of them. Raises KernelCannot, or UsageFault for a file that holds none."""
@@ -62,6 +68,17 @@ def in_file(path: str) -> Btf:
         raise UsageFault(f"cannot read '{path}'", why=fault.strerror or os.fspath(path)) from None
     except KernelCannot as fault:
         raise UsageFault(f"'{path}' holds no types", why=fault.why) from None
+
+
+def machine_of(path: str) -> str:
+    """The processor that an ELF file is for, as uname has it; "" where it is none, or for one not known here."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(20)
+    except OSError:
+        return ""
+    order: Literal["little", "big"] = "big" if head[5:6] == b"\2" else "little"
+    return _MACHINES.get(int.from_bytes(head[18:20], order), "") if head[:4] == b"\x7fELF" else ""
 
 
 def _section(data: bytes, path: str) -> bytes:

@@ -32,12 +32,14 @@ class Image:
     def symbols(self) -> list[Symbol]:
         """Every name for code, by address; the order of names of one address is: those that are exported, the shortest."""
         found = {(one.name, one.address, one.version): one for one in symtab.code(self.elf)}
+        known = {(one.name, one.address) for one in found.values()}  # a debug file's table often lacks the versions
         for other in (debugfiles.packed(self.elf), self.debug[1] if self.debug else None):
             if other is not None:
                 moved = debugfiles.shift(self.elf, other)
                 for one in symtab.code(other):
                     one = replace(one, address=one.address + moved)
-                    found.setdefault((one.name, one.address, one.version), one)
+                    if (one.name, one.address) not in known:
+                        found.setdefault((one.name, one.address, one.version), one)
         return sorted(found.values(), key=lambda one: (one.address, one.local, one.kind == "label", len(one.name), one.name))
 
     @property

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftracepy.analysis import filtering
 from ftracepy.analysis.stacks import Hit, hits
@@ -48,6 +48,9 @@ from ftracepy.tools.eventrows import (
     row_with,
 )
 from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, option, tool
+
+if TYPE_CHECKING:
+    from ftracepy._fastparse import Event
 
 _PLACES = ("__probe_ip", "__probe_func")
 
@@ -108,7 +111,7 @@ def kprobe(feed: Feed, options: Options) -> Iterator[Row]:
     found = hits(feed, events, TaskTable(feed.schema), stacks=options.stacks, machines=(facts,))
     yield from event_rows(
         feed, options, events, fields=options.fields, name=lambda form: form.name, found=found,
-        passes=_Test(options.filter, facts).passes, values=facts.values, text=facts.text,
+        passes=_Test(options.filter, facts, len(events) > 1).passes, values=facts.values, text=facts.text,
     )  # fmt: skip
 
 
@@ -187,17 +190,20 @@ def _meant(value: Any, about: dict[str, Any]) -> Any:
 class _Test:
     """The filter, for recordings that were not made with it."""
 
-    def __init__(self, typed: str, facts: _Facts) -> None:
-        self._typed, self._facts = typed, facts
+    def __init__(self, typed: str, facts: _Facts, several: bool) -> None:
+        self._typed, self._facts, self._several = typed, facts, several
         self._tests: dict[int, Callable[[Hit], bool]] = {}
 
     def passes(self, hit: Hit) -> bool:
         if hit.event.id not in self._tests:
-            self._tests[hit.event.id] = self._test(hit.event.name)
+            self._tests[hit.event.id] = self._test(hit.event)
         return self._tests[hit.event.id](hit)
 
-    def _test(self, event: str) -> Callable[[Hit], bool]:
-        if not self._typed or self._facts.probes.get(event, {}).get("filter") == self._typed:
+    def _test(self, event: Event) -> Callable[[Hit], bool]:
+        """A filter that names what only some of the probes have concerns those."""
+        if not self._typed or self._facts.probes.get(event.name, {}).get("filter") == self._typed:
             return lambda _hit: True
-        parsed = filtering.parse(filters.in_numbers(self._typed, self._facts.fields(event)))
+        if self._several and not filters.concerns(self._typed, event.keys()):
+            return lambda _hit: True
+        parsed = filtering.parse(filters.in_numbers(self._typed, self._facts.fields(event.name)))
         return lambda hit: parsed.test(hit.event.get)

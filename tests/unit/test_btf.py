@@ -188,6 +188,11 @@ def test_the_section_of_an_object_file(tmp_path: Path) -> None:
     if subprocess.run(["gcc", "-gbtf", "-c", "s.c"], cwd=tmp_path, capture_output=True).returncode:
         pytest.skip("this gcc writes no BTF")
     assert Types(btf_find.in_file(str(tmp_path / "s.o"))).function("get") == "int get(struct point *p)"
+    assert btf_find.Kernel(str(tmp_path / "s.o")).machine == os.uname().machine
+    data = bytearray((tmp_path / "s.o").read_bytes())
+    data[18] = 183  # e_machine
+    (tmp_path / "arm.o").write_bytes(data)
+    assert btf_find.Kernel(str(tmp_path / "arm.o")).machine == "aarch64"
 
 
 @given(st.integers(0, 400), st.binary(min_size=1, max_size=4), st.integers(0, 400))

@@ -238,6 +238,7 @@ def test_a_script_is_what_a_shell_takes(tmp_path: object) -> None:
     text = "\n".join(script.lines(asked)) + "\n"
     assert subprocess.run(["sh", "-n"], input=text.encode(), capture_output=True).stderr == b""
     assert "mode == 1" in text
+    assert [("filter" in file) for file, _ in script.writes(asked)].count(True) == 1, "x has no field mode"
     written = list(script.writes(asked))
     assert written[0] == ("kprobe_events", "p:ftracepy/bits bits mode=+4(%di):b2@8/32 low=+0(%di):b3@0/32")
     assert written[-1] == ("instances/ftracepy/events/ftracepy/x/enable", "1")

@@ -63,6 +63,8 @@ def test_values_by_name_and_with_their_sign() -> None:
         ("p:send x", "type == TWO", ["send"]),
         ("p:send x", "type != TWO && n > 4", ["send"]),
         ("p:send x", 'name ~ "*way*"', ["send"]),
+        ("", "type == TWO", ["send", "back"]),
+        ("", "ret == -2 || common_pid == 0", ["send", "send", "back"]),
     ],
 )
 def test_which_hits(definition: str, filter_: str, shown: list[str]) -> None:

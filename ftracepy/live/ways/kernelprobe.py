@@ -31,11 +31,16 @@ def grant(granting: Granting, wish: KernelProbe) -> None:
     if not wish.definition:
         _require(granting.tracefs, "kprobe_events")
         raise UsageFault("which kernel function?", hint="ftracepy kprobe vfs_read; ftracepy kprobe -l 'vfs_*' lists some")
-    for probe in ready(wish.definition, wish.btf):
+    found = ready(wish.definition, wish.btf)
+    concerned = [probe for probe in found if filters.concerns(wish.filter, probe.names())] or found
+    if left := [probe.event for probe in found if probe not in concerned]:
+        granting.plan.notices.append(f"the filter does not concern {', '.join(left)}: no such fields there")
+    for probe in found:
+        typed = wish.filter if probe in concerned else ""
         file: Literal["kprobe_events", "dynamic_events"] = "dynamic_events" if probe.kind[0] in "ft" else "kprobe_events"
         _require(granting.tracefs, file)
-        filter_ = filters.in_numbers(wish.filter, probe.fields)
-        explain = partial(_explained, probe, wish.filter, granting.tracefs)
+        filter_ = filters.in_numbers(typed, probe.fields)
+        explain = partial(_explained, probe, typed, granting.tracefs)
         granting.plan.kprobes.append(
             ProbeDef(probe.kind, probe.event, probe.place, probe.args, file, filter_, wish.stack, explain)
         )
@@ -61,7 +66,7 @@ def _explained(probe: Probe, filter_: str, tracefs: Tracefs, error: FtracepyErro
     if error.what.startswith("cannot filter"):
         at = pointer.find("^") - 2
         typed = caret(message, filter_, same_token(command[2:], filter_, at)) if at >= 0 else error.kernel
-        hint = f"its fields: {', '.join([*_names(probe), 'common_pid'])}"
+        hint = f"its fields: {', '.join([*probe.names(), 'common_pid'])}"
         return UsageFault(f"cannot filter {probe.event} by {filter_!r}", kernel=typed, wrote=error.wrote, hint=hint)
     at = _typed_at(probe, command, pointer.find("^"))
     why, hint = refusals.why(message, error, probe, tracefs)
@@ -81,7 +86,3 @@ def _typed_at(probe: Probe, command: str, pointer: int) -> int:
     at = probe.starts[min(max(word - 1, 0), len(probe.starts) - 1)]
     written = command[starts[word] :].split(" ", 1)[0]
     return at + (pointer - starts[word] if probe.typed[at:].startswith(written) else 0)
-
-
-def _names(probe: Probe) -> list[str]:
-    return [one.partition("=")[0] if "=" in one else f"arg{number}" for number, one in enumerate(probe.args, 1)]
