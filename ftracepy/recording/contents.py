@@ -19,12 +19,16 @@ _NS_PER_US = 1000
 
 @dataclass(frozen=True, slots=True)
 class CpuData:
-    """Where one CPU's pages lie: in the file (compressed chunks where the file is compressed), or plain in the file `path`."""
+    """Where one CPU's pages lie: in the file (compressed chunks where the file is compressed), or in the file `path`.
+
+    There they are plain, but for what a recorder may have compressed already when it was killed (`half_packed`).
+    """
 
     cpu: int
     offset: int
     size: int
     path: str = ""
+    half_packed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,10 @@ class BufferData:
 
 @dataclass(slots=True)
 class Contents:
-    """A whole recording, its page data still where it lies; `extra_sections`: where those lie that no event is read with."""
+    """A whole recording, its page data still where it lies; `extra_sections`: where those lie that no event is read with.
+
+    `cut_short`: why this is only what could be found without the file's end.
+    """
 
     version: int
     texts: SchemaTexts
@@ -71,6 +78,7 @@ class Contents:
     stats: StatsTexts = field(default_factory=StatsTexts)
     time_shift: TimeShift | None = None
     extra_sections: dict[int, int] = field(default_factory=dict)
+    cut_short: RecordingFault | None = None
 
     def buffer(self, name: str) -> BufferData:
         """The buffer called `name`, made where it is not there yet."""

@@ -10,7 +10,7 @@ import os
 import select
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 from ftracepy.errors import RecordingFault
@@ -66,6 +66,27 @@ class FileBytes:
             return self._size_bytes if nothing_follows else at
 
 
+class Overlay:
+    """A file of which some spans lie in other files: what is still to be moved into it. Spans do not overlap."""
+
+    def __init__(self, base: FileBytes, spans: Sequence[tuple[int, FileBytes]]) -> None:
+        self._spans = [(at, at + len(data), data) for at, data in spans]
+        self._parts = [(0, len(base), base), *self._spans]
+        self._size_bytes = max(end for _, end, _ in self._parts)
+
+    def __len__(self) -> int:
+        return self._size_bytes
+
+    def __getitem__(self, part: slice) -> memoryview:
+        start, stop, _ = part.indices(self._size_bytes)
+        found = bytearray(max(stop - start, 0))
+        for at, end, data in self._parts:  # the file first: what a span holds replaces what has not been moved yet
+            first, last = max(start, at), min(stop, end)
+            if first < last:
+                found[first - start : last - start] = data[first - at : last - at].tobytes().ljust(last - first, b"\0")
+        return memoryview(bytes(found))
+
+
 def open_bytes(path: str, stopped: Callable[[], bool]) -> tuple[FileBytes, str]:
     """The whole file, and what to tell of how it was come by; raises RecordingFault."""
     what = f"cannot read the recording '{path}'"
@@ -79,6 +100,15 @@ def open_bytes(path: str, stopped: Callable[[], bool]) -> tuple[FileBytes, str]:
     except OSError as error:
         raise RecordingFault(what, why=os.strerror(error.errno or 0)) from None
     raise RecordingFault(what, why="it is a directory" if stat.S_ISDIR(mode) else "it is not a regular file, nor a pipe")
+
+
+def open_plain(what: str, path: str) -> FileBytes:
+    """A file that is there; raises RecordingFault, which begins with `what`, where it cannot be read."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return FileBytes(what, file.fileno())
+    except OSError as error:
+        raise RecordingFault(what, why=os.strerror(error.errno or 0)) from None
 
 
 def _whole(what: str, file: BinaryIO) -> FileBytes:

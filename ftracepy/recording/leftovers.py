@@ -28,7 +28,9 @@ def _pages_beside(path: str) -> dict[str, list[CpuData]]:
     spool = re.compile(re.escape(name) + r"(?:\.(?P<instance>[^/]+))?\.cpu(?P<cpu>[0-9]{1,5})")
     found: dict[str, list[CpuData]] = {}
     try:
-        for entry in sorted(os.scandir(folder or "."), key=lambda one: one.name):
+        with os.scandir(folder or ".") as entries:
+            beside = sorted(entries, key=lambda one: one.name)
+        for entry in beside:
             if (match := spool.fullmatch(entry.name)) and entry.is_file(follow_symlinks=False) and int(match["cpu"]) < MOST_CPUS:
                 data = CpuData(int(match["cpu"]), 0, entry.stat().st_size, entry.path)
                 found.setdefault(match["instance"] or "", []).append(data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from ftracepy.errors import RecordingFault
 from ftracepy.recording.codecs import Codec, CodecFault
 from ftracepy.recording.contents import CpuData, TextData
 from ftracepy.recording.cursor import Cursor
-from ftracepy.recording.inputs import FileBytes
+from ftracepy.recording.inputs import FileBytes, open_plain
 from ftracepy.recording.timeshift import Shifter, TimeShift
 from ftracepy.recording.v7 import decompress
 from ftracepy.schema import PageLayout
@@ -84,13 +83,28 @@ class CpuReader:
             raise place.fault(f"it ends here, {missing} bytes early: cut short?")
 
     def _spooled(self, path: str) -> Iterator[Piece]:
-        what = f"cannot read '{path}'"
-        try:
-            with open(path, "rb", buffering=0) as file:
-                data = FileBytes(what, file.fileno())
-        except OSError as error:
-            raise RecordingFault(what, why=os.strerror(error.errno or 0)) from None
-        yield from self._plain(Cursor(data, path, order=self._cursor.order))
+        spool = Cursor(open_plain(f"cannot read '{path}'", path), path, order=self._cursor.order)
+        if self._codec and self._data.half_packed:
+            yield from self._half_packed(spool, self._codec)
+        else:
+            yield from self._plain(spool)
+
+    def _half_packed(self, spool: Cursor, codec: Codec) -> Iterator[Piece]:
+        """What was compressed in place, as far as its chunks are whole; what they do not replace is plain still behind them."""
+        done, count = 0, spool.copy().u32("number of chunks") if spool.left >= _CHUNK_COUNT_BYTES else 0
+        spool.at += min(_CHUNK_COUNT_BYTES, spool.left)
+        for _ in range(count):
+            offset = spool.at
+            try:
+                text = decompress(spool, codec, _LARGEST_CHUNK_BYTES)
+            except RecordingFault:
+                break
+            done += len(text)
+            yield from self._piece(memoryview(text), offset)
+        else:
+            return
+        self._data = CpuData(self._data.cpu, done, max(self._data.size - done, 0), self._data.path)
+        yield from self._plain(Cursor(spool.data, spool.path, order=spool.order)) if self._data.size else ()
 
     def _unpacked(self, codec: Codec) -> Iterator[Piece]:
         place = self._cursor.seek(self._data.offset, f"data of CPU {self._data.cpu}")

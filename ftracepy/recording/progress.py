@@ -20,13 +20,18 @@ PROGRESS_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Every event older than `until_ns` (raw clock) lies in the spools; `ending`: these are being moved and no longer whole."""
+    """Every event older than `until_ns` (raw clock) lies in the spools.
+
+    `ending`: these are being compressed, or, where `options_at` says where the file's last options are, moved to where
+    those say.
+    """
 
     until_ns: int = 0
     ending: bool = False
+    options_at: int = 0
 
     def pack(self, order: str) -> bytes:
-        return _LAYOUT[order].pack(self.until_ns, _ENDING if self.ending else 0)
+        return _LAYOUT[order].pack(self.until_ns, self.options_at or (_ENDING if self.ending else 0))
 
 
 def unpack_progress(data: bytes, order: str) -> Progress:
@@ -34,7 +39,7 @@ def unpack_progress(data: bytes, order: str) -> Progress:
     if len(data) != PROGRESS_BYTES:
         return Progress()
     until_ns, state = _LAYOUT[order].unpack(data)
-    return Progress(until_ns, state == _ENDING)
+    return Progress(until_ns, state != 0, 0 if state == _ENDING else state)
 
 
 def lock(fd: int) -> None:

@@ -17,7 +17,7 @@ from ftracepy.recording.options import OptionId
 from ftracepy.recording.pieces import CpuReader, text_pieces
 from ftracepy.recording.rawdir import read_folder
 from ftracepy.recording.rounds import rounds
-from ftracepy.recording.unfinished import is_unfinished, take_spools
+from ftracepy.recording.unfinished import is_unfinished, moved_halfway, spools, take_spools
 from ftracepy.recording.v6 import read_v6
 from ftracepy.recording.v7 import open_section, read_v7
 from ftracepy.schema import FormatFault, PageLayout, Schema
@@ -173,9 +173,13 @@ def open_recording(
     head = read_head(cursor)
     packer = _codec(cursor, head)
     contents = read_v6(cursor, head) if head.version == 6 else read_v7(cursor, head, packer)
+    if not contents.cut_short and is_unfinished(contents) and (moved := moved_halfway(contents, path, data)):
+        cursor = Cursor(moved[1], path, cursor.at, order=cursor.order)
+        contents = read_v7(cursor, replace(head, options_offset=moved[0]), packer)
+        contents.notices.append("the recorder was killed while it made the file whole: what it had not moved lies beside it")
     contents.notices += [notice] if notice else []
-    if is_unfinished(contents):
-        take_spools(contents, path, head)
+    if is_unfinished(contents) or contents.cut_short:
+        _take_beside(contents, path, head)
     if instance is not None:
         return Recording(cursor, contents, packer, _named(contents, cursor.path, instance))
     buffer = _default(contents)
@@ -183,6 +187,15 @@ def open_recording(
     if others := [f"'{one.name}'" for one in contents.buffers if one is not buffer and not one.is_empty]:
         found.notice(f"this recording also holds the instances {', '.join(others)}")
     return found
+
+
+def _take_beside(contents: Contents, path: str, head: Head) -> None:
+    """The pages of a file that has not got them; raises RecordingFault where there are none in a file that is cut short."""
+    beside = any(data.size for _, data in spools(path))
+    if not contents.cut_short or (beside and not any(buffer.cpus for buffer in contents.buffers)):
+        take_spools(contents, path, head)
+    elif not any(buffer.cpus for buffer in contents.buffers):
+        raise contents.cut_short
 
 
 def _codec(cursor: Cursor, head: Head) -> Codec | None:

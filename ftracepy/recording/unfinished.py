@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ftracepy.errors import RecordingFault
 from ftracepy.recording.contents import Contents, CpuData
+from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.head import Head
+from ftracepy.recording.inputs import FileBytes, Overlay, open_plain
 from ftracepy.recording.options import OptionId
 from ftracepy.recording.progress import PROGRESS_OPTION, Progress, is_being_written, unpack_progress
+from ftracepy.recording.v7 import read_places
 
 _MOST_CPUS = 1 << 16
 
@@ -21,14 +25,11 @@ def is_unfinished(contents: Contents) -> bool:
 
 
 def take_spools(contents: Contents, path: str, head: Head) -> None:
-    """Find the pages; raises RecordingFault where they are half way between spools and file."""
+    """Find the pages in the files beside the recording; raises RecordingFault where they are being compressed or moved."""
     running = is_being_written(path)
     progress = progress_of(contents)
-    if progress.ending and contents.compression != "none":
-        raise RecordingFault(
-            f"cannot read the recording '{path}'",
-            why="its pages are being compressed" if running else "its recorder was killed while it compressed the pages",
-        )
+    if progress.ending and running and contents.compression != "none":
+        raise RecordingFault(f"cannot read the recording '{path}'", why="its pages are being compressed", hint="a moment later")
     buffer = contents.buffer("")
     buffer.clock, buffer.page_bytes = contents.texts.clock, head.page_bytes
     found = dict(spools(path))
@@ -36,8 +37,29 @@ def take_spools(contents: Contents, path: str, head: Head) -> None:
     for option in contents.options:
         if option.id == OptionId.CPUCOUNT and option.data.left >= 4:
             count = max(count, min(option.data.copy().u32("number of CPUs"), _MOST_CPUS))
-    buffer.cpus = [found.get(cpu, CpuData(cpu, 0, 0)) for cpu in range(count)]
+    cpus = [found.get(cpu, CpuData(cpu, 0, 0)) for cpu in range(count)]
+    buffer.cpus = [replace(one, half_packed=progress.ending) for one in cpus]
     contents.notices.append(_told(path, running, progress))
+
+
+def moved_halfway(contents: Contents, path: str, file: FileBytes) -> tuple[int, Overlay] | None:
+    """Where the last options of a recorder are that was killed while it moved its pages, and the file with those in place.
+
+    `contents` is what the first options say; None where it was not moving. Raises RecordingFault for a spool that
+    cannot be read.
+    """
+    progress = progress_of(contents)
+    if not progress.options_at or is_being_written(path):
+        return None
+    cursor = Cursor(file, path, order=">" if contents.texts.big_endian else "<")
+    spans = []
+    for number, buffer in enumerate(read_places(cursor, progress.options_at)):
+        mark = f".instance{number}" if buffer.name else ""
+        for data in buffer.cpus:
+            spool = f"{path}{mark}.cpu{data.cpu}"
+            if data.size and os.path.isfile(spool):
+                spans.append((data.offset, open_plain(f"cannot read '{spool}'", spool)))
+    return progress.options_at, Overlay(file, spans)
 
 
 def progress_of(contents: Contents) -> Progress:
@@ -53,9 +75,10 @@ def spools(path: str) -> Iterator[tuple[int, CpuData]]:
     folder, name = os.path.split(path)
     spool = re.compile(re.escape(name) + r"\.cpu([0-9]{1,5})")
     try:
-        for entry in os.scandir(folder or "."):
-            if (match := spool.fullmatch(entry.name)) and entry.is_file(follow_symlinks=False) and int(match[1]) < _MOST_CPUS:
-                yield int(match[1]), CpuData(int(match[1]), 0, entry.stat().st_size, entry.path)
+        with os.scandir(folder or ".") as entries:
+            for entry in entries:
+                if (match := spool.fullmatch(entry.name)) and entry.is_file(follow_symlinks=False) and int(match[1]) < _MOST_CPUS:
+                    yield int(match[1]), CpuData(int(match[1]), 0, entry.stat().st_size, entry.path)
     except OSError:
         return
 
@@ -63,5 +86,4 @@ def spools(path: str) -> Iterator[tuple[int, CpuData]]:
 def _told(path: str, running: bool, progress: Progress) -> str:
     if running:
         return "this recording still runs: it is shown as far as it has come (--follow goes on)"
-    moved = "; some pages had been moved out of them already and are lost" if progress.ending else ""
-    return f"the recorder was killed: the pages come from '{path}.cpu*'{moved}; ftracepy convert makes one file of them"
+    return f"the recorder was killed: the pages come from '{path}.cpu*'; ftracepy convert makes one file of them"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from ftracepy.errors import RecordingFault
 from ftracepy.recording.codecs import LARGEST_BYTES, Codec, CodecFault
 from ftracepy.recording.contents import (
+    BufferData,
     Contents,
     CpuData,
     TextData,
@@ -18,6 +19,7 @@ from ftracepy.recording.contents import (
 from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.head import Head, check_cpu_count, check_page_bytes
 from ftracepy.recording.options import EXTRA_SECTIONS, Option, OptionId, options
+from ftracepy.recording.recover import Section, take_lost_buffers, walk
 from ftracepy.schematexts import SchemaTexts
 
 OPTIONS_SECTION = 0
@@ -49,23 +51,71 @@ _NEEDED_SECTIONS = (OptionId.HEADER_INFO, OptionId.FTRACE_EVENTS, OptionId.EVENT
 
 
 def read_v7(cursor: Cursor, head: Head, codec: Codec | None) -> Contents:
-    """Everything behind the head."""
-    if not head.options_offset:
-        raise cursor.fault("it names no options: its recording did not end well")
+    """Everything behind the head; of a file that is cut short, what can be found without its end."""
     contents = Contents(head.version, SchemaTexts(big_endian=head.big_endian), head.page_bytes, head.compression)
-    for option in _chain(cursor, head.options_offset, codec, contents.notices):
-        take_common_option(contents, option)
-        if option.id in _TEXT_SECTIONS:
-            _take_section(cursor, option, codec, contents)
-        elif option.id in EXTRA_SECTIONS:
-            contents.extra_sections[option.id] = option.data.copy().u64("offset of a section")
-        elif option.id == OptionId.BUFFER:
-            _take_buffer(option.data, contents)
-        elif option.id == OptionId.BUFFER_TEXT:
-            _take_text(cursor, option.data, codec, contents)
+    if not head.options_offset:
+        fault = cursor.fault("it names no options: its recording did not end well")
+        return _recovered(cursor, head, codec, fault)
+    try:
+        for option in _chain(cursor, head.options_offset, codec, contents.notices):
+            _take_option(cursor, option, codec, contents)
+    except RecordingFault as first:
+        return _recovered(cursor, head, codec, first)
     if not contents.buffers and contents.notices:
-        raise cursor.fault(contents.notices[-1], 0)
+        return _recovered(cursor, head, codec, cursor.fault(contents.notices[-1], 0))
     return contents
+
+
+def read_places(cursor: Cursor, options_at: int) -> list[BufferData]:
+    """The buffers that the options at this place name; raises RecordingFault."""
+    contents = Contents(7, SchemaTexts(), 0)
+    for option in _chain(cursor, options_at, None, contents.notices):
+        if option.id == OptionId.BUFFER:
+            _take_buffer(option.data, contents)
+    return contents.buffers
+
+
+def _take_option(cursor: Cursor, option: Option, codec: Codec | None, contents: Contents) -> None:
+    take_common_option(contents, option)
+    if option.id in _TEXT_SECTIONS:
+        _take_section(cursor, option, codec, contents)
+    elif option.id in EXTRA_SECTIONS:
+        contents.extra_sections[option.id] = option.data.copy().u64("offset of a section")
+    elif option.id == OptionId.BUFFER:
+        _take_buffer(option.data, contents)
+    elif option.id == OptionId.BUFFER_TEXT:
+        _take_text(cursor, option.data, codec, contents)
+
+
+def _recovered(cursor: Cursor, head: Head, codec: Codec | None, fault: RecordingFault) -> Contents:
+    """What the sections hold, gone through in their order; raises `fault` where that is not enough to read an event."""
+    contents = Contents(head.version, SchemaTexts(big_endian=head.big_endian), head.page_bytes, head.compression, cut_short=fault)
+    lost, told = list[Section](), set[int]()
+    for section in walk(cursor):
+        try:
+            if section.number in _TEXT_SECTIONS:
+                text = open_section(cursor, section.header, section.number, codec)
+                _TEXT_SECTIONS[section.number](text, contents.texts)
+            elif section.number == OPTIONS_SECTION:
+                _take_found_options(open_section(cursor, section.header, OPTIONS_SECTION, codec), contents, told)
+        except RecordingFault as damage:
+            contents.notices.append(f"section {section.number} cannot be read: {damage.why}")
+        if section.number == OptionId.BUFFER:
+            lost.append(section)
+    if not contents.texts.header_page or not any(contents.texts.formats.values()):
+        raise fault
+    take_lost_buffers(cursor, [one for one in lost if one.header not in told], contents)
+    return contents
+
+
+def _take_found_options(section: Cursor, contents: Contents, told: set[int]) -> None:
+    for option in options(section, done_has_data=True):
+        if option.id in (OptionId.BUFFER_TEXT, OptionId.DONE):
+            continue
+        take_common_option(contents, option)
+        if option.id == OptionId.BUFFER:
+            told.add(option.data.copy().u64("offset of the section"))
+            _take_buffer(option.data, contents)
 
 
 def _chain(cursor: Cursor, offset: int, codec: Codec | None, notices: list[str]) -> Iterator[Option]:

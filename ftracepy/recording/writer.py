@@ -117,7 +117,7 @@ class Writer:
     def promise(self, until_ns: int) -> None:
         """Tell those who follow the file that every event older than `until_ns` (raw clock) has been written."""
         with suppress(OSError):  # a follower that hears less waits longer
-            write_at(self._fd, Progress(until_ns).pack(self._encoder.order), self._progress_at)
+            self._tell(Progress(until_ns))
 
     def finish(self, stats: Sequence[CpuStats] = (), texts: SchemaTexts | None = None) -> None:
         """Make the file whole: once, later calls do nothing.
@@ -145,7 +145,8 @@ class Writer:
         try:
             self._append(head)
             options = self._texts_options(self._texts) + self._facts(self._texts)
-            self._progress_at = self._append_options([(PROGRESS_OPTION, Progress().pack(self._encoder.order)), *options])
+            first, self._progress_at = self._append_options([(PROGRESS_OPTION, Progress().pack(self._encoder.order)), *options])
+            self._point_to(first)
             with suppress(OSError):  # a full disk fails at the first pages, with a better message
                 os.posix_fallocate(self._fd, 0, self._end + texts + MOVE_BYTES + _SLACK_BYTES)
         except OSError as error:
@@ -153,11 +154,24 @@ class Writer:
             raise self._fault(self.path, error) from None
 
     def _write_all(self, texts: SchemaTexts) -> None:
-        write_at(self._fd, Progress(ending=True).pack(self._encoder.order), self._progress_at)
+        """Pages are moved last, to where the options say already: who is killed meanwhile leaves all that a reader needs."""
+        self._tell(Progress(ending=True))
         options = self._texts_options(texts) + self._facts(texts)
-        options += [(OptionId.BUFFER, self._move_pages(buffer)) for buffer in self._buffers.values()]
-        self._append_options(options, self._encoder.strings)
+        places = list[tuple[Spool, int]]()
+        packed = [self._packed(buffer) for buffer in self._buffers.values()]
+        os.ftruncate(self._fd, self._end)  # the room kept free is what moving needs
+        for buffer, spools in zip(self._buffers.values(), packed, strict=True):
+            option, some = self._places(buffer, spools)
+            options.append((OptionId.BUFFER, option))
+            places += some
+        first = self._append_options(options, self._encoder.strings)[0]
+        self._tell(Progress(ending=True, options_at=first))
+        self._move(places)
+        self._point_to(first)
         os.ftruncate(self._fd, self._end)
+
+    def _tell(self, progress: Progress) -> None:
+        write_at(self._fd, progress.pack(self._encoder.order), self._progress_at)
 
     def _texts_options(self, texts: SchemaTexts) -> list[tuple[int, bytes]]:
         """Where each text section is: what the first ones say already is not written again."""
@@ -168,15 +182,18 @@ class Writer:
             options.append((number, self._encoder.pack("Q", self._sections[number][1])))
         return options
 
-    def _append_options(self, options: list[tuple[int, bytes]], more: Callable[[], bytes] = bytes) -> int:
-        """Write an OPTIONS section and `more` behind it, then make it the file's; the answer is where its first data are."""
+    def _append_options(self, options: list[tuple[int, bytes]], more: Callable[[], bytes] = bytes) -> tuple[int, int]:
+        """Write an OPTIONS section and `more` behind it; the answer is where that is, and its first option's data."""
         done = (OptionId.DONE, self._encoder.pack("Q", 0))
         body = b"".join(self._encoder.option(number, data) for number, data in [*options, done])
         section = self._encoder.section(OPTIONS_SECTION, body)
         first = self._append(section)
         self._append(more())
-        write_at(self._fd, self._encoder.pack("Q", first), self._options_at)
-        return first + len(section) - len(body) + len(self._encoder.option(0, b""))
+        return first, first + len(section) - len(body) + len(self._encoder.option(0, b""))
+
+    def _point_to(self, options: int) -> None:
+        """Make these options the file's."""
+        write_at(self._fd, self._encoder.pack("Q", options), self._options_at)
 
     def _facts(self, texts: SchemaTexts) -> list[tuple[int, bytes]]:
         return [
@@ -213,18 +230,15 @@ class Writer:
     def _all_spools(self) -> list[Spool]:
         return [spool for buffer in self._buffers.values() for spool in buffer.spools.values()]
 
-    def _move_pages(self, buffer: Buffer) -> bytes:
-        """Bring a buffer's spools into the file; the answer is the BUFFER option that says where they are."""
+    def _packed(self, buffer: Buffer) -> list[Spool]:
+        """A buffer's spools, compressed where the file is."""
         spools = [buffer.spools[cpu] for cpu in sorted(buffer.spools)]
         if self._encoder.codec:
             for spool in spools:
                 spool.pack(self._encoder, _CHUNK_PAGES * buffer.page_bytes)
-        section, places = self._places(buffer, spools)
-        self._move(places)
-        return section
+        return spools
 
     def _move(self, places: list[tuple[Spool, int]]) -> None:
-        os.ftruncate(self._fd, self._end if not places else places[0][1])  # the room kept free is what moving needs
         for spool, offset in places:
             spool.move(self._fd, offset)
 

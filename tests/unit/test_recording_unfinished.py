@@ -7,17 +7,19 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from recording_samples import format_text, pages, read_back, texts, write
+from recording_samples import PAGE_BYTES, format_text, pages, read_back, texts, write
 
 from ftracepy import recording
 from ftracepy.errors import ExitCode, RecordingFault
 from ftracepy.pipeline.convert import ConvertRequest, convert
 from ftracepy.pipeline.report import report
 from ftracepy.pipeline.requests import ReportRequest, Stop
-from ftracepy.recording import Following, Writer
+from ftracepy.recording import Following, Writer, spool
 from ftracepy.source import Pages
 from ftracepy.stream import Stream
 
@@ -52,6 +54,56 @@ def test_a_killed_recorder_loses_nothing_that_it_had_written(tmp_path: Path, ord
     assert "the recorder was killed" in notice
     assert "ftracepy convert" in notice
     assert isinstance(recording.follow(tmp_path / "x.dat"), recording.Recording)
+
+
+def killed_while_finishing(path: Path, compression: str, at: int, instance: str) -> bool:
+    """A recorder that dies at its call number `at` that changes a file, counted from finish on; False: it was done before."""
+    pid = os.fork()
+    if not pid:
+        with Writer(path, texts(), [0, 1, 2], compression=compression) as writer:
+            if instance:
+                writer.add_instance(instance, [0, 1], "mono", PAGE_BYTES)
+            for part in MANY:
+                writer.write(part, instance if part.cpu == 1 else "")
+            spool.MOVE_BYTES = 30 * PAGE_BYTES
+            left = [at]
+
+            def last(call: Callable[..., Any]) -> Callable[..., Any]:
+                def counted(*given: Any) -> Any:
+                    left[0] -= 1
+                    if left[0] < 0:
+                        os._exit(9)
+                    return call(*given)
+
+                return counted
+
+            for name in ("pwrite", "ftruncate", "copy_file_range", "unlink"):
+                setattr(os, name, last(getattr(os, name)))
+            writer.finish()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+
+
+MANY = [pages(0, range(1000, 100_000, 500)), pages(1, range(1200, 50_000, 700)), pages(2, [5000])]
+
+
+@pytest.mark.parametrize("instance", ["", "foo"])
+@pytest.mark.parametrize("compression", ["none", "zlib", "zstd"])
+def test_a_recorder_killed_while_it_makes_the_file_whole_loses_nothing(tmp_path: Path, compression: str, instance: str) -> None:
+    at = 0
+    while killed_while_finishing(tmp_path / "x.dat", compression, at, instance):
+        found = recording.open(tmp_path / "x.dat", instance="")
+        seen = {cpu: data for cpu, data in read_back(found).items() if data}
+        said = found.health().notices
+        if instance and "foo" in [buffer.name for buffer in found.buffers]:
+            seen |= {cpu: data for cpu, data in read_back(found.of_instance("foo")).items() if data}
+        whole = {part.cpu: part.data for part in MANY if part.cpu != 1 or not instance or "foo" in str(found.buffers)}
+        assert seen == whole, f"killed at call {at}"
+        assert not said or "the recorder was killed" in said[0]
+        for left in tmp_path.iterdir():
+            left.unlink()
+        at += 1
+    assert at > 15
 
 
 def test_a_page_that_was_being_written_is_told_of(tmp_path: Path) -> None:
