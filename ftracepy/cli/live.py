@@ -80,7 +80,7 @@ def _show(request: WatchRequest | None, keep: int, plain: bool, ascii_only: bool
     sys.stderr.write("ftracepy: starting\n")
     from ftracepy.tui.start import show
 
-    with stop_on_signals() as stop:
+    with stop_on_signals(break_off=False) as stop:
         error = show(request, given, keep, stop, plain=plain, ascii_only=ascii_only)
     if error:
         raise error

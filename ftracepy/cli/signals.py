@@ -13,8 +13,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[Stop]:
-    """A Stop that the first Ctrl-C, SIGTERM or SIGHUP asks; one more breaks off with KeyboardInterrupt, undoing as it goes.
+def stop_on_signals(*, break_off: bool = True) -> Iterator[Stop]:
+    """A Stop that the first Ctrl-C, SIGTERM or SIGHUP asks; one more breaks off with KeyboardInterrupt, undoing as it goes,
+    unless `break_off` is False: what has threads of others' making would be left in any state by it.
 
     A SIGHUP that was ignored when we started stays ignored: nohup relies on it. SIGINT is taken though a script's
     background jobs start with it ignored: `kill -INT` is how scripts end a tracer.
@@ -22,7 +23,7 @@ def stop_on_signals() -> Iterator[Stop]:
     stop = Stop()
 
     def asked(signum: int, _frame: FrameType | None) -> None:
-        if stop.signum:
+        if stop.signum and break_off:
             raise KeyboardInterrupt
         stop.ask(signum)
 

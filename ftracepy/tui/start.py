@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ftracepy.tui.model.engine import Engine
@@ -45,11 +47,22 @@ def show(
     return app.error
 
 
+def _let_go_of_terminal() -> None:
+    """The terminal is gone: what is still drawn fails, and with it the thread that draws, for which Textual waits for ever."""
+    nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for fd in (0, 1, 2):
+        os.dup2(nothing, fd)
+    os.close(nothing)
+
+
 async def _run(app: LiveApp, stop: Stop, *, mouse: bool) -> None:
     loop = asyncio.get_running_loop()
 
     def leave() -> None:
-        loop.call_soon_threadsafe(app.leave)
+        if stop.signum == signal.SIGHUP:
+            _let_go_of_terminal()
+        with suppress(RuntimeError):  # the loop is over: so is the view
+            loop.call_soon_threadsafe(app.leave)
 
     stop.on_ask(leave)
     await app.run_async(mouse=mouse)

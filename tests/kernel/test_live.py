@@ -1,0 +1,210 @@
+"""The live view in a real terminal (tmux) on this kernel: right rows, nothing left however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from ftracepy import tracefs
+from ftracepy.live.owner import PREFIX
+from ftracepy.tracefs import instances, probes
+
+pytestmark = pytest.mark.kernel
+
+MANY = 307
+_PATIENCE_S = 30
+
+
+class Terminal:
+    """ftracepy live in a terminal of its own."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self._socket = str(folder / "tmux")
+        command = shlex.join([sys.executable, "-P", "-m", "ftracepy.cli", "live", *options])
+        state = os.environ.get("FTRACEPY_STATE", "")
+        environment = ["-e", "LANG=C.UTF-8", "-e", f"FTRACEPY_STATE={state}"]
+        self._end = folder / "end"
+        self.tmux("new-session", "-d", "-x", "100", "-y", "24", *environment, f"{command}; echo ended $? >{self._end}; sleep 60")
+        shell = int(self.tmux("display-message", "-p", "#{pane_pid}"))
+        self.pid = self._child_of(shell)
+
+    def _child_of(self, shell: int) -> int:
+        found: list[str] = []
+
+        def there() -> bool:
+            found[:] = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+            return bool(found)
+
+        wait_until(there)
+        return int(found[0])
+
+    def tmux(self, *words: str) -> str:
+        return subprocess.run(["tmux", "-S", self._socket, *words], capture_output=True, text=True, check=True).stdout
+
+    def screen(self) -> str:
+        return self.tmux("capture-pane", "-p")
+
+    def press(self, *keys: str) -> None:
+        self.tmux("send-keys", *keys)
+
+    def type(self, text: str) -> None:
+        self.tmux("send-keys", "-l", text)
+
+    def until(self, text: str) -> str:
+        """The screen once `text` stands on it."""
+        end = time.monotonic() + _PATIENCE_S
+        while text not in (screen := self.screen()):
+            assert time.monotonic() < end, f"{text!r} is not on the screen:\n{screen}"
+            time.sleep(0.05)
+        return screen
+
+    def ended(self) -> int:
+        """The exit status."""
+        wait_until(self._end.exists)
+        wait_until(lambda: bool(self._end.read_text()))
+        return int(self._end.read_text().split()[1])
+
+    def kill(self) -> None:
+        with suppress(subprocess.CalledProcessError):
+            self.tmux("kill-server")
+
+
+def wait_until(there: Callable[[], bool]) -> None:
+    end = time.monotonic() + _PATIENCE_S
+    while not there():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def left_by(pid: int) -> list[str]:
+    root = tracefs.find().root
+    groups = [probe.group for probe in probes.listed(root, "uprobe_events")]
+    return [name for name in instances.names(root) + groups if name.startswith(f"{PREFIX}{pid}_")]
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, tracefs: object) -> Iterator[Callable[..., Terminal]]:
+    if not shutil.which("tmux"):
+        pytest.skip("tmux is not installed")
+    opened: list[Terminal] = []
+
+    def open_one(*options: str) -> Terminal:
+        opened.append(Terminal(tmp_path, *options))
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        one.kill()
+        with suppress(ProcessLookupError):
+            os.kill(one.pid, signal.SIGKILL)
+
+
+def test_every_row_comes_to_the_screen(terminal: Callable[..., Terminal], tmp_path: Path) -> None:
+    """Signals from a shell of their own name, counted, filtered, written to a file."""
+    view = terminal("killsnoop")
+    view.until("ev/s")
+    work = f"import os\nopen('/proc/self/comm', 'w').write('counted')\nfor _ in range({MANY}): os.kill(os.getpid(), 0)"
+    subprocess.run([sys.executable, "-S", "-c", work], check=True)
+    view.until("counted")
+    view.press("f")
+    view.type('comm == "counted"')
+    view.press("Enter")
+    view.until('filter comm == "counted"')
+    view.press("Right", "Right", "t")
+    view.until(f"{MANY} 100.0%")
+    view.press("Escape")
+    view.until("[1]killsnoop")
+    view.press("e")
+    view.press("C-u")
+    view.type(str(tmp_path / "rows.json"))
+    view.press("Enter")
+    wait_until(lambda: (tmp_path / "rows.json").exists())
+    rows = [json.loads(line) for line in (tmp_path / "rows.json").read_text().splitlines()]
+    assert len(rows) == MANY
+    assert {(row["comm"], row["signal"], row["result"]) for row in rows} == {("counted", "0", "0")}
+    view.press("q")
+    assert view.ended() == 0
+    assert left_by(view.pid) == []
+
+
+def test_what_was_just_seen_can_be_saved_and_replayed(terminal: Callable[..., Terminal], tmp_path: Path) -> None:
+    view = terminal("killsnoop")
+    view.until("ev/s")
+    subprocess.run([sys.executable, "-S", "-c", f"import os\nfor _ in range({MANY}): os.kill(os.getpid(), 0)"], check=True)
+    view.until("python")
+    view.press("R")
+    view.press("C-u")
+    view.type(str(tmp_path / "last.dat"))
+    view.press("Enter")
+    view.until("saved")
+    view.press("q")
+    assert view.ended() == 0
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "ftracepy.cli",
+        "killsnoop",
+        "--replay",
+        str(tmp_path / "last.dat"),
+        "--format",
+        "json",
+    ]
+    rows = [json.loads(line) for line in subprocess.run(command, capture_output=True, check=True).stdout.splitlines()]
+    assert sum(row.get("signal") == "0" and row["pid"] == row["tpid"] for row in rows) >= MANY
+    subprocess.run([sys.executable, "-P", "-m", "ftracepy.cli", "report", "--check", str(tmp_path / "last.dat")], check=True)
+
+
+def test_the_overview_has_its_tiles(terminal: Callable[..., Terminal]) -> None:
+    view = terminal()
+    view.until("programs started")
+    view.until("tmux -S")  # our own looking at the screen
+    view.press("Enter")
+    view.until("[1]execsnoop")
+    view.press("Escape")
+    view.until("Enter opens a tile")
+    view.press("q")
+    assert view.ended() == 0
+    assert left_by(view.pid) == []
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGHUP", "terminal", "SIGKILL"])
+def test_nothing_is_left_however_it_ends(terminal: Callable[..., Terminal], how: str) -> None:
+    view = terminal("opensnoop")
+    view.until("ev/s")
+    assert left_by(view.pid)
+    if how == "terminal":
+        view.kill()
+    else:
+        os.kill(view.pid, getattr(signal, how))
+    wait_until(lambda: not Path(f"/proc/{view.pid}").exists() or "State:\tZ" in Path(f"/proc/{view.pid}/status").read_text())
+    if how == "SIGKILL":
+        assert left_by(view.pid)
+        subprocess.run([sys.executable, "-P", "-m", "ftracepy.cli", "reset"], check=True, capture_output=True)
+    assert left_by(view.pid) == []
+    if how.startswith("SIG") and how != "SIGKILL":
+        assert view.ended() == 128 + getattr(signal, how)
+
+
+def test_without_a_terminal_it_says_what_to_use() -> None:
+    command = [sys.executable, "-P", "-m", "ftracepy.cli", "live", "opensnoop"]
+    done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    assert done.returncode == 2
+    assert b"needs a terminal" in done.stderr
+
+
+def test_what_cannot_be_watched_is_told_after_the_screen_is_gone(terminal: Callable[..., Terminal]) -> None:
+    view = terminal("-e", "no_such:event")
+    assert view.ended() == 3
+    view.until("this kernel has no event no_such:event")
