@@ -105,7 +105,7 @@ def opens_of_all_kinds(folder: Path, shm: Path) -> list[tuple[str, int]]:
     fixed = [(str(folder / "old"), os.O_RDONLY), ("old", os.O_RDWR), ("link", os.O_RDONLY), (str(folder / "pipe"), os.O_RDWR),
              (str(deep / "file"), os.O_RDONLY), (str(folder), os.O_RDONLY | os.O_DIRECTORY), (".", os.O_RDONLY),
              ("/dev/null", os.O_WRONLY), ("/dev/zero", os.O_RDONLY), ("/proc/self/stat", os.O_RDONLY),
-             ("/proc/version", os.O_RDONLY), ("/sys/kernel/mm/transparent_hugepage/enabled", os.O_RDONLY),
+             ("/proc/version", os.O_RDONLY), ("/sys/devices/system/cpu/online", os.O_RDONLY),
              ("/etc/passwd", os.O_RDONLY)]  # fmt: skip
     files = [(str(folder / f"new-{at}"), os.O_CREAT | os.O_RDWR) for at in range(100)]
     relative = [(f"relative-{at}", os.O_CREAT | os.O_RDWR) for at in range(100)]
