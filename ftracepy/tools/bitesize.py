@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 from ftracepy.analysis.block import Devices
 from ftracepy.analysis.blockrequests import Requests
-from ftracepy.analysis.histogram import Bounds, Histogram
+from ftracepy.analysis.histogram import Bounds
 from ftracepy.analysis.intervals import intervals
 from ftracepy.analysis.tasks import Tasks as TaskTable
 from ftracepy.errors import UsageFault
@@ -79,8 +79,6 @@ def bitesize(feed: Feed, options: Options) -> Iterator[Bucket]:
     interval_ns = None if options.interval is None else int(options.interval * 1e9)
     every = intervals(feed, (devices, source, found, tasks), found.take, interval_ns)
     for block, (end_ns, histograms) in enumerate(every):
-        if not histograms and not options.front:
-            histograms[()] = Histogram(Bounds(options.bounds))  # one of nothing: its classes still say what was looked for
         largest = max((one.largest for one in histograms.values()), default=0)
         for key, histogram in sorted(histograms.items()):
             values = dict(zip(options.front, key, strict=True))

@@ -104,5 +104,6 @@ def test_the_origin_says_how_to_make_it_again(fixture: Path) -> None:
 def test_limit_and_filters_hold_on_a_recording(fixture: Path) -> None:
     rows = [json.loads(line) for line in replay(fixture, "--format", "json", "--limit", "1").stdout.splitlines()]
     assert sum("notice" not in row for row in rows) == 1
-    nobody = replay(fixture, "--format", "json", "--comm", "no such comm").stdout.splitlines()
-    assert all("notice" in json.loads(line) for line in nobody)
+    nobody = [json.loads(line) for line in replay(fixture, "--format", "json", "--comm", "no such comm").stdout.splitlines()]
+    left = [row for row in nobody if "notice" not in row]
+    assert not left or (tool_of(fixture) == "cachestat" and {row["misses"] for row in left} == {0})  # a row for each interval
