@@ -24,6 +24,9 @@ _MOST_EVENT = 63  # MAX_EVENT_NAME_LEN less its NUL
 _TAKEN = frozenset({"common_type", "common_flags", "common_preempt_count", "common_pid", "__probe_ip", "__probe_func"})
 
 
+Modules = Callable[[str], Sequence[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """One probe to write as `KIND:GROUP/EVENT PLACE ARGS...`.
@@ -54,13 +57,15 @@ def event_names(definitions: Sequence[Definition]) -> list[str]:
     return [_event(one, taken) for one in definitions]
 
 
-def made(definitions: Sequence[Definition], btf: Callable[[str], Btf], arch: str) -> list[Probe]:
-    """The probes of these definitions. `btf(module)` gives types where an argument needs them.
+def made(
+    definitions: Sequence[Definition], btf: Callable[[str], Btf], arch: str, modules: Modules = lambda _function: []
+) -> list[Probe]:
+    """The probes of these definitions. `btf(module)` gives types where an argument needs them, `modules` who has a function.
 
     Raises UsageFault that points into what was typed, KernelCannot where types are needed and there are none.
     """
     events = event_names(definitions)
-    return [_Making(one, btf, arch).probe(event) for one, event in zip(definitions, events, strict=True)]
+    return [_Making(one, btf, arch, modules).probe(event) for one, event in zip(definitions, events, strict=True)]
 
 
 def _event(one: Definition, taken: set[str]) -> str:
@@ -75,8 +80,8 @@ def _event(one: Definition, taken: set[str]) -> str:
 class _Making:
     """The making of one probe."""
 
-    def __init__(self, definition: Definition, btf: Callable[[str], Btf], arch: str) -> None:
-        self._definition, self._btf, self._arch = definition, btf, arch
+    def __init__(self, definition: Definition, btf: Callable[[str], Btf], arch: str, modules: Modules) -> None:
+        self._definition, self._btf, self._arch, self._modules = definition, btf, arch, modules
         self._known: Types | None = None
         self._names: set[str] = set(_TAKEN)
 
@@ -95,8 +100,16 @@ class _Making:
     @property
     def _types(self) -> Types:
         if self._known is None:
-            self._known = Types(self._btf(self._definition.module))
+            self._known = Types(self._blob())
         return self._known
+
+    def _blob(self) -> Btf:
+        """The kernel's types, or those of the module that has the function."""
+        one, kernel = self._definition, self._btf(self._definition.module)
+        if one.module or not one.symbol or kernel.find(one.symbol, Kind.FUNC):
+            return kernel
+        module = next(filter(None, self._modules(one.symbol)), "")
+        return self._btf(module) if module else kernel
 
     def _fetched(self, argument: Argument) -> Iterator[tuple[str, Fetch]]:
         text, type_ = argument.text(self._definition.typed), argument.type

@@ -22,7 +22,7 @@ def ready(typed: str, btf: str | None = None) -> list[Probe]:
     Raises UsageFault that points into what was typed, KernelCannot where types are needed and there are none.
     """
     kernel = Kernel(btf)
-    return made(definitions(typed, _knows(kernel)), kernel.types, kernel.machine)
+    return made(definitions(typed, _knows(kernel)), kernel.types, kernel.machine, symbols)
 
 
 def _knows(kernel: Kernel) -> Callable[[str], bool]:

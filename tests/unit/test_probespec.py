@@ -221,6 +221,21 @@ def test_without_types_only_names_are_refused() -> None:
         made(definitions("vfs_open flags"), none, "x86_64")
 
 
+def test_a_function_of_a_module_has_that_modules_types() -> None:
+    base = BtfWriter()
+    int_ = base.integer("int", 4, signed=True)
+    module = BtfWriter(base)
+    own = module.record("own", 8, ("a", int_, 0), ("b", int_, 32))
+    module.function("of_module", int_, ("it", module.ptr(own)))
+    kernel = Btf(base.blob())
+    blobs = {"": kernel, "mod": Btf(module.blob(), kernel)}
+    for typed in ("of_module it->b", "mod:of_module it->b"):
+        (probe,) = made(definitions(typed), blobs.__getitem__, "x86_64", lambda name: ["mod"] if name == "of_module" else [])
+        assert probe.args == ("b=+4(%di):s32",)
+    with pytest.raises(UsageFault):
+        made(definitions("of_module it->b"), blobs.__getitem__, "x86_64")
+
+
 def test_a_processor_whose_convention_is_not_known() -> None:
     assert line("vfs_open %a0 $arg1:x64", "riscv64") == "p:g/vfs_open vfs_open %a0 $arg1:x64"
     with pytest.raises(FtracepyError, match="cannot be made"):
