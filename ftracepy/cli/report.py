@@ -73,8 +73,12 @@ def command(
     if check:
         from ftracepy.pipeline.check import check as run_check
 
+        if format == "csv":
+            raise UsageFault("--check writes text or JSON", hint="--format json")
         with stop_on_signals() as stop, open_output(output) as out:
-            return exit_code(max(run_check(file, out, stop) for file in files), stop, live=False)
+            return exit_code(
+                max(run_check(file, out, stop, "json" if format == "json" else "text") for file in files), stop, live=False
+            )
     if raw and latency:
         raise UsageFault("--raw and --latency are two forms of one line", hint="one of the two")
     if latency and style != "trace-cmd":

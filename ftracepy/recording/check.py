@@ -43,8 +43,12 @@ class CpuResult:
 
 
 def check_places(found: Recording) -> Iterator[str]:
-    """Faults of where the page data lie: outside the file, over each other, off the page grid."""
+    """Faults of where sections and page data lie: outside the file or a section, over each other, off the page grid."""
     end = found.size_bytes
+    sections = found.sections()
+    last = sections[-1].end if sections else end
+    if last < end and not found.is_unfinished:
+        yield f"byte {last}: the {end - last} bytes from here on are no section"
     spans = []
     for buffer in found.buffers:
         page = buffer.page_bytes or found.contents.page_bytes

@@ -16,6 +16,7 @@ from ftracepy.recording.leftovers import leftovers, read_leftovers
 from ftracepy.recording.options import OptionId
 from ftracepy.recording.pieces import CpuReader, text_pieces
 from ftracepy.recording.rawdir import read_folder
+from ftracepy.recording.recover import Section, walk
 from ftracepy.recording.rounds import rounds
 from ftracepy.recording.unfinished import is_unfinished, moved_halfway, spools, take_spools
 from ftracepy.recording.v6 import read_v6
@@ -86,6 +87,13 @@ class Recording:
     def options(self) -> list[tuple[int, bytes]]:
         """Every option's number and bytes in the order of the file, unknown ones too."""
         return [(one.id, one.data.rest()) for one in self.contents.options]
+
+    def sections(self) -> list[Section]:
+        """Every section of a file of version 7, as they lie one behind the other; of others none."""
+        if self.version != 7:
+            return []
+        place = self._cursor.copy()
+        return list(walk(place)) if (place.at or read_head(place)) else []
 
     def extra_sections(self) -> dict[int, bytes]:
         """The sections that no event is read with, by number: types (BTF), modules."""

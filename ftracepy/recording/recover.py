@@ -1,7 +1,8 @@
 """What a file of version 7 still holds when its end is missing, and with it the table that says where each CPU's pages are.
 
 All sections lie one behind the other, so that they can be gone through without the options that name them. A buffer's
-pages are known by their headers: where time jumps back, or a new number of chunks stands, the next CPU begins.
+pages are known by their headers: where time jumps back, the kernel counted no more events, or a new number of chunks stands,
+the next CPU begins.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from dataclasses import dataclass
 from ftracepy.errors import RecordingFault
 from ftracepy.recording.contents import BufferData, Contents, CpuData
 from ftracepy.recording.cursor import Cursor
+from ftracepy.recording.timeshift import page_decoder
 from ftracepy.schema import FormatFault, PageLayout
+from ftracepy.source import CpuStats
 
 _HEADER_BYTES = 16
 _LARGEST_NUMBER = 64  # of a section: far above those that are known
@@ -67,7 +70,10 @@ def take_lost_buffers(cursor: Cursor, sections: list[Section], contents: Content
     for number, section in enumerate(sections):
         runs = list(_packed_runs(cursor, section) if section.compressed else _plain_runs(cursor, section, layout))
         name = "" if not number else f"recovered-{number}"
-        told = [one.cpu for one in contents.stats.of(name) if one.read or one.entries]
+        stats = [one for one in contents.stats.of(name) if one.read or one.entries]
+        told = [one.cpu for one in stats]
+        if not section.compressed and len(runs) < len(told):
+            runs = list(_counted_runs(cursor, runs, stats, layout))
         cpus = told if len(told) >= len(runs) else [*range(len(runs))]
         found = [CpuData(cpu, start, end - start) for cpu, (start, end) in zip(cpus, runs, strict=False)]
         contents.buffers.append(BufferData(name, contents.texts.clock, contents.page_bytes, found))
@@ -100,6 +106,25 @@ def _plain_runs(cursor: Cursor, section: Section, layout: PageLayout) -> Iterato
         at += size
     if at > start:
         yield start, at
+
+
+def _counted_runs(
+    cursor: Cursor, runs: list[tuple[int, int]], stats: list[CpuStats], layout: PageLayout
+) -> Iterator[tuple[int, int]]:
+    """The same where time did not jump back from one CPU to the next: each ends where it has the events the kernel counted."""
+    decoder, waiting = page_decoder(layout, 0), [{one.read, one.read + one.entries} for one in stats]
+    for first, end in runs:
+        start, events = first, 0
+        for at in range(first, end, layout.size_bytes):
+            decoder.feed(0, cursor.data[at : at + layout.size_bytes])
+            events += len(decoder.batch(max_events=1 << 30))
+            if waiting and events in waiting[0] and at + layout.size_bytes < end:
+                yield start, at + layout.size_bytes
+                start, events = at + layout.size_bytes, 0
+                waiting.pop(0)
+        yield start, end
+        if waiting:
+            waiting.pop(0)
 
 
 def _packed_runs(cursor: Cursor, section: Section) -> Iterator[tuple[int, int]]:

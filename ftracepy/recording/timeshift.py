@@ -104,6 +104,12 @@ def _ordered(samples: list[Sample]) -> tuple[Sample, ...]:
     return (*ordered[:1], *(after for before, after in pairwise(ordered) if after.time != before.time))
 
 
+def page_decoder(layout: PageLayout, cpu: int) -> Decoder:
+    """What takes a CPU's sub-buffers apart into records that no format is known of."""
+    sizes = (layout.size_bytes, layout.commit_offset, layout.commit_bytes, layout.data_offset)
+    return Decoder((*sizes, layout.big_endian, *_USUAL_COMMON_OFFSETS), [], [cpu])
+
+
 class Shifter:
     """One CPU's sub-buffers with every stamp moved: made anew of the same records, losses in their place."""
 
@@ -111,8 +117,7 @@ class Shifter:
         self._shift = shift
         self._cpu = cpu
         self._layout = layout
-        sizes = (layout.size_bytes, layout.commit_offset, layout.commit_bytes, layout.data_offset)
-        self._decoder = Decoder((*sizes, layout.big_endian, *_USUAL_COMMON_OFFSETS), [], [cpu])
+        self._decoder = page_decoder(layout, cpu)
 
     def pages(self, data: Buffer) -> Iterator[tuple[bytes, int]]:
         """Yield new sub-buffers for each in `data`, and where in `data` that was; one that is damaged is left as it is."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 from pathlib import Path
 
 import pytest
-from recording_samples import PAGE_BYTES, pages, texts, write
+from recording_samples import PAGE_BYTES, page, pages, texts, write
 
 from ftracepy import recording
 from ftracepy.errors import ExitCode
@@ -59,15 +60,15 @@ def test_counts_that_disagree(tmp_path: Path) -> None:
 
 
 def test_a_type_without_a_format(tmp_path: Path) -> None:
-    page = bytearray(pages(0, [1000]).data)
-    struct.pack_into("<H", page, 16 + 4, 999)
-    assert faults(write(tmp_path / "x.dat", [Pages(0, bytes(page))])) == ["CPU 0: events of type 999 have no format"]
+    bad = bytearray(pages(0, [1000]).data)
+    struct.pack_into("<H", bad, 16 + 4, 999)
+    assert faults(write(tmp_path / "x.dat", [Pages(0, bytes(bad))])) == ["CPU 0: events of type 999 have no format"]
 
 
 def test_a_page_that_cannot_be_read(tmp_path: Path) -> None:
-    page = bytearray(pages(0, [1000]).data)
-    struct.pack_into("<Q", page, 8, 5000)
-    path = write(tmp_path / "x.dat", [Pages(0, bytes(page)), pages(0, [2000])])
+    bad = bytearray(pages(0, [1000]).data)
+    struct.pack_into("<Q", bad, 8, 5000)
+    path = write(tmp_path / "x.dat", [Pages(0, bytes(bad)), pages(0, [2000])])
     (fault,) = faults(path)
     assert fault.startswith(f"CPU 0: byte {recording.open(path).buffers[0].cpus[0].offset}: ")
 
@@ -98,6 +99,40 @@ def test_data_over_each_other(tmp_path: Path) -> None:
     assert f"byte {first.offset + 100}: the data of CPU 1 do not begin at a multiple of the page size 4096" in told
     inside = f"the data of CPU 1 begin inside the data of CPU 0, which end at byte {first.offset + first.size}"
     assert f"byte {first.offset + 100}: {inside}" in told
+
+
+def test_what_lies_behind_the_last_section(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.dat", [pages(0, [1000])])
+    size = path.stat().st_size
+    path.write_bytes(path.read_bytes() + b"\xff" * 100)
+    assert faults(path) == [f"byte {size}: the 100 bytes from here on are no section"]
+
+
+def test_for_programs(tmp_path: Path) -> None:
+    lossy = Pages(1, page(7000, [1, 17], lost=23))
+    stats = [CpuStats(0, read=100), CpuStats(1, read=3, overrun=25)]
+    path = write(tmp_path / "x.dat", [pages(0, [1000]), lossy], stats=stats)
+    out = io.BytesIO()
+    assert check(str(path), out, Stop(), "json") == ExitCode.FAILED
+    cpu = {"instance": "", "pages": 1}
+    assert [json.loads(line) for line in out.getvalue().splitlines()] == [
+        {"file": str(path), "version": 7, "compression": "none", "uname": "Linux box 6.18.0 x86_64"},
+        cpu | {"cpu": 0, "events": 100, "losses": 0, "lost": 0, "lost_counted": 0, "first": 1000, "last": 1099},
+        cpu | {"cpu": 1, "events": 2, "losses": 1, "lost": 23, "lost_counted": 25, "first": 7000, "last": 7001},
+        {
+            "fault": "2 events are here, but the kernel counted 3 read and 0 left at the end",
+            "byte": None,
+            "instance": "",
+            "cpu": 1,
+        },
+        {"faults": 1},
+    ]
+    path = write(tmp_path / "y.dat", [pages(2, [9000, 4000])])
+    out = io.BytesIO()
+    assert check(str(path), out, Stop(), "json") == ExitCode.FAILED
+    where = recording.open(path).buffers[0].cpus[-1].offset + PAGE_BYTES
+    (fault,) = [json.loads(line) for line in out.getvalue().splitlines() if b'"fault"' in line]
+    assert (fault["byte"], fault["cpu"]) == (where, 2)
 
 
 def test_many_faults_are_told_briefly(tmp_path: Path) -> None:
