@@ -405,9 +405,9 @@ def _hex_dump(run: Run, one: Instruction) -> None:
 
 def _raw_field(run: Run, one: Instruction) -> None:
     data = run.pop_bytes()
-    if one.b == 2:
-        shown = bytes(byte if 32 <= byte < 127 else ord(".") for byte in data)
-        run.out += b' "' + shown + b'"' if any(32 <= byte < 127 for byte in data) else b""
+    if one.b in {2, 4}:
+        shown = b' "' + bytes(byte if 32 <= byte < 127 else ord(".") for byte in data) + (b'"...' if one.b == 4 else b'"')
+        run.out += shown if any(32 <= byte < 127 for byte in data) else b""
         return
     text, _, after = data.partition(b"\0")
     printable = bool(one.b) and all(32 <= byte < 127 or 9 <= byte <= 13 for byte in text)

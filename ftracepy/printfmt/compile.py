@@ -23,7 +23,7 @@ def compile(format: EventFormat, schema: Schema, style: Style = "kernel") -> Pro
 def compile_for(format: EventFormat, target: Target) -> Program:
     pool = Pool()
     fields = {one.name: one for one in (*format.common, *format.fields)}
-    emitter = Emitter(fields, pool, target)
+    emitter = Emitter(fields, pool, target, format.print_fmt)
     if target.form == "raw" and target.exact:
         return _fallback(format, target)
     try:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ftracepy.printfmt.conversions import STARRED, Spec, split
 from ftracepy.printfmt.ctypes_ import CType, wrap
+from ftracepy.printfmt.known import known_values
 from ftracepy.printfmt.nodes import Node, PrintFmt, PrintFmtFault
 from ftracepy.printfmt.numbers import Expr, Numbers, Unresolved
 from ftracepy.printfmt.program import LEFT, SIGNED, STAR, Instruction, Op, Pool
@@ -20,10 +21,10 @@ _NUMBERS = frozenset("diuxXoc")
 class Emitter:
     """Compiles the conversions of one event."""
 
-    def __init__(self, fields: Mapping[str, Field], pool: Pool, target: Target) -> None:
+    def __init__(self, fields: Mapping[str, Field], pool: Pool, target: Target, print_fmt: str = "") -> None:
         self._pool = pool
         self._target = target
-        self.numbers = Numbers(fields, target)
+        self.numbers = Numbers(fields, target, known_values(print_fmt))
         self.texts = Texts(self.numbers, pool, target.exact)
 
     def compile(self, parsed: PrintFmt) -> Code:

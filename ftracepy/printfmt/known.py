@@ -1,9 +1,13 @@
-"""Enum names that some kernels leave unresolved in a `print fmt`, with the values every such kernel gives them.
+"""Enum names that some kernels leave unresolved in a `print fmt`, with the values that such kernels give them.
 
-The softirq names are those that trace-cmd's library knows too. Values: include/linux/interrupt.h, hrtimer.h,
-ioprio.h, net/tcp_states.h, mm_types.h, fs.h; checked against a 6.18 kernel's own type information. The inode
-state bits had other values while they were macros, but then the kernel resolved them itself.
+The softirq names are those that trace-cmd's library knows too. Values: the kernels' own type information (5.10 to 7.3);
+where a name had several, the other names beside it in the print fmt tell which. The inode state bits had other values
+while they were macros, but then the kernel resolved them itself.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
 
 SOFTIRQS = {
     "HI_SOFTIRQ": 0, "TIMER_SOFTIRQ": 1, "NET_TX_SOFTIRQ": 2, "NET_RX_SOFTIRQ": 3, "BLOCK_SOFTIRQ": 4, "IRQ_POLL_SOFTIRQ": 5,
@@ -27,4 +31,53 @@ KNOWN_VALUES = SOFTIRQS | {
     "I_WILL_FREE": 0x80, "I_FREEING": 0x100, "I_CLEAR": 0x200, "I_REFERENCED": 0x400, "I_LINKABLE": 0x800,
     "I_DIRTY_TIME": 0x1000, "I_WB_SWITCH": 0x2000, "I_OVL_INUSE": 0x4000, "I_CREATING": 0x8000, "I_DONTCACHE": 0x10000,
     "I_SYNC_QUEUED": 0x20000, "I_PINNING_NETFS_WB": 0x40000,
+    "BTRFS_ADD_DELAYED_REF": 1, "BTRFS_DROP_DELAYED_REF": 2, "BTRFS_ADD_DELAYED_EXTENT": 3, "BTRFS_UPDATE_DELAYED_HEAD": 4,
+    "BTRFS_ORDERED_REGULAR": 0, "BTRFS_ORDERED_NOCOW": 1, "BTRFS_ORDERED_PREALLOC": 2, "BTRFS_ORDERED_COMPRESSED": 3,
+    "BTRFS_ORDERED_DIRECT": 4, "BTRFS_ORDERED_IO_DONE": 5, "BTRFS_ORDERED_COMPLETE": 6, "BTRFS_ORDERED_IOERR": 7,
+    "BTRFS_ORDERED_TRUNCATED": 8, "QGROUP_RESERVE": 1, "QGROUP_RELEASE": 2, "QGROUP_FREE": 4, "WQ_HIGHPRI": 0x10,
+    "EXTENT_DIRTY": 1, "EXTENT_LOCKED": 2, "EXTENT_DIRTY_LOG1": 8, "EXTENT_DIRTY_LOG2": 0x10, "EXTENT_NEW": 0x10,
+    "EXTENT_DELALLOC": 0x20, "EXTENT_DEFRAG": 0x40, "EXTENT_BOUNDARY": 0x80, "EXTENT_NODATASUM": 0x100,
+    "EXTENT_CLEAR_META_RESV": 0x200, "EXTENT_NEED_WAIT": 0x400, "EXTENT_NORESERVE": 0x800, "EXTENT_QGROUP_RESERVED": 0x1000,
+    "EXTENT_CLEAR_DATA_RESV": 0x2000, "EXTENT_DELALLOC_NEW": 0x4000, "EXTENT_UPTODATE": 2,
+    "EXTENT_FLAG_PINNED": 1, "EXTENT_FLAG_COMPRESS_ZLIB": 2, "EXTENT_FLAG_COMPRESS_LZO": 4, "EXTENT_FLAG_COMPRESS_ZSTD": 8,
+    "EXTENT_FLAG_PREALLOC": 0x10, "EXTENT_FLAG_LOGGING": 0x20,
+    "FAULT_FLAG_WRITE": 1, "FAULT_FLAG_MKWRITE": 2, "FAULT_FLAG_ALLOW_RETRY": 4, "FAULT_FLAG_RETRY_NOWAIT": 8,
+    "FAULT_FLAG_KILLABLE": 0x10, "FAULT_FLAG_TRIED": 0x20, "FAULT_FLAG_USER": 0x40, "FAULT_FLAG_REMOTE": 0x80,
+    "FAULT_FLAG_INSTRUCTION": 0x100, "FAULT_FLAG_INTERRUPTIBLE": 0x200, "FAULT_FLAG_VMA_LOCK": 0x1000, "VMA_SHARED_BIT": 3,
+    "VM_FAULT_WRITE": 8, "DEV_PM_QOS_RESUME_LATENCY": 1, "DEV_PM_QOS_FLAGS": 5,
+    "PM_QOS_ADD_REQ": 0, "PM_QOS_UPDATE_REQ": 1, "PM_QOS_REMOVE_REQ": 2,
+    "VMSCAN_THROTTLE_WRITEBACK": 0, "VMSCAN_THROTTLE_ISOLATED": 1,
+    "VMSCAN_THROTTLE_NOPROGRESS": 2, "VMSCAN_THROTTLE_CONGESTED": 3,
+    "VDSO_CLOCKMODE_NONE": 0, "VDSO_CLOCKMODE_TSC": 1, "XEN_LAZY_MMU": 1, "XEN_LAZY_CPU": 2,
+    "XEN_MC_FL_NONE": 0, "XEN_MC_FL_BATCH": 1, "XEN_MC_FL_ARGS": 2, "XEN_MC_FL_CALLBACK": 3,
+    "XEN_MC_XE_OK": 0, "XEN_MC_XE_BAD_OP": 1, "XEN_MC_XE_NO_SPACE": 2, "PARAVIRT_LAZY_MMU": 1, "PARAVIRT_LAZY_CPU": 2,
 }  # fmt: skip
+
+# A name that stands in the print fmt, one that does not, and the values that hold then.
+_OTHERWISE = (
+    ("EXTENT_UPTODATE", "EXTENT_DIRTY_LOG1", {"EXTENT_LOCKED": 4}),
+    (
+        "EXTENT_FLAG_COMPRESSED",
+        "EXTENT_FLAG_COMPRESS_ZLIB",
+        {
+            "EXTENT_FLAG_PINNED": 0, "EXTENT_FLAG_COMPRESSED": 1, "EXTENT_FLAG_PREALLOC": 2, "EXTENT_FLAG_LOGGING": 3,
+            "EXTENT_FLAG_FILLING": 4, "EXTENT_FLAG_FS_MAPPING": 5,
+        },
+    ),
+    (
+        "BTRFS_ORDERED_IO_DONE",
+        "BTRFS_ORDERED_REGULAR",
+        {
+            "BTRFS_ORDERED_IO_DONE": 0, "BTRFS_ORDERED_COMPLETE": 1, "BTRFS_ORDERED_NOCOW": 2, "BTRFS_ORDERED_COMPRESSED": 3,
+            "BTRFS_ORDERED_PREALLOC": 4, "BTRFS_ORDERED_DIRECT": 5, "BTRFS_ORDERED_IOERR": 6, "BTRFS_ORDERED_TRUNCATED": 7,
+        },
+    ),
+)  # fmt: skip
+
+
+def known_values(print_fmt: str) -> Mapping[str, int]:
+    """Names and values for one print fmt."""
+    for with_it, without, values in _OTHERWISE:
+        if with_it in print_fmt and without not in print_fmt:
+            return KNOWN_VALUES | values
+    return KNOWN_VALUES

@@ -70,8 +70,9 @@ def locate(field: RecordField) -> tuple[int, int]:
 class Numbers:
     """Compiles number-valued nodes of one event."""
 
-    def __init__(self, fields: Mapping[str, RecordField], target: Target) -> None:
+    def __init__(self, fields: Mapping[str, RecordField], target: Target, known: Mapping[str, int] = KNOWN_VALUES) -> None:
         self._fields = fields
+        self.known = known if target.exact else SOFTIRQS
         self._long = CType(target.long_bytes, False)
         self._exact = target.exact
         self._page_array = target.page_array
@@ -119,9 +120,9 @@ class Numbers:
     def _known(self, name: str) -> Expr:
         if not self._exact:
             return const(SOFTIRQS[name] if name in SOFTIRQS else self._target.symbol(name), U64)
-        if name not in KNOWN_VALUES:
+        if name not in self.known:
             raise Unresolved(f"{name} is not resolved")
-        return const(KNOWN_VALUES[name])
+        return const(self.known[name])
 
     def convert(self, value: Expr, to: CType) -> Expr:
         """`value` as type `to`, with no instruction where the bits stay the same."""

@@ -80,7 +80,7 @@ class Op(IntEnum):
     BITMASK = 60  # pop reference; b: 1 as a list of ranges
     STRING_POINTER = 61  # pop address of a string known from printk_formats
     STACK = 62  # addresses of size bytes from a on, as a stack; b: 1 user's, 2 trace-cmd's; v: 1 +offset/size, 2 <address>
-    RAW_FIELD = 63  # pop reference; ARRAY[..], or b 1: text till one was not (3: zeros follow); b 2: quoted, dots
+    RAW_FIELD = 63  # pop reference; ARRAY[..], or b 1: text till one was not (3: zeros follow); b 2: quoted, 4: and cut
     QUOTED_LOC = 64  # "text" of the location word at a, (fault) where empty
     BPRINT = 65  # run the program of the format whose address (size bytes) is at a, arguments from b
     NEXT = 66  # push the next argument of size bytes of a binary printk

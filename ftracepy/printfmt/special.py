@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ftracepy.printfmt.conversions import Spec
+from ftracepy.printfmt.ctypes_ import INT
 from ftracepy.printfmt.emit import Emitter
 from ftracepy.printfmt.fallback import reference
 from ftracepy.printfmt.nodes import PrintFmt
-from ftracepy.printfmt.numbers import load
+from ftracepy.printfmt.numbers import Expr, load
 from ftracepy.printfmt.parser import parse
 from ftracepy.printfmt.program import ALT, REL, ZERO, Instruction, Op, Pool
 from ftracepy.printfmt.target import Target
@@ -17,7 +19,6 @@ from ftracepy.schema import EventFormat, Field, FieldKind
 from ftracepy.symbols.kallsyms import BARE
 
 _SMALL_DECIMAL = ord("A")
-_MOST_COPIED = 63  # bytes of user space in an event, where syscall_user_buf_size was not changed
 _PROBE_ARG = re.compile(rb" (?P<name>\w+)=")
 
 
@@ -30,13 +31,14 @@ def special(format: EventFormat, target: Target, emitter: Emitter, pool: Pool) -
     if format.system == "syscalls" and format.name.startswith(("sys_enter_", "sys_exit_")):
         if format.name in {"sys_enter_open", "sys_enter_openat"} and "__print_flags(REC->flags" in format.print_fmt:
             return _open(format, emitter, pool)
-        return _syscall(format, target, pool)
+        return _syscall(format, target, emitter, pool)
     if format.system == "synthetic":
         return emitter.compile(parse(format.print_fmt.replace(", ", " ", format.print_fmt.partition('",')[0].count(", "))))
     if format.field("__probe_ip") or format.field("__probe_func"):
         return _probe(format, target, emitter, pool)
-    if watched := target.watched(format.system, format.name):
-        return [*pool.text(f"({watched})".encode()), *emitter.compile(parse(format.print_fmt))]
+    watched = target.watched(format.system, format.name)
+    if watched or (format.fields and format.print_fmt.startswith(f'" {format.fields[0].name}=')):
+        return [*pool.text(f"({watched})".encode() if watched else b""), *_probe_values(format, emitter, pool)]
     return None
 
 
@@ -86,7 +88,7 @@ def _own_event(format: EventFormat, target: Target, emitter: Emitter, pool: Pool
     return None
 
 
-def _syscall(format: EventFormat, target: Target, pool: Pool) -> Code:
+def _syscall(format: EventFormat, target: Target, emitter: Emitter, pool: Pool) -> Code:
     """sys_NAME(arg: value, …) and sys_NAME -> 0xvalue (kernel/trace/trace_syscalls.c)."""
     fields = [one for one in format.fields if not one.name.startswith("__")]
     if format.name.startswith("sys_exit_"):
@@ -99,7 +101,7 @@ def _syscall(format: EventFormat, target: Target, pool: Pool) -> Code:
         code += pool.text(f"{', ' if number else ''}{field.name}: ".encode())
         code += _argument(field, conv)
         if value := format.field(f"__{field.name}_val"):
-            code += _user_value(value, format.print_fmt, pool)
+            code += _user_value(value, format.print_fmt, fields[number + 1 : number + 2], emitter, pool)
     return [*code, *pool.text(b")")]
 
 
@@ -118,17 +120,23 @@ def _argument(field: Field, conv: int) -> Code:
     return [Instruction(Op.FIELD_NUMBER, field.size, a=field.offset, b=conv)]
 
 
-def _user_value(value: Field, print_fmt: str, pool: Pool) -> Code:
-    """What a new kernel copied from user space: text, or bytes in hex and as far as they can be shown."""
+def _user_value(value: Field, print_fmt: str, size: Sequence[Field], emitter: Emitter, pool: Pool) -> Code:
+    """What a new kernel copied from user space: text, or bytes in hex and as far as they can be shown.
+
+    `size`: the argument behind the buffer, which says how many bytes there were.
+    """
     if value.kind not in {FieldKind.DATA_LOC, FieldKind.REL_LOC}:
         return []
     if f"__get_str({value.name})" in print_fmt:
         return [*pool.text(b' "'), Instruction(Op.STRING_LOC, flags=_rel(value), a=value.offset), *pool.text(b'"')]
     hexa = [*reference(value), Instruction(Op.HEX, b=ord(":"))]
-    shown = [*reference(value), Instruction(Op.RAW_FIELD, b=2)]
-    length = [Instruction(Op.DYN_LEN, flags=_rel(value), a=value.offset), Instruction(Op.CONST, v=_MOST_COPIED)]
-    more = [*length, Instruction(Op.GE, 8), Instruction(Op.JUMP_ZERO, a=1), *pool.text(b", ...")]
-    return [*pool.text(b" ("), *hexa, *more, *pool.text(b")"), *shown]
+    whole = [*hexa, *pool.text(b")"), *reference(value), Instruction(Op.RAW_FIELD, b=2)]
+    if not size:
+        return [*pool.text(b" ("), *whole]
+    cut = [*hexa, *pool.text(b", ...)"), *reference(value), Instruction(Op.RAW_FIELD, b=4)]
+    copied = Instruction(Op.DYN_LEN, flags=_rel(value), a=value.offset)
+    more = Expr((copied, *load(size[0]).code, Instruction(Op.LT, 8)), INT)
+    return [*pool.text(b" ("), *emitter.texts.choice(more, cut, whole)]
 
 
 def _rel(field: Field) -> int:
@@ -137,16 +145,19 @@ def _rel(field: Field) -> int:
 
 def _probe(format: EventFormat, target: Target, emitter: Emitter, pool: Pool) -> Code:
     """(place) name=value …; a return probe shows (return address <- function), the reverse of its print fmt's order."""
-    own = [one for one in format.fields if not one.name.startswith("__probe_")]
     code = pool.text(b"(")
     function, back, place = (format.field(f"__probe_{name}") for name in ("func", "ret_ip", "ip"))
     if function and back:
         code += [*_place(back, 2), *pool.text(b" <- "), *_place(function, 0)]
     elif place:
         code += _place(place, 2)
-    code += pool.text(b")")
+    return [*code, *pool.text(b")"), *_probe_values(format, emitter, pool)]
+
+
+def _probe_values(format: EventFormat, emitter: Emitter, pool: Pool) -> Code:
+    code: Code = []
     specs = _probe_specs(format.print_fmt)
-    for field in own:
+    for field in (one for one in format.fields if not one.name.startswith("__probe_")):
         code += pool.text(f" {field.name}=".encode())
         code += _probe_value(field, specs.get(field.name, b""), emitter, pool)
     return code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ftracepy.printfmt.known import KNOWN_VALUES, SOFTIRQS
 from ftracepy.printfmt.nodes import Binary, Braces, Call, Cast, Field, Index, Name, Node, Num, PrintFmtFault, Str, Ternary, Unary
 from ftracepy.printfmt.numbers import Expr, Numbers, load, locate
 from ftracepy.printfmt.program import ALT, ZERO, Instruction, Op, Pool
@@ -140,9 +139,8 @@ class Texts:
 
     def _row_value(self, node: Node) -> int | None:
         """A row's constant. A name that is not resolved matches nothing in C, and counts as -1 in trace-cmd's library."""
-        names = KNOWN_VALUES if self._exact else SOFTIRQS
         if isinstance(node, Name):
-            return names.get(node.name, None if self._exact else UNKNOWN)
+            return self._numbers.known.get(node.name, None if self._exact else UNKNOWN)
         try:
             value = self._numbers.compile(node).constant
         except PrintFmtFault:

@@ -333,3 +333,29 @@ def test_a_list_that_was_cut_ends_in_a_function() -> None:
     cut, whole = b"c1000000 T start\nc1001000 t last\n", b"c1000000 T start\nc1001000 T _etext\n"
     assert show(made, struct.pack("=Q", 0xC1001004), kallsyms=cut) == "last"
     assert show(made, struct.pack("=Q", 0xC1001004), kallsyms=whole) == "0xc1001004"
+
+
+@pytest.mark.parametrize(
+    ("data", "count", "text"),
+    [
+        (b"\5\0\0\0d", 5, '(05:00:00:00:64) "....d", count: 5)'),
+        (b"x" * 3, 600, '(78:78:78, ...) "xxx"..., count: 0x258)'),
+        (b"\0\1", 100, "(00:01, ...), count: 0x64)"),
+        (b"\0\1", 2, "(00:01), count: 2)"),
+    ],
+)
+def test_a_buffer_that_a_syscall_was_given(data: bytes, count: int, text: str) -> None:
+    """7.3's own text: whether all of it was copied shows in the argument behind it."""
+    fields = ("unsigned int fd@8:8", "const char * buf@16:8", "size_t count@24:8", "__data_loc char[] __buf_val@32:4")
+    made = event('"%s", __print_dynamic_array(__buf_val, 1)', *fields, system="syscalls", name="sys_enter_write")
+    payload = struct.pack("=QQQI", 8, 0x7FA132483BC0, count, len(data) << 16 | 36) + data
+    assert show(made, payload) == f"sys_write(fd: 8, buf: 0x7fa132483bc0 {text}"
+
+
+def test_names_with_other_values_in_other_kernels() -> None:
+    """btrfs of 5.10 and of 6.1, each as its kernel printed it."""
+    old = event('"%s", __print_flags(REC->f, "|", { (1 << BTRFS_ORDERED_IO_DONE), "IO_DONE" })', "u64 f@8:8")
+    rows = '{ (1 << BTRFS_ORDERED_REGULAR), "REGULAR" }, { (1 << BTRFS_ORDERED_IO_DONE), "IO_DONE" }'
+    new = event(f'"%s", __print_flags(REC->f, "|", {rows})', "u64 f@8:8")
+    assert show(old, struct.pack("=Q", 1)) == "IO_DONE"
+    assert show(new, struct.pack("=Q", 0x21)) == "REGULAR|IO_DONE"

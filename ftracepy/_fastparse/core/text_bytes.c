@@ -13,7 +13,7 @@ fp_show_bytes(fp_text_out *out, const uint8_t *data, uint64_t length, const char
 
 /* In quotes, with dots for what cannot be shown; nothing where that is all of it. */
 static void
-show_printable(fp_text_out *out, const uint8_t *data, uint64_t length)
+show_printable(fp_text_out *out, const uint8_t *data, uint64_t length, bool is_cut)
 {
     size_t start = out->used;
     bool any = false;
@@ -24,6 +24,8 @@ show_printable(fp_text_out *out, const uint8_t *data, uint64_t length)
         fp_out_byte(out, printable ? data[at] : '.');
     }
     fp_out_byte(out, '"');
+    if (is_cut)
+        FP_OUT_LITERAL(out, "...");
     if (!any)
         out->used = start;
 }
@@ -33,8 +35,8 @@ fp_show_raw_field(fp_text_run_state *run, const fp_instruction *one, fp_referenc
 {
     const uint8_t *data = run->record->data + from.at;
     bool printable = one->b;
-    if (one->b == 2) {
-        show_printable(run->out, data, from.length);
+    if (one->b == 2 || one->b == 4) {
+        show_printable(run->out, data, from.length, one->b == 4);
         return;
     }
     uint64_t end = 0;
