@@ -148,9 +148,16 @@ class Instance:
         if tracepoint.filter:
             self.set_filter(tracepoint)
         if tracepoint.stack:
-            events.add_trigger(self.path, tracepoint.system, tracepoint.name, "stacktrace")
+            self._add_stacks(tracepoint)
         self._enabled[tracepoint.system, tracepoint.name] = None
         events.set_enabled(self.path, tracepoint.system, tracepoint.name)
+
+    def _add_stacks(self, tracepoint: Tracepoint) -> None:
+        """A trigger minds no filter but its own, and keeps its event busy: a probe could not be removed under it."""
+        trigger = f"stacktrace if {tracepoint.filter}" if tracepoint.filter else "stacktrace"
+        events.add_trigger(self.path, tracepoint.system, tracepoint.name, trigger)
+        if tracepoint.system == self.group:
+            self.undo_by(lambda: events.remove_trigger(self.path, tracepoint.system, tracepoint.name, trigger))
 
     def expect(self, tracepoint: Tracepoint) -> None:
         """Say that the event will be enabled, so that texts() holds its format already."""

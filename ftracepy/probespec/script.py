@@ -39,6 +39,11 @@ def _filter(probe: Probe, asked: Asked) -> str:
     return filters.in_numbers(asked.filter, probe.fields)
 
 
+def _stacktrace(filter_: str) -> str:
+    """A trigger minds no filter but its own."""
+    return f"stacktrace if {filter_}" if filter_ else "stacktrace"
+
+
 def writes(asked: Asked) -> Iterator[tuple[str, str]]:
     """(file, text) in the order of a run; the group and the instance, here `ftracepy`, have a name of their own in each."""
     for probe in asked.probes:
@@ -50,7 +55,7 @@ def writes(asked: Asked) -> Iterator[tuple[str, str]]:
         if filter_ := _filter(probe, asked):
             yield f"{event}/filter", filter_
         if asked.stacks:
-            yield f"{event}/trigger", "stacktrace"
+            yield f"{event}/trigger", _stacktrace(filter_)
         yield f"{event}/enable", "1"
 
 
@@ -126,11 +131,12 @@ def _restricted(asked: Asked) -> Iterator[str]:
 
 def _enabled(probe: Probe, asked: Asked) -> Iterator[str]:
     event = f"$here/events/$name/{probe.event}"
-    if filter_ := _filter(probe, asked):
+    filter_ = _filter(probe, asked)
+    if filter_:
         text = quote(filter_)
         yield f"printf '%s\\n' {text} >\"{event}/filter\" || fail {quote(f'cannot filter {probe.event}')}"
     if asked.stacks:
-        yield f'echo stacktrace >"{event}/trigger" || fail {quote("this kernel writes no stacks")}'
+        yield f'printf "%s\\n" {quote(_stacktrace(filter_))} >"{event}/trigger" || fail {quote("this kernel writes no stacks")}'
     yield f'echo 1 >"{event}/enable" || fail {quote(f"cannot enable {probe.event}")}'
 
 

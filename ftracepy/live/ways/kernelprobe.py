@@ -45,6 +45,7 @@ def grant(granting: Granting, wish: KernelProbe) -> None:
             ProbeDef(probe.kind, probe.event, probe.place, probe.args, file, filter_, wish.stack, explain)
         )
         granting.plan.facts.append(_fact(probe, wish.filter))
+        granting.plan.notices += refusals.waits(probe)
     granting.plan.symbols = True
 
 

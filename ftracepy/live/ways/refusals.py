@@ -17,6 +17,14 @@ _NEWER = {
 }
 
 
+def waits(probe: Probe) -> list[str]:
+    """What is to be said of a probe in a module that is not there: kernels take it, and set it when the module comes."""
+    module = probe.place.rpartition(":")[0]
+    if not module or os.path.isdir(f"/sys/module/{module}"):
+        return []
+    return [f"the module {module} is not loaded: {probe.event} waits for it"]
+
+
 def why(message: str, error: FtracepyError, probe: Probe, tracefs: Tracefs) -> tuple[str, str]:
     """(why, what to try) for the kernel's `message` about this probe; empty where nothing more is known."""
     symbol = probe.place.rpartition(":")[2].partition("+")[0].partition("%")[0]
