@@ -165,7 +165,9 @@ class PageCache:
     interval_s: float
 
 
-Wish = PageCache | Blocks | Tracepoint | Tracepoints | Syscalls | Execs | Tasks | KernelCounts | Functions | KernelProbe | UserProbe
+Wish = (
+    PageCache | Blocks | Tracepoint | Tracepoints | Syscalls | Execs | Tasks | KernelCounts | Functions | KernelProbe | UserProbe
+)
 
 
 @dataclass(frozen=True, slots=True)
