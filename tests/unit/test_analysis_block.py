@@ -69,6 +69,19 @@ def test_merges_at_both_ends_and_with_a_neighbour() -> None:
     assert (one.sector, one.size_bytes, one.comm, one.queued) == (8, 28 * 512, "task7", 5000)
 
 
+def test_bios_merged_behind_need_not_be_told_where_requests_are() -> None:
+    disk = Disk()
+    disk.made(0)
+    disk.made(24, tid=8)
+    disk.tell("rq_merge", 24, 8, tid=8)
+    disk.issued(0, 32)
+    disk.made(24, tid=8)
+    disk.done(0, 32)
+    disk.issued(24)
+    disk.done(24)
+    assert [(one.tid, one.queued) for one in disk.requests()] == [(7, 3000), (8, 2000)]
+
+
 def test_a_merge_of_requests_that_the_kernel_does_not_tell_leaves_nothing_behind() -> None:
     """Before 5.11: what was merged away must not be taken for a later request at its place."""
     disk = Disk()

@@ -44,9 +44,16 @@ def test_ends_come_before_beginnings(kernel: Tracefs) -> None:
     made = plan([Blocks()], kernel)
     names = [event.name for event in made.events]
     assert names.index("block_rq_complete") < names.index("block_rq_issue") < names.index("block_getrq")
-    assert "block_rq_merge" not in names
     names = [event.name for event in plan([Blocks(bios=True)], kernel).events]
     assert names.index("block_bio_complete") < names.index("block_bio_queue")
+
+
+def test_bios_that_make_a_request_longer_are_told_only_where_they_must(kernel: Tracefs) -> None:
+    names = {event.name for event in plan([Blocks()], kernel).events}
+    assert ("block_rq_merge" in names, "block_bio_backmerge" in names) == (False, True)
+    (kernel.root / "events/block/block_rq_merge/format").mkdir(parents=True)
+    names = {event.name for event in plan([Blocks()], kernel).events}
+    assert ("block_rq_merge" in names, "block_bio_backmerge" in names) == (True, False)
 
 
 def test_names_come_as_a_fact(kernel: Tracefs) -> None:
