@@ -36,7 +36,8 @@ def _symbols(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def tracefs(tmp_path: Path) -> Tracefs:
     (tmp_path / "root").mkdir()
-    (tmp_path / "root" / "kprobe_events").write_text("")
+    for name in ("kprobe_events", "dynamic_events"):
+        (tmp_path / "root" / name).write_text("")
     return Tracefs(tmp_path / "root")
 
 
@@ -68,6 +69,7 @@ def test_what_is_planned(tracefs: Tracefs, types: str) -> None:
 def test_what_cannot_be_planned(tracefs: Tracefs, types: str) -> None:
     with pytest.raises(UsageFault, match="which kernel function"):
         plan([KernelProbe("")], tracefs)
+    (tracefs.root / "dynamic_events").unlink()
     with pytest.raises(KernelCannot, match="no kernel probes"):
         plan([KernelProbe("f:vfs_read n", btf=types)], tracefs)
     (tracefs.root / "kprobe_events").unlink()
@@ -117,6 +119,7 @@ def test_filters_too(tracefs: Tracefs, types: str) -> None:
         ("vfs_read %di", "Failed to register probe event", "EINVAL", "forbids probes there", ""),
         ("r:vfs_read $arg1:x8", "Invalid $-variable specified", "EINVAL", "Linux 6.9", ""),
         ("vfs_read %di:symstr", "Unknown type is specified", "EINVAL", "symstr", ""),
+        ("f:vfs_read $arg1:u8", "Invalid argument", "EINVAL", "Linux 6.5", "p:vfs_read"),
         ("vfs_read %di", "Anything else", "EINVAL", "", ""),
     ],
 )

@@ -73,7 +73,7 @@ def _explained(probe: Probe, filter_: str, tracefs: Tracefs, error: FtracepyErro
     why, hint = refusals.why(message, error, probe, tracefs)
     return type(error)(
         f"the kernel refuses to probe {probe.place}", kernel=caret(message, probe.typed, at),
-        wrote=f"{probe.line('ftracepy')!r} to {error.wrote}",
+        wrote=error.wrote if " to " in error.wrote else f"{probe.line('ftracepy')!r} to {error.wrote}",
         why=why or error.why, hint=hint or error.hint,
     )  # fmt: skip
 

@@ -40,7 +40,9 @@ def why(message: str, error: FtracepyError, probe: Probe, tracefs: Tracefs) -> t
             return reason, ", ".join(near_symbols(symbol))
         if len(found) > 1 and ("unique" in message or "EADDRNOTAVAIL" in error.wrote):
             return f"{len(found)} functions are called '{symbol}'", "MODULE:FUNCTION, or an address of /proc/kallsyms"
-    if message.startswith("Failed to register") or ("EINVAL" in error.wrote and not message):
+    if probe.kind[0] in "ft" and message == "Invalid argument":
+        return "the kernel does not say; function and tracepoint probes: Linux 6.5 or newer", f"p:{symbol}" * (probe.kind[0] == "f")
+    if message.startswith("Failed to register"):
         return _forbidden(symbol), ""
     if message.startswith("Invalid $-variable") and probe.kind[0] != "r":
         return "", ""
