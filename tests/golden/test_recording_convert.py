@@ -24,12 +24,11 @@ FILES = [
 # Every page made anew of its events, or copied. Pages that hold discarded events are copied only: trace-cmd adds to time what
 # stands in those, 1 ns each, and pages made anew have none.
 _FORMS: list[dict[str, Any]] = [{"since_s": 0.0}, {"since_s": 0.0, "version": 6}, {"version": 6}, {"compression": "zstd"}]
-_CASES = [
-    (path, form)
-    for at, path in enumerate(FILES)
-    for form in (_FORMS if at % 8 == 0 else [_FORMS[at % 4]])
-    if "discard" not in path.name or "since_s" not in form
-]
+_CASES = [(path, form) for path in FILES for form in _FORMS if "discard" not in path.name or "since_s" not in form]
+_SECTIONS = (
+    "--summary", "--head-page", "--head-event", "--ftrace-events", "--systems", "--events", "--kallsyms", "--printk",
+    "--cmd-lines", "--options", "--flyrecord", "--clock", "--strings",
+)  # fmt: skip
 
 pytestmark = [
     pytest.mark.skipif(not FILES, reason=f"no recordings under {ROOT} (FTRACEPY_CORPUS)"),
@@ -42,14 +41,24 @@ def test_trace_cmd_sees_no_difference(path: Path, form: dict[str, Any], tmp_path
     source, output, said = tmp_path / "x.dat", tmp_path / "y.dat", list[str]()
     source.write_bytes(lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes())
     convert(ConvertRequest((str(source),), str(output), **form), said.append, Stop())
-    assert said == []
-    assert _trace_cmd("report", "-N", "-t", "-i", output) == _trace_cmd("report", "-N", "-t", "-i", source)
-    _trace_cmd("dump", "--summary", "--options", "--flyrecord", "-i", output)
+    assert said == [f"'{source}': version 6 has no room for its BTF_FILE"] * len(said)
+    assert not said or form.get("version") == 6
+    mine, theirs = (_trace_cmd("report", "-N", "-t", "-i", file).splitlines() for file in (output, source))
+    assert len(mine) == len(theirs)
+    assert [pair for pair in zip(mine, theirs, strict=True) if pair[0] != pair[1]][:1] == []
+    _trace_cmd("dump", *_SECTIONS, "-i", output)
 
 
 def _trace_cmd(*words: str | Path) -> bytes:
-    # Of an option TRACECLOCK without data (2.9.1 writes such) it reads what its memory holds: here zeros, each time.
+    # An option TRACECLOCK without data (2.9.1 writes such) it reads beyond its end, where addresses stand: the same in each run.
     memory = {**os.environ, "MALLOC_PERTURB_": "255"}
-    done = subprocess.run(["trace-cmd", *words], capture_output=True, check=True, env=memory)
+    done = subprocess.run([*_SAME_ADDRESSES, "trace-cmd", *words], capture_output=True, check=True, env=memory)
     assert done.stderr == b""
     return done.stdout
+
+
+def _works(*words: str) -> bool:
+    return bool(shutil.which(words[0])) and not subprocess.run([*words, "true"], capture_output=True).returncode
+
+
+_SAME_ADDRESSES = ("setarch", "-R") if _works("setarch", "-R") else ()
