@@ -147,7 +147,8 @@ class Formatter:
         if not more or not self._graph_ids:
             before = self.rest()
             return before + self._made(batch, start, stop, hold=False)[0]
-        self._held.append(batch)
+        if len(batch) or batch.losses:
+            self._held.append(batch)
         self._held_at = start if len(self._held) == 1 else self._held_at
         return self._released(hold=True)
 
@@ -181,8 +182,10 @@ class Formatter:
         return b"".join(parts)
 
     def _batch_of(self, cpu: int) -> Batch | None:
-        """The next batch behind the first with an event of `cpu`; those that have none are looked through once."""
-        found = next((one for one in islice(self._held, self._looked_through, None) if cpu in one.cpu.tolist()), None)
+        """The next batch with an event of `cpu`, for trace-cmd of any CPU; those that have none are looked through once."""
+        anyone = not self._target.exact
+        unseen = islice(self._held, self._looked_through, None)
+        found = next((one for one in unseen if anyone or cpu in one.cpu.tolist()), None)
         self._looked_through = len(self._held)
         return found
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from ftracepy.printfmt.arith import MASK
 
 _MARKS = ((10**9, b"$"), (10**8, b"@"), (10**7, b"*"), (10**6, b"#"), (10**5, b"!"), (10**4, b"+"))
+_LIBRARY_MARKS = tuple(mark for mark in _MARKS if mark[1] not in b"@*")
 _RULE = b" ------------------------------------------\n"
 _DEEPEST = 50  # calls that a task's return stack holds (FTRACE_RETFUNC_DEPTH)
 _WIDEST = 1000  # columns of indentation: a damaged record must not ask for more
@@ -128,7 +129,7 @@ class Graph:
             cpu.depth, cpu.skip = depth - 1, True
             cpu.entered.pop(depth, None)
             value = self._returned(machine, following)
-            call = indent + name + b"();" + (b" /*%s */" % value if value else b"") + b"\n"
+            call = indent + name + b"();" + (b" /*%s */" % value if value and machine.kernel else value) + b"\n"
             after = self._interrupt(machine, event, function, b"<==========")
             return before + columns + self._took(machine, following) + call + after
         cpu.depth = depth
@@ -137,7 +138,7 @@ class Graph:
         return before + columns + self._fill(machine) + indent + name + b"() {\n"
 
     def _is_end(self, machine: GraphMachine, event: TextRecord, following: TextRecord, function: int) -> bool:
-        same = following.id == self.settings["exit"] and following.pid == event.pid
+        same = following.id == self.settings["exit"] and (following.cpu, following.pid) == (event.cpu, event.pid)
         return same and self._field(machine, following, "exit_func") == function
 
     def _depth(self, machine: GraphMachine, event: TextRecord, name: str) -> int:
@@ -151,7 +152,9 @@ class Graph:
         matches = not machine.kernel or depth >= _DEEPEST or cpu.entered.pop(depth, 0) == function
         text = self._columns(machine, event) + self._took(machine, event) + b" " * min(depth * 2, _WIDEST) + b"}"
         value = self._returned(machine, event)
-        if value or not matches or self.settings["tail"]:
+        if not machine.kernel:
+            text += value
+        elif value or not matches or self.settings["tail"]:
             text += b" /* " + machine.function(function) + value + b" */"
         if self.settings["overrun"]:
             text += b"\n (Overruns: %d)" % self._field(machine, event, "exit_overrun")
@@ -165,24 +168,26 @@ class Graph:
         return self._columns(machine, event) + (b"  " + arrow + b" |" if wanted["duration"] else arrow) + b"\n"
 
     def _returned(self, machine: GraphMachine, event: TextRecord) -> bytes:
-        shown = self.settings["retval"]
+        shown = self.settings["retval"] or not machine.kernel
         if not shown or not self.settings["exit_retval_bytes"]:
             return b""
         value = returned(self._field(machine, event, "exit_retval"), machine.long_bytes, shown & 3 == 2)
+        if not machine.kernel:
+            return b" (ret=" + library_returned(self._field(machine, event, "exit_retval")) + b")"
         return (b" = " if shown & OLD_RETVAL else b" ret=") + value
 
 
 def mark(duration_ns: int, kernel: bool = True) -> bytes:
-    """How long is long: the letter before a duration; trace-cmd knows three of them."""
-    return next((letter for least, letter in (_MARKS if kernel else _MARKS[3:]) if duration_ns > least), b" ")
+    """How long is long: the letter before a duration; trace-cmd knows four of them."""
+    return next((letter for least, letter in (_MARKS if kernel else _LIBRARY_MARKS) if duration_ns > least), b" ")
 
 
 def duration(ns: int, kernel: bool = True) -> bytes:
-    """Microseconds in seven digits, the fraction cut to fit; trace-cmd cuts nothing, in a column less."""
+    """Microseconds in seven digits, the fraction cut to fit; trace-cmd has all of it or nothing, in a column less."""
     us, rest = divmod(ns, 1000)
     text = b"%d" % us
     if not kernel:
-        text += b".%03d" % rest
+        text += b".%03d" % rest if len(text) < 7 else b""
         return text + b" us " + b" " * (7 - len(text))
     if len(text) < 7:
         text += b"." + (b"%03d" % rest)[: 7 - len(text)]
@@ -196,6 +201,11 @@ def returned(value: int, long_bytes: int, hexadecimal: bool) -> bytes:
     if hexadecimal or error < whole - _MAX_ERRNO:
         return b"0x%x" % value
     return b"%d" % (error - whole)
+
+
+def library_returned(value: int) -> bytes:
+    """As trace-cmd has it: an errno only where all 64 bits say so."""
+    return b"-%d" % ((1 << 64) - value) if value >= (1 << 64) - _MAX_ERRNO else b"0x%x" % value
 
 
 def _task(machine: GraphMachine, pid: int) -> bytes:

@@ -91,7 +91,7 @@ class TextMachine:
                 return bytes(out), at, event.id
             later = None
             if self._graph and self._graph.needs_next(event):
-                later = _next_of(event.cpu, batch, at + 1) or _next_of(event.cpu, following or (), 0)
+                later = self._settling(batch, at, following or ())
                 if later is None and hold:
                     return bytes(out), at, HELD
             while pending and pending[0][0] <= at:
@@ -103,6 +103,13 @@ class TextMachine:
         for _, cpu, count in pending:
             out += self._loss(cpu, count)
         return bytes(out), stop, NO_MORE
+
+    def _settling(self, batch: Sequence[TextRecord], at: int, following: Sequence[TextRecord]) -> TextRecord | None:
+        """The event that tells how the line of batch[at] ends: its CPU's next one, for trace-cmd the next of all."""
+        if self.kernel:
+            cpu = batch[at].cpu
+            return _next_of(cpu, batch, at + 1) or _next_of(cpu, following, 0)
+        return batch[at + 1] if at + 1 < len(batch) else following[0] if len(following) else None
 
     def _listed(self, graph: Graph, id: int) -> bool:
         return id not in self._plain_ids if self.kernel else id in (graph.settings["entry"], graph.settings["exit"])

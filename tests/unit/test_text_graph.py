@@ -124,3 +124,36 @@ def test_returned_values_before_and_since_6_13(implementation: str) -> None:
     assert listing(implementation, options=options, uname="Linux vm 6.13.1 x86_64")[2:5] == [
         " 0) sysvec_timer() {", " 0)   work(); /* ret=-22 */", " 0) } /* sysvec_timer ret=0x1 */",
     ]  # fmt: skip
+
+
+def test_as_trace_cmd_lists_it(implementation: str) -> None:
+    """A call takes one line only where its end is the next event of all; long ones and returned values have their own forms."""
+    made = schema(
+        event_format("funcgraph_entry", 11, *_ENTRY, system="ftrace"), event_format("funcgraph_exit", 10, *_EXIT, system="ftrace")
+    )
+    made.kallsyms = _SYMBOLS
+    writer = PageWriter(made)
+
+    def call(func: int, delta: int, took_ns: int, retval: int = 0) -> list[bytes]:
+        end = writer.event("funcgraph_exit", delta=delta, func=func, depth=0, rettime=took_ns, retval=retval)
+        return [writer.event("funcgraph_entry", delta=10, func=func, depth=0), end]
+
+    error = (1 << 64) - 22
+    pages = {
+        0: writer.page(1000, *call(0x3000, 10, 785_879, 1), *call(0x3000, 100, 1_142_110_415, error)),
+        1: writer.page(1050, *call(0x3000, 10, 1_142_232)),
+    }
+    fed = decoder(implementation, made, [0, 1])
+    for cpu, page in pages.items():
+        fed.feed(cpu, page)
+    formatter = Formatter(made, "trace-cmd", form="latency")
+    text = b""
+    while len(batch := fed.batch(max_events=1)):
+        text += formatter.lines(batch, more=True)
+    shown = [line.partition(": ")[2].partition(": ")[2].lstrip() for line in (text + formatter.rest()).decode().splitlines()]
+    assert shown == [
+        "! 785.879 us |  work(); (ret=0x1)",
+        "|  work() {",
+        "# 1142.232 us |  work(); (ret=0x0)",
+        "$ 1142110 us |  } (ret=-22)",
+    ]

@@ -111,19 +111,19 @@ show_fill(const fp_text_machine *machine, fp_text_out *out)
         fp_out_bytes(out, " |  " + !machine->settings.kernel, machine->settings.kernel ? 4 : 3);
 }
 
-/* trace-cmd knows three of the letters. */
+/* trace-cmd knows four of the letters. */
 static uint8_t
 mark(uint64_t ns, bool kernel)
 {
     static const char letters[] = "$@*#!+";
-    uint64_t least = kernel ? 1000000000 : 1000000;
-    for (size_t at = kernel ? 0 : 3; at < 6; at++, least /= 10)
-        if (ns > least)
+    uint64_t least = 1000000000;
+    for (size_t at = 0; at < 6; at++, least /= 10)
+        if (ns > least && (kernel || (at != 1 && at != 2)))
             return (uint8_t)letters[at];
     return ' ';
 }
 
-/* Microseconds in seven digits, the fraction cut to fit; trace-cmd cuts nothing, in a column less. */
+/* Microseconds in seven digits, the fraction cut to fit; trace-cmd has all of it or nothing, in a column less. */
 static void
 show_took(const fp_text_machine *machine, const fp_record *end, fp_text_out *out)
 {
@@ -137,7 +137,7 @@ show_took(const fp_text_machine *machine, const fp_record *end, fp_text_out *out
     size_t start = out->used;
     fp_out_decimal(out, ns / 1000);
     size_t wide = out->used - start;
-    if (wide < 7 || !kernel) {
+    if (wide < 7) {
         uint8_t fraction[] = {'.', (uint8_t)('0' + rest / 100), (uint8_t)('0' + rest / 10 % 10), (uint8_t)('0' + rest % 10)};
         size_t digits = wide < 4 || !kernel ? 3 : 7 - wide;
         fp_out_bytes(out, fraction, digits + 1);
@@ -193,10 +193,27 @@ show_interrupt(fp_text_machine *machine, const fp_program *program, const fp_rec
     fp_out_byte(out, '\n');
 }
 
-static bool
-returns(const fp_graph_settings *graph)
+/* An errno only where all 64 bits say so. */
+static void
+show_library_returned(const fp_text_machine *machine, const fp_record *end, fp_text_out *out)
 {
-    return graph->retval && graph->exit_retval.bytes;
+    if (!machine->graph.exit_retval.bytes)
+        return;
+    uint64_t value = field(machine, end, machine->graph.exit_retval);
+    bool is_error = value > UINT64_MAX - MAX_ERRNO;
+    FP_OUT_LITERAL(out, " (ret=");
+    fp_out_bytes(out, is_error ? "-" : "0x", is_error ? 1 : 2);
+    if (is_error)
+        fp_out_decimal(out, 0 - value);
+    else
+        fp_out_hex(out, value);
+    fp_out_byte(out, ')');
+}
+
+static bool
+returns(const fp_text_machine *machine)
+{
+    return machine->settings.kernel && machine->graph.retval && machine->graph.exit_retval.bytes;
 }
 
 static void
@@ -206,7 +223,7 @@ show_entry(fp_text_machine *machine, fp_graph_cpu *cpu, const fp_program *progra
     const fp_graph_settings *graph = &machine->graph;
     uint64_t function = field(machine, record, graph->entry_func);
     int32_t depth = depth_of(machine, record, graph->entry_depth);
-    bool whole = next && next->id == graph->exit && next->pid == record->pid && field(machine, next, graph->exit_func) == function;
+    bool whole = next && next->cpu == record->cpu && next->id == graph->exit && next->pid == record->pid && field(machine, next, graph->exit_func) == function;
     if (depth < FP_GRAPH_DEEPEST)
         cpu->entered[depth] = whole ? 0 : function;
     cpu->depth = whole ? depth - 1 : depth;
@@ -223,10 +240,12 @@ show_entry(fp_text_machine *machine, fp_graph_cpu *cpu, const fp_program *progra
         FP_OUT_LITERAL(out, "() {");
     else
         FP_OUT_LITERAL(out, "();");
-    if (whole && returns(graph)) {
+    if (whole && returns(machine)) {
         FP_OUT_LITERAL(out, " /*");
         show_returned(machine, next, out);
         FP_OUT_LITERAL(out, " */");
+    } else if (whole && !machine->settings.kernel) {
+        show_library_returned(machine, next, out);
     }
     fp_out_byte(out, '\n');
     if (whole)
@@ -247,10 +266,12 @@ show_exit(fp_text_machine *machine, fp_graph_cpu *cpu, const fp_program *program
     show_took(machine, record, out);
     show_indent(depth, out);
     fp_out_byte(out, '}');
-    if (returns(graph) || !matches || graph->tail) {
+    if (!machine->settings.kernel) {
+        show_library_returned(machine, record, out);
+    } else if (returns(machine) || !matches || graph->tail) {
         FP_OUT_LITERAL(out, " /* ");
         fp_symbols_show(&machine->symbols, function, 0, out);
-        if (returns(graph))
+        if (returns(machine))
             show_returned(machine, record, out);
         FP_OUT_LITERAL(out, " */");
     }

@@ -1,61 +1,6 @@
 /* The columns before an event's text: task, CPU, flags, time, name. */
 #include "text_out.h"
 
-/* Place of the first entry that is not below `key`. */
-static size_t
-place_of(const fp_text_map *map, uint64_t key)
-{
-    size_t low = 0, high = map->total;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (map->entries[middle].value < key)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-const uint8_t *
-fp_text_map_find(const fp_text_map *map, uint64_t key, size_t *length)
-{
-    size_t at = place_of(map, key);
-    if (at == map->total || map->entries[at].value != key)
-        return NULL;
-    *length = map->entries[at].length;
-    return map->texts + map->entries[at].at;
-}
-
-bool
-fp_text_map_add(fp_text_map *map, uint64_t key, const uint8_t *text, size_t length)
-{
-    size_t used = 0, at = place_of(map, key);
-    for (size_t i = 0; i < map->total; i++)
-        if ((size_t)map->entries[i].at + map->entries[i].length > used)
-            used = (size_t)map->entries[i].at + map->entries[i].length;
-    fp_entry *entries = realloc(map->entries, (map->total + 1) * sizeof *entries);
-    if (entries == NULL)
-        return false;
-    map->entries = entries;
-    uint8_t *texts = realloc(map->texts, used + length + FP_SLACK);
-    if (texts == NULL)
-        return false;
-    map->texts = texts;
-    memcpy(texts + used, text, length);
-    memmove(entries + at + 1, entries + at, (map->total - at) * sizeof *entries);
-    entries[at] = (fp_entry){.value = key, .at = (uint32_t)used, .length = (uint32_t)length};
-    map->total++;
-    return true;
-}
-
-void
-fp_text_map_clear(fp_text_map *map)
-{
-    free(map->entries);
-    free(map->texts);
-    *map = (fp_text_map){0};
-}
-
 const uint8_t *
 fp_text_comm(const fp_text_machine *machine, int32_t pid, size_t *length)
 {
@@ -294,11 +239,16 @@ next_of(const fp_record *records, size_t total, size_t at, uint16_t cpu)
     return NULL;
 }
 
-/* The next event of the CPU of the one at `at`, in this batch or the next. */
+/* The event that tells how the line of the one at `at` ends, in this batch or the next: its CPU's next one, for trace-cmd
+ * the next of all. */
 static const fp_record *
-next_on_cpu(const fp_text_span *span, size_t at)
+settling(const fp_text_span *span, size_t at, bool kernel)
 {
     uint16_t cpu = span->records[at].cpu;
+    if (!kernel && at + 1 < span->total)
+        return span->records + at + 1;
+    if (!kernel)
+        return span->following_total ? span->following : NULL;
     const fp_record *next = next_of(span->records, span->total, at + 1, cpu);
     return next ? next : next_of(span->following, span->following_total, 0, cpu);
 }
@@ -325,7 +275,7 @@ fp_text_lines(fp_text_machine *machine, const fp_text_span *span, long *why)
             return at;
         }
         if (machine->graph.on && record->id == machine->graph.entry) {
-            next = next_on_cpu(span, at);
+            next = settling(span, at, machine->settings.kernel);
             if (next == NULL && span->hold) {
                 *why = FP_LINES_HELD;
                 return at;
