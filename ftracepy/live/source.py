@@ -129,6 +129,10 @@ class LiveSource:
         self.schema = self._texts.schema()
         self.cpus = self.instance.cpus()
         self._online = _online_cpus()
+        if self.plan.tracer:
+            from ftracepy.live import tracer
+
+            tracer.prepare(self.instance, self.plan.tracer)
         self._start_threads()
         self._restrict()
         self._write_header()
@@ -213,7 +217,7 @@ class LiveSource:
         if self.plan.tracer:
             from ftracepy.live import tracer
 
-            tracer.start(self.instance, self.plan.tracer, self.plan.pids, follow_forks=self.plan.follow_forks)
+            tracer.begin(self.instance, self.plan.tracer, self.plan.pids, follow_forks=self.plan.follow_forks)
 
     def _write_snapshot(self) -> None:
         from ftracepy.system.proc import snapshot

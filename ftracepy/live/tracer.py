@@ -1,7 +1,9 @@
 """Starting a tracer of the kernel's own in an instance, or at the top level where only that can have it.
 
-Filters come before the tracer, for one that starts without hooks every function of the kernel. Options of a tracer hold
-for all instances on most kernels, so they are borrowed like what stands at the top level alone.
+Filters come before the tracer, for one that starts without hooks every function of the kernel. The tracer comes before the
+buffer is opened for reading, for then the kernel lets nobody change it (EBUSY); until all is ready it is kept to a thread
+that there is not. Options of a tracer hold for all instances on most kernels, so they are borrowed like what stands at the
+top level alone.
 """
 
 from __future__ import annotations
@@ -17,10 +19,11 @@ from ftracepy.live.plan import Tracer
 from ftracepy.tracefs import files, functions, options
 
 _FORKS = "function-fork"
+_NOBODY = str((1 << 22) - 1)  # the last number that a thread may ever have (PID_MAX_LIMIT)
 
 
-def start(instance: Instance, tracer: Tracer, tids: Sequence[int], *, follow_forks: bool) -> None:
-    """Start `tracer` for these threads (none: all but our own). Raises FtracepyError where the kernel or another user refuses."""
+def prepare(instance: Instance, tracer: Tracer) -> None:
+    """Set everything up; nothing is traced yet. Raises FtracepyError where the kernel or another user refuses."""
     if (tracer.globals_ or tracer.roots) and (others := functions.tracing(instance.tracefs.root, (tracer.name,))):
         raise in_use("current_tracer", f"{tracer.name} ({others[0] or 'top level'})")
     for name, text in tracer.globals_:
@@ -33,8 +36,20 @@ def start(instance: Instance, tracer: Tracer, tids: Sequence[int], *, follow_for
     instance.borrowed.list(functions.ROOTS, roots, lambda: functions.add(root, functions.ROOTS, roots))
     for name, on in tracer.options:
         _switch(instance, tracer, name, on)
-    _choose_threads(instance, tracer, tids, follow_forks)
+    _add(instance, tracer, functions.PIDS, (_NOBODY,))
     _run(instance, tracer)
+
+
+def begin(instance: Instance, tracer: Tracer, tids: Sequence[int], *, follow_forks: bool) -> None:
+    """Trace these threads from now on; without any, all but our own."""
+    follow = bool(tids) and follow_forks and pid_namespace() == FIRST_PID_NS
+    if options.get(instance.path, _FORKS) is (not follow):
+        _switch(instance, tracer, _FORKS, follow)
+    if tids and pid_namespace() == FIRST_PID_NS:
+        functions.add_pids(instance.path, functions.PIDS, tids)
+        return
+    _leave_out_own(instance, tracer)
+    functions.clear(instance.path, functions.PIDS)
 
 
 def _add(instance: Instance, tracer: Tracer, file: str, patterns: Sequence[str]) -> None:
@@ -59,25 +74,10 @@ def _switch(instance: Instance, tracer: Tracer, name: str, on: bool) -> None:
         options.set_option(instance.path, name, on)
 
 
-def _choose_threads(instance: Instance, tracer: Tracer, tids: Sequence[int], follow_forks: bool) -> None:
-    """Without a choice our own threads are left out, but not their children, which function-fork would leave out too."""
-    if pid_namespace() != FIRST_PID_NS:
-        return
-    file = functions.PIDS if tids else functions.NOT_PIDS
-    chosen = list(tids) or sorted(int(name) for name in os.listdir("/proc/self/task"))
-    follow = bool(tids) and follow_forks
-    if options.get(instance.path, _FORKS) is (not follow):
-        _switch(instance, tracer, _FORKS, follow)
-    if not (instance.path / file).exists():
-        return
-
-    def add() -> None:
-        functions.add_pids(instance.path, file, chosen)
-
-    if tracer.top_level:
-        instance.borrowed.list(file, [str(tid) for tid in chosen], add)
-    else:
-        add()
+def _leave_out_own(instance: Instance, tracer: Tracer) -> None:
+    """Not our children, though, which function-fork would leave out too."""
+    if pid_namespace() == FIRST_PID_NS and (instance.path / functions.NOT_PIDS).exists():
+        _add(instance, tracer, functions.NOT_PIDS, sorted(os.listdir("/proc/self/task"), key=int))
 
 
 def _run(instance: Instance, tracer: Tracer) -> None:

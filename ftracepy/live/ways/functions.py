@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ftracepy.live.aides.functioncounts import ByHist, ByProfile
     from ftracepy.live.ways.grant import Granting
 
-_MOST_PROBES = 64  # some ms each to set and to remove
+_MOST_PROBES, _MOST_COUNTED = 64, 128  # functions: a probe takes some ms to set and to remove
 _MOST_STACKS = 64  # a stack at each call of very many functions brings a machine to a halt
 _RETURNING = 512  # calls of one function that may be on their way at once and are still seen to return
 _ARGUMENTS = tuple(f"arg{n}=$arg{n}:u64" for n in range(1, 7))
@@ -139,7 +139,7 @@ class _Hooks:
         from ftracepy.live.ways.kernelcounts import hist_missing
 
         names, tracefs = sorted({one.name for one in self.chosen}), self.granting.tracefs
-        missing = self._too_many() or ("" if self._can_probe() else "there are no kprobes")
+        missing = self._too_many(_MOST_COUNTED) or ("" if self._can_probe() else "there are no kprobes")
         no_hist = missing or hist_missing(self.granting)
         if not no_hist:
             self._count(ByHist(tracefs, names))
@@ -222,11 +222,11 @@ class _Hooks:
     def _can_probe(self) -> bool:
         return probes.supported(self.granting.tracefs.root, "kprobe_events")
 
-    def _too_many(self) -> str:
+    def _too_many(self, most: int = _MOST_PROBES) -> str:
         """Why probes are no way for these functions: each takes a while, and is set by name."""
         names = Counter(one.name for one in self.chosen)
-        if len(names) > _MOST_PROBES:
-            return f"more than {_MOST_PROBES} functions"
+        if len(names) > most:
+            return f"more than {most} functions"
         several = next((name for name, count in names.items() if count > 1), "")
         return f"several functions are called {several}" if several else ""
 

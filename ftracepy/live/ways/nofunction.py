@@ -25,7 +25,7 @@ def no_such_function(pattern: str, known: Sequence[Function]) -> FtracepyError:
     what = f"cannot trace the kernel function '{pattern}'"
     if module is not None and not functions.is_glob(module) and not any(one.module == module for one in known):
         why = _no_module(module)
-        return UsageFault(what, why=why, hint=f"modprobe {module}" if why.endswith("not loaded") else f"'{name}'")
+        return UsageFault(what, why=why, hint=f"modprobe {module}" if why.endswith("not loaded") else "")
     names = {one.name for one in known}
     hint = " or ".join(f"'{one}'" for one in near(name, names))
     return UsageFault(what, why=_why(name, names), hint=hint or f"ftracepy list functions '*{name.strip('*')}*'")
