@@ -12,8 +12,8 @@ from ftracepy.symbols import x86
 from ftracepy.symbols.elf import EM_AARCH64, EM_X86_64
 from ftracepy.symbols.image import Image
 
-_SYSCALL, _SYSENTER, _INT3 = 0x0F05, 0x0F34, 0xCC
-_UNFIT = {_SYSCALL: "syscall", _SYSENTER: "sysenter", _INT3: "int3"}
+# What the kernel refuses itself it says; a probe on these is taken, or taken for one, and never hit.
+_UNFIT = {0x0F05: "syscall", 0xCC: "int3"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def _explainer(asked: Definition, probe: Probe) -> Callable[[FtracepyError], Ftr
         if error.what.startswith("cannot filter"):
             hint = f"its fields: {', '.join(_fields(asked))}" if asked.arguments else error.hint
             return type(error)(error.what, kernel=error.kernel, wrote=error.wrote, why=error.why, hint=hint)
-        message, *rest = error.kernel.split("\n")
+        message, *rest = error.kernel.replace("Unknown error 524", "Operation is not supported").split("\n")
         at = _column(asked, list(probe.columns), rest)
         reason = next((text for name, text in _REASONS.items() if f"({name})" in error.wrote), "")
         kind = UsageFault if rest else type(error)
