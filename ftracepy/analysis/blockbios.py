@@ -26,6 +26,7 @@ class Bios(Machine):
     def __init__(self, tasks: Tasks, devices: Devices) -> None:
         self.out: deque[Request] = deque()
         self._tasks, self._devices = tasks, devices
+        self._doubts = 0
         self._under_way = Places()
 
     def handlers(self, schema: Schema) -> Mapping[int, Handler]:
@@ -64,8 +65,13 @@ class Bios(Machine):
         if (one := self._find(event, number(event, "nr_sector"))) is not None:
             self._under_way.drop(one.dev, one.start, one)
             one.done, one.error = event.ts, number(event, "error")
-            if one.tid not in self._tasks.own:
+            if not self._doubts and one.tid not in self._tasks.own:
                 self.out.append(one)
 
+    def doubt(self) -> None:
+        self._doubts += 1
+        self._under_way.clear()
+
     def lost(self) -> None:
+        self._doubts = max(self._doubts - 1, 0)
         self._under_way.clear()

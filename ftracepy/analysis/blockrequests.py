@@ -72,6 +72,7 @@ class Requests(Machine):
         self._tasks, self._devices, self._at_issue = tasks, devices, issued
         self._waiting = _Waiting()
         self._under_way = Places()
+        self._doubts = 0
         self._flushes: dict[int, Request] = {}  # by disk: the first that waits for the next flush
 
     def handlers(self, schema: Schema) -> Mapping[int, Handler]:
@@ -169,7 +170,7 @@ class Requests(Machine):
             self._under_way.put(one.dev, one.start, one)
             return
         one.done = event.ts
-        if not self._at_issue and one.tid not in self._tasks.own:
+        if not self._at_issue and not self._doubts and one.tid not in self._tasks.own:
             self.out.append(one)
 
     def _find(self, told: _Place) -> Request | None:
@@ -180,7 +181,16 @@ class Requests(Machine):
         whole = next((one for one in here if one.end - one.start == sectors), None)
         return whole or next((one for one in here if 0 < sectors < one.end - one.start), None)
 
+    def doubt(self) -> None:
+        """An end may be missing, or an end and the next beginning at its place: until the loss is over nothing is believed."""
+        self._doubts += 1
+        self._forget()
+
     def lost(self) -> None:
+        self._doubts = max(self._doubts - 1, 0)
+        self._forget()
+
+    def _forget(self) -> None:
         self._waiting.clear()
         self._under_way.clear()
         self._flushes.clear()

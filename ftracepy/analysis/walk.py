@@ -33,6 +33,9 @@ class Machine:
     def lost(self) -> None:
         """Events are missing here: whatever spans this point is not known any more."""
 
+    def doubt(self) -> None:
+        """From here to the next `lost` events of one CPU are missing: what other CPUs tell meanwhile may lack its other half."""
+
     def advance(self, now: int) -> None:
         """Every event before `now` has been seen."""
 
@@ -71,7 +74,8 @@ class Route:
         self._machines = machines
         self._unpacker = Unpacker(feed.schema.page.big_endian)
         self.handlers: dict[int, tuple[Handler, ...]] = {}
-        self.losses: dict[int, list[tuple[int, int]]] = {}
+        self.losses: dict[int, list[tuple[int, int]]] = {}  # by index of the event before which something is to be told
+        self._doubts: list[int] = []  # where the events that were lost may begin: behind the last one of their CPU
         for machine in machines:
             for ident, handler in machine.handlers(feed.schema).items():
                 self.handlers[ident] = (*self.handlers.get(ident, ()), handler)
@@ -80,12 +84,18 @@ class Route:
 
     def begin(self, batch: Batch) -> None:
         """Note where the batch's losses are."""
-        self.losses = {}
+        self.losses, self._doubts = {}, []
         for index, cpu, count in batch.losses:
             self.losses.setdefault(index, []).append((cpu, count))
+            self._doubts.append(_last_before(batch, index, cpu) + 1)
+        for index in self._doubts:
+            self.losses.setdefault(index, [])
 
     def lose(self, index: int) -> None:
         """Tell everybody about the losses before event `index`."""
+        for machine in self._machines if index in self._doubts else ():
+            for _ in range(self._doubts.count(index)):
+                machine.doubt()
         for cpu, count in self.losses.pop(index, ()):
             self._feed.loss(cpu, count if count >= 0 else None)
             for machine in self._machines:
@@ -110,6 +120,12 @@ class Route:
             self._feed.notice(fact.body.decode("utf-8", "backslashreplace"))
         elif fact.kind is Kind.HEADER and (header := header_of(fact)):
             self._feed.header(header)
+
+
+def _last_before(batch: Batch, index: int, cpu: int) -> int:
+    """The last event of a CPU before `index`, -1 where the batch has none: what was lost is younger than the batch before."""
+    cpus = batch.cpu[:index].tolist()
+    return next((at for at in range(len(cpus) - 1, -1, -1) if cpus[at] == cpu), -1)
 
 
 def number(event: Event, field: str, default: int = 0) -> int:

@@ -206,6 +206,22 @@ def test_after_a_loss_no_old_beginning_gets_a_new_end() -> None:
     assert times(disk.requests()) == [(8, None, 2)]
 
 
+def test_what_other_cpus_tell_during_a_loss_is_not_believed() -> None:
+    """CPU 1 lost an end and the next beginning at its place; CPU 0 tells the second end before CPU 1 tells of its loss."""
+    disk = Disk()
+    disk.issued(8)
+    disk.done(8)
+    disk.issued(0)
+    disk._events[-3].cpu = 1
+    disk.done(0)
+    disk.issued(64)
+    disk._events[-1].cpu = 1
+    disk.lose(cpu=1)
+    disk._losses[-1] = (len(disk._events) - 1, *disk._losses[-1][1:])
+    disk.done(64)
+    assert times(disk.requests()) == [(64, None, 1)]
+
+
 def test_errors_are_kept() -> None:
     disk = Disk()
     disk.issued(0)
