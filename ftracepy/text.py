@@ -14,6 +14,7 @@ from ftracepy.printfmt import (
     Form,
     Style,
     Target,
+    blk_event,
     compile_for,
     compile_printk,
     graph_events,
@@ -218,7 +219,7 @@ class Formatter:
             self._machine.set_comms({pid: comm.encode("utf-8", "surrogateescape") for pid, comm in comms.items()})
 
     def _add(self, id: int) -> None:
-        format = self._schema.formats.get(id)
+        format = self._schema.formats.get(id) or blk_event(self._schema, id)
         if format is None:
             self._machine.add(id, b"%d" % id if self._target.exact else b"[UNKNOWN EVENT]", b"", b"", b"")
             return

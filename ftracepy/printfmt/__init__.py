@@ -1,5 +1,6 @@
 """The kernel's `print fmt` language: text to tree to a compact program that C (or its twin) runs."""
 
+from ftracepy.printfmt.blk import blk_event
 from ftracepy.printfmt.bprint import compile_printk
 from ftracepy.printfmt.compile import compile, compile_for
 from ftracepy.printfmt.graph import graph_events, graph_legend, graph_settings, plain_ids
@@ -15,6 +16,7 @@ __all__ = [
     "Program",
     "Style",
     "Target",
+    "blk_event",
     "compile",
     "compile_for",
     "compile_printk",

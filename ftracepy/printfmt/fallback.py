@@ -41,7 +41,7 @@ def library_field(field: Field, pool: Pool) -> Code:
     if field.kind != FieldKind.FIXED or field.count is not None:
         return [*reference(field), Instruction(Op.RAW_FIELD, b=3 if text and not field.is_string else text)]
     if field.size not in {1, 2, 4, 8}:
-        return [*reference(field), Instruction(Op.RAW_FIELD)]
+        return [*reference(field), Instruction(Op.RAW_FIELD)] if field.size else pool.text(b"0")
     is_long = "long" in field.type.split() and (not field.signed or field.size == 4)
     if "*" in field.type or is_long:
         plain = Instruction(Op.FIELD_NUMBER, field.size, 0, a=field.offset, b=ord("x"))

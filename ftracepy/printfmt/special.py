@@ -9,7 +9,7 @@ from ftracepy.printfmt.conversions import Spec
 from ftracepy.printfmt.ctypes_ import INT
 from ftracepy.printfmt.emit import Emitter
 from ftracepy.printfmt.fallback import reference
-from ftracepy.printfmt.nodes import PrintFmt
+from ftracepy.printfmt.nodes import PrintFmt, PrintFmtFault
 from ftracepy.printfmt.numbers import Expr, load
 from ftracepy.printfmt.parser import parse
 from ftracepy.printfmt.program import ALT, REL, ZERO, Instruction, Op, Pool
@@ -78,6 +78,8 @@ def _own_event(format: EventFormat, target: Target, emitter: Emitter, pool: Pool
             identity = Instruction(Op.FIELD_NUMBER, 4, a=number.offset, b=ord("x"))
             hexa = [*reference(buf), Instruction(Op.HEX, flags=ALT, b=ord(" "))]
             return [*pool.text(b"# "), identity, *pool.text(b" buf:"), *hexa]
+        case "blktrace", _ if target.exact:
+            raise PrintFmtFault("the block tracer's own text")
         case "function", {"ip": ip, "parent_ip": parent} if target.exact:
             caller = [] if "noprint-parent" in target.options else [*pool.text(b" <-"), *_traced(parent, target, pool)]
             return [*_traced(ip, target, pool), *caller]

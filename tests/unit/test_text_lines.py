@@ -161,3 +161,20 @@ def test_names_that_are_no_utf_8(implementation: str) -> None:
     batch = decode(implementation, made, {0: writer.page(SECOND, writer.event("tick", delta=0, pid=42, n=1))})
     assert Formatter(made).lines(batch) == b"           w\xfe \xc3\xa9-42      [000] .....     1.000000: tick: n=1\n"
     assert made.comm(42) == "w\\xfe é"
+
+
+def test_the_block_tracer_s_event(implementation: str) -> None:
+    """It has no format; trace-cmd 3.4 shows the record behind user_stack's number as a task's pid, and its fields with -R."""
+    stack = event_format("user_stack", 12, "unsigned int tgid; 8; 4; 0", system="ftrace")
+    made = schema(stack, event_format("stand_in", 13, "u64 a; 16; 8; 0", "u64 b; 24; 8; 0", "u64 c; 32; 8; 0", "u64 d; 40; 8; 0"))
+    fields = {"a": 19458, "b": 1703937 << 32 | 327680, "c": 7340032 << 32 | 226, "d": 1}
+    writer = PageWriter(made)
+    page = writer.page(SECOND, writer.event("stand_in", delta=0, pid=226, **fields))
+    del made.formats[13]
+    batch = decode(implementation, made, {0: page})
+    assert Formatter(made, "trace-cmd").lines(batch).endswith(b": blktrace:             226\n")
+    raw = (
+        b"blktrace:              sector=19458 bytes=327680 action=1703937 pid=226 device=7340032 cpu=1 error=0 pdu_len=0 data=0\n"
+    )
+    assert Formatter(made, "trace-cmd", form="raw").lines(batch).endswith(raw)
+    assert b": blktrace: sector=0x4c02 (19458) bytes=0x50000 (327680) " in Formatter(made).lines(batch)
