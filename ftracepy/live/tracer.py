@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from ftracepy.errors import FtracepyError, KernelCannot
 from ftracepy.live.borrowed import in_use, put_back, value
@@ -19,7 +20,6 @@ from ftracepy.live.plan import Tracer
 from ftracepy.tracefs import files, functions, options
 
 _FORKS = "function-fork"
-_NOBODY = str((1 << 22) - 1)  # the last number that a thread may ever have (PID_MAX_LIMIT)
 
 
 def prepare(instance: Instance, tracer: Tracer) -> None:
@@ -36,8 +36,13 @@ def prepare(instance: Instance, tracer: Tracer) -> None:
     instance.borrowed.list(functions.ROOTS, roots, lambda: functions.add(root, functions.ROOTS, roots))
     for name, on in tracer.options:
         _switch(instance, tracer, name, on)
-    _add(instance, tracer, functions.PIDS, (_NOBODY,))
+    _add(instance, tracer, functions.PIDS, (_nobody(),))
     _run(instance, tracer)
+
+
+def _nobody() -> str:
+    """The last number that a thread may have: the next to get it is far off."""
+    return str(int(Path("/proc/sys/kernel/pid_max").read_text()) - 1)
 
 
 def begin(instance: Instance, tracer: Tracer, tids: Sequence[int], *, follow_forks: bool) -> None:
