@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ftracepy.schema import EventFormat, Schema, parse_event_format
 
-_COMMON = (("unsigned short common_type", 0, 2), ("unsigned char common_flags", 2, 1), ("unsigned char common_preempt_count", 3, 1),
-           ("int common_pid", 4, 4))  # fmt: skip
+_COMMON = (("unsigned short common_type", 0, 2), ("unsigned char common_flags", 2, 1),
+           ("unsigned char common_preempt_count", 3, 1), ("int common_pid", 4, 4))  # fmt: skip
 _FIELDS = (("u64 sector", 16, 8), ("int bytes", 24, 4), ("int action", 28, 4), ("int pid", 32, 4), ("int device", 36, 4),
            ("int cpu", 40, 4), ("short error", 44, 2), ("short pdu_len", 46, 2), ("void data", 48, 0))  # fmt: skip
 
