@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from lab import kernels, table
-from lab.debian import LabFault
-from lab.guests import MISHAP, ROOT, find, run_all, shell
+from lab.debian import LabFault, cache_dir
+from lab.guests import MISHAP, ROOT, Told, find, run_all, shell
 
 # Of the live view only the screen is its own, and Textual takes an emulated processor eleven seconds to load.
 TESTS = "python3 -P -m pytest -q -p no:cacheprovider -o faulthandler_timeout=120 --ignore=tests/kernel/test_live.py tests/kernel"
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(own)
     if options.record:
         options.out, given = ROOT / "fixtures", [RECORD]
-    names = list(kernels.MATRIX) if options.all or options.table or (options.prepare and not options.kernel) else options.kernel
+    names = options.kernel or (list(kernels.MATRIX) if options.all or options.table or options.prepare else [])
     if not names:
         _parser().error("name a kernel, or --all")
     try:
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=1, help="so many guests at once (default %(default)s)")
     parser.add_argument("--keep-going", action="store_true", help="with several kernels: go on after a failure")
     parser.add_argument("--prepare", action="store_true", help="only fetch and build what guests are made of")
-    parser.add_argument("--table", action="store_true", help="look at the whole matrix and write docs/kernels.md")
+    parser.add_argument("--table", action="store_true", help="look at these kernels (or all) and write docs/kernels.md")
     parser.add_argument("--record", action="store_true", help="record every tool's fixture there, into fixtures/")
     parser.add_argument("--shell", action="store_true", help="a shell in the guest instead of a command")
     parser.add_argument("--update", action="store_true", help="look for newer kernels in Debian's lists first")
@@ -69,10 +69,23 @@ def _run(names: list[str], command: str, options: argparse.Namespace) -> int:
     if len(guests) > 1:
         print("\n" + "\n".join(f"lab: {one.summary}" for one in told), file=sys.stderr)
     worst = next((one.status for one in told if one.status), 0)
-    if options.table and not worst:
-        surveys = [{**json.loads(one.outcome.files["survey.json"]), "kernel": one.guest.kernel.name} for one in told]
-        (ROOT / "docs/kernels.md").write_text(table.render(surveys))
+    if options.table:
+        _write_table(told)
     return worst or (len(told) < len(guests))
+
+
+def _write_table(told: list[Told]) -> None:
+    """What was found now, and of the matrix's other kernels what was found last."""
+    for one in told:
+        if found := one.outcome.files.get("survey.json"):
+            kept = {**json.loads(found), "kernel": one.guest.kernel.name}
+            (cache_dir() / f"survey-{one.guest.kernel.name}.json").write_text(json.dumps(kept))
+    places = {name: cache_dir() / f"survey-{name}.json" for name in kernels.MATRIX}
+    lacking = [name for name, place in places.items() if not place.exists()]
+    if lacking:
+        print(f"lab: docs/kernels.md is not written, for these were not looked at yet: {' '.join(lacking)}", file=sys.stderr)
+    else:
+        (ROOT / "docs/kernels.md").write_text(table.render([json.loads(place.read_text()) for place in places.values()]))
 
 
 if __name__ == "__main__":
