@@ -90,6 +90,11 @@ def last_name(expr: Expr) -> str:
             return last_name(expr.inner)
 
 
+def root(expr: Expr) -> Name:
+    """The one name that an expression starts from."""
+    return expr if isinstance(expr, Name) else root(expr.inner)
+
+
 class _Parser:
     def __init__(self, typed: str, start: int, end: int) -> None:
         self._typed, self._text, self._at = typed, typed[:end], start

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, count
 from typing import Any
 
 from ftracepy.errors import KernelCannot, UsageFault
 from ftracepy.probespec import abi
 from ftracepy.probespec.definition import Argument, Definition, is_native
-from ftracepy.probespec.expressions import Name, last_name, parse
+from ftracepy.probespec.expressions import Name, last_name, parse, root
 from ftracepy.probespec.pointing import fault
 from ftracepy.probespec.resolve import Fetch, Memory, Registers, Resolver, Value, Word
 from ftracepy.symbols.btf import Btf, Kind, Type
@@ -24,6 +25,7 @@ _MOST_EVENT = 63  # MAX_EVENT_NAME_LEN less its NUL
 _TAKEN = frozenset({"common_type", "common_flags", "common_preempt_count", "common_pid", "__probe_ip", "__probe_func"})
 
 
+ENTRY, STACK_POINTER = "_entry", "sp__"
 Modules = Callable[[str], Sequence[str]]
 
 
@@ -32,7 +34,8 @@ class Probe:
     """One probe to write as `KIND:GROUP/EVENT PLACE ARGS...`.
 
     `starts` tells for the place and each argument where in `typed` it comes from. `fields` says of fields by name what a
-    reader needs besides the kernel's own format: `c` the type in C, `names` an enum's values, `signed_bits`.
+    reader needs besides the kernel's own format: `c` the type in C, `names` an enum's values, `signed_bits`. It only
+    tells the arguments to the return probe `entry_of` where there is one.
     """
 
     kind: str
@@ -42,6 +45,7 @@ class Probe:
     typed: str
     starts: tuple[int, ...]
     fields: dict[str, dict[str, Any]] = field(default_factory=dict)
+    entry_of: str = ""
 
     def names(self) -> list[str]:
         """The fields that its arguments become; the kernel calls those without a name arg1, arg2, ... by their place."""
@@ -58,14 +62,45 @@ def event_names(definitions: Sequence[Definition]) -> list[str]:
 
 
 def made(
-    definitions: Sequence[Definition], btf: Callable[[str], Btf], arch: str, modules: Modules = lambda _function: []
-) -> list[Probe]:
+    definitions: Sequence[Definition], btf: Callable[[str], Btf], arch: str, modules: Modules = lambda _function: [],
+    arguments_at_return: Callable[[], bool] = lambda: True,
+) -> list[Probe]:  # fmt: skip
     """The probes of these definitions. `btf(module)` gives types where an argument needs them, `modules` who has a function.
+    Where the kernel does not keep `arguments_at_return`, a return probe that wants some is two.
 
     Raises UsageFault that points into what was typed, KernelCannot where types are needed and there are none.
     """
-    events = event_names(definitions)
-    return [_Making(one, btf, arch, modules).probe(event) for one, event in zip(definitions, events, strict=True)]
+    found: list[Probe] = []
+    for one, event in zip(definitions, event_names(definitions), strict=True):
+        making = partial(_Making, btf=btf, arch=arch, modules=modules, names=set(_TAKEN))
+        entry = tuple(argument for argument in one.arguments if _is_of_entry(one, argument))
+        if not entry or arguments_at_return():
+            found.append(making(one).probe(event))
+        else:
+            found += _pair(one, entry, event, making)
+    return found
+
+
+def _is_of_entry(one: Definition, argument: Argument) -> bool:
+    """Whether a kprobe at the return wants what only the entry knows."""
+    text = argument.text(one.typed)
+    if not one.is_return or one.kind == "f":
+        return False
+    if text == "*" or is_native(text):
+        return text == "*" or "$arg" in text
+    return not root(parse(one.typed, argument.start, argument.end)).text.startswith(("$retval", "@"))
+
+
+def _pair(one: Definition, entry: tuple[Argument, ...], event: str, making: Callable[[Definition], _Making]) -> list[Probe]:
+    """A probe at the entry and one at the return, which readers join by thread and stack pointer."""
+    rest = tuple(argument for argument in one.arguments if argument not in entry)
+    begins = replace(one, kind="p", max_active="", place=one.place.removesuffix("%return"), arguments=entry)
+    at_entry = making(begins).probe(f"{event[: _MOST_EVENT - len(ENTRY)]}{ENTRY}")
+    at_return = making(replace(one, arguments=rest)).probe(event)
+    return [
+        replace(probe, args=(*probe.args, f"{STACK_POINTER}=$stack:x64"), starts=(*probe.starts, one.place_at), entry_of=of)
+        for probe, of in ((at_entry, event), (at_return, ""))
+    ]
 
 
 def _event(one: Definition, taken: set[str]) -> str:
@@ -80,10 +115,12 @@ def _event(one: Definition, taken: set[str]) -> str:
 class _Making:
     """The making of one probe."""
 
-    def __init__(self, definition: Definition, btf: Callable[[str], Btf], arch: str, modules: Modules) -> None:
+    def __init__(
+        self, definition: Definition, *, btf: Callable[[str], Btf], arch: str, modules: Modules, names: set[str]
+    ) -> None:
         self._definition, self._btf, self._arch, self._modules = definition, btf, arch, modules
         self._known: Types | None = None
-        self._names: set[str] = set(_TAKEN)
+        self._names = names
 
     def probe(self, event: str) -> Probe:
         one = self._definition

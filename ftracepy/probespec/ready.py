@@ -16,13 +16,15 @@ from ftracepy.symbols.btf_find import Kernel
 _KALLSYMS = Path("/proc/kallsyms")
 
 
-def ready(typed: str, btf: str | None = None) -> list[Probe]:
+def ready(typed: str, btf: str | None = None, arguments_at_return: Callable[[], bool] = lambda: True) -> list[Probe]:
     """The probes that `typed` means here, with the types of the running kernel or of the file `btf`.
+
+    `arguments_at_return` says whether the kernel keeps them, asked only if it matters.
 
     Raises UsageFault that points into what was typed, KernelCannot where types are needed and there are none.
     """
     kernel = Kernel(btf)
-    return made(definitions(typed, _knows(kernel)), kernel.types, kernel.machine, symbols)
+    return made(definitions(typed, _knows(kernel)), kernel.types, kernel.machine, symbols, arguments_at_return)
 
 
 def _knows(kernel: Kernel) -> Callable[[str], bool]:

@@ -19,23 +19,25 @@ kernel is asked, so it works on kernels that know no types. -l lists functions w
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from ftracepy.analysis import filtering
+from ftracepy.analysis.kernelhits import Call, Entries, Facts, is_entry, values_of
 from ftracepy.analysis.stacks import Hit, hits
 from ftracepy.analysis.tasks import Tasks as TaskTable
-from ftracepy.analysis.walk import OWN_SYSTEM, Machine
+from ftracepy.analysis.walk import OWN_SYSTEM
 from ftracepy.errors import UsageFault
 from ftracepy.probes import KernelProbe, Tasks, Wish
 from ftracepy.probespec import filters, script
 from ftracepy.probespec.definition import definitions
 from ftracepy.probespec.listing import functions, members
-from ftracepy.probespec.probes import event_names
+from ftracepy.probespec.probes import STACK_POINTER, event_names
 from ftracepy.probespec.ready import ready
 from ftracepy.schema import EventFormat, Schema
-from ftracepy.sidefacts import Kind, SideFact
+from ftracepy.text import Formatter
 from ftracepy.tools.eventrows import (
     Described,
     EventRow,
@@ -49,9 +51,7 @@ from ftracepy.tools.eventrows import (
 )
 from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, option, tool
 
-if TYPE_CHECKING:
-    from ftracepy._fastparse import Event
-
+_STACK_POINTER = re.compile(rf" {STACK_POINTER}=0x[0-9a-f]+$")
 _PLACES = ("__probe_ip", "__probe_func")
 
 
@@ -107,12 +107,32 @@ def kprobe(feed: Feed, options: Options) -> Iterator[Row]:
     if options.verbose:
         yield from (described(feed.schema.formats[ident]) for ident in events)
         return
-    facts = _Facts()
-    found = hits(feed, events, TaskTable(feed.schema), stacks=options.stacks, machines=(facts,))
+    facts = Facts()
+    entries = Entries(feed.schema, events)
+    found = hits(feed, events, TaskTable(feed.schema), stacks=options.stacks, machines=(facts, entries))
     yield from event_rows(
-        feed, options, events, fields=options.fields, name=lambda form: form.name, found=found,
-        passes=_Test(options.filter, facts, len(events) > 1).passes, values=facts.values, text=facts.text,
+        feed, options, [*events, *entries.of.values()], fields=options.fields, name=lambda form: form.name, found=entries.joined(found),
+        passes=_Test(options.filter, facts, len(events) > 1).passes, values=partial(_values, facts, feed.schema),
+        text=partial(_text, facts, Formatter(feed.schema)),
     )  # fmt: skip
+
+
+def _values(facts: Facts, schema: Schema, hit: Hit, form: EventFormat) -> dict[str, Any]:
+    values = field_values(hit, form)
+    if isinstance(hit, Call) and hit.entry is not None:
+        values = field_values(Hit(hit.entry, hit.pid, hit.comm), schema.formats[hit.entry.id]) | values
+        del values[_PLACES[0]]
+    return facts.meant(form.name, values)
+
+
+def _text(facts: Facts, texts: Formatter, hit: Hit, text: str) -> str:
+    """The arguments of an entry stand behind what is known at the return."""
+    text = facts.text(hit.event, text)
+    if not isinstance(hit, Call):
+        return text
+    entry = hit.entry
+    told = " (its entry is not known)" if entry is None else facts.text(entry, texts.text(entry)).partition(")")[2]
+    return _STACK_POINTER.sub("", text) + _STACK_POINTER.sub("", told)
 
 
 def _told(options: Options) -> Iterator[Row]:
@@ -135,75 +155,27 @@ def _events(schema: Schema, definition: str) -> list[int]:
     """Ids of our probe events, of those that the definition names where there is one."""
     names = event_names(definitions(definition)) if definition else []
     own = [one for one in schema.formats.values() if one.system.startswith(OWN_SYSTEM) and any(map(one.field, _PLACES))]
-    return [one.id for one in own if not names or one.name in names]
-
-
-class _Facts(Machine):
-    """What the run says of its probes' fields: enums have names, bit-fields signs."""
-
-    def __init__(self) -> None:
-        self.probes: dict[str, dict[str, Any]] = {}
-
-    def fact(self, fact: SideFact, ts: int) -> None:
-        if fact.kind is Kind.KERNEL_PROBE:
-            try:
-                about = json.loads(fact.body)
-                self.probes[str(about["event"])] = about
-            except (ValueError, KeyError, TypeError):
-                return
-
-    def fields(self, event: str) -> dict[str, dict[str, Any]]:
-        found = self.probes.get(event, {}).get("fields")
-        return found if isinstance(found, dict) else {}
-
-    def values(self, hit: Hit, form: EventFormat) -> dict[str, Any]:
-        values = field_values(hit, form)
-        for name, about in self.fields(form.name).items():
-            values[name] = _meant(values.get(name), about)
-        return values
-
-    def text(self, hit: Hit, text: str) -> str:
-        """The kernel's text, each number that has a name in its place; arguments stand in order."""
-        fields, done = self.fields(hit.event.name), 0
-        for name in hit.event.keys() if fields else ():
-            if (at := text.find(f" {name}=", done)) < 0:
-                continue
-            start = at + len(name) + 2
-            value = hit.event[name]
-            done = start + (len(value) if isinstance(value, str) else 0)
-            if name in fields:
-                end = text.find(" ", start) if " " in text[start:] else len(text)
-                text = f"{text[:start]}{_meant(value, fields[name])}{text[end:]}"
-        return text
-
-
-def _meant(value: Any, about: dict[str, Any]) -> Any:
-    """A number as its enum's name, or with the sign that the kernel's bit-fields lose."""
-    if not isinstance(value, int):
-        return value
-    bits = about.get("signed_bits")
-    if isinstance(bits, int) and value >> (bits - 1) & 1:
-        return value - (1 << bits)
-    return about.get("names", {}).get(str(value), value)
+    return [one.id for one in own if (not names or one.name in names) and not is_entry(one)]
 
 
 class _Test:
     """The filter, for recordings that were not made with it."""
 
-    def __init__(self, typed: str, facts: _Facts, several: bool) -> None:
+    def __init__(self, typed: str, facts: Facts, several: bool) -> None:
         self._typed, self._facts, self._several = typed, facts, several
         self._tests: dict[int, Callable[[Hit], bool]] = {}
 
     def passes(self, hit: Hit) -> bool:
         if hit.event.id not in self._tests:
-            self._tests[hit.event.id] = self._test(hit.event)
+            self._tests[hit.event.id] = self._test(hit)
         return self._tests[hit.event.id](hit)
 
-    def _test(self, event: Event) -> Callable[[Hit], bool]:
+    def _test(self, hit: Hit) -> Callable[[Hit], bool]:
         """A filter that names what only some of the probes have concerns those."""
+        event = hit.event
         if not self._typed or self._facts.probes.get(event.name, {}).get("filter") == self._typed:
             return lambda _hit: True
-        if self._several and not filters.concerns(self._typed, event.keys()):
+        if self._several and not filters.concerns(self._typed, values_of(hit)):
             return lambda _hit: True
         parsed = filtering.parse(filters.in_numbers(self._typed, self._facts.fields(event.name)))
-        return lambda hit: parsed.test(hit.event.get)
+        return lambda hit: parsed.test(values_of(hit).get)

@@ -9,7 +9,7 @@ import pytest
 
 from ftracepy.errors import FtracepyError, KernelCannot, UsageFault
 from ftracepy.live.plan import plan
-from ftracepy.live.ways import refusals
+from ftracepy.live.ways import kernelprobe, refusals
 from ftracepy.probes import KernelProbe
 from ftracepy.probespec import ready
 from ftracepy.sidefacts import Kind
@@ -27,8 +27,8 @@ ffffffffc0000000 t ext_read\t[ext]
 
 @pytest.fixture(autouse=True)
 def _symbols(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "kallsyms").write_bytes(KALLSYMS)
-    ready.kallsyms.cache_clear()
+    monkeypatch.setattr(kernelprobe, "_keeps_arguments", lambda _tracefs: True)
+    monkeypatch.setenv("FTRACEPY_STATE", str(tmp_path / "state"))
     for module in (ready, refusals):
         monkeypatch.setattr(module, "kallsyms", lambda: KALLSYMS)
 
@@ -64,6 +64,23 @@ def test_what_is_planned(tracefs: Tracefs, types: str) -> None:
     facts = [json.loads(fact.body) for fact in made.facts if fact.kind is Kind.KERNEL_PROBE]
     assert facts[0]["fields"]["way"]["names"] == {"0": "UP", "1": "DOWN"}
     assert [(fact["event"], fact["filter"]) for fact in facts] == [("a", "n > 1 && way == DOWN"), ("b", "n > 1 && way == DOWN")]
+
+
+def test_arguments_that_old_kernels_forget(tracefs: Tracefs, types: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernelprobe, "_keeps_arguments", lambda _tracefs: False)
+    stack = "sp__=$stack:x64"
+    made = plan([KernelProbe("r4:back vfs_read $retval way n", "retval < 0", True, types)], tracefs)
+    assert [(one.event, one.filter, one.stack) for one in made.kprobes] == [
+        ("back_entry", "", False),
+        ("back", "retval < 0", True),
+    ]
+    assert made.kprobes[0].text("g").startswith("p:g/back_entry vfs_read way=")
+    assert made.kprobes[0].text("g").endswith(stack)
+    assert made.kprobes[1].text("g") == f"r4:g/back vfs_read retval=$retval:s32 {stack}"
+    mixed = plan([KernelProbe("r:vfs_read $retval n", "retval < 0 && n > 1", btf=types)], tracefs)
+    assert [one.filter for one in mixed.kprobes] == ["", ""]
+    assert [json.loads(fact.body)["filter"] for fact in mixed.facts] == ["retval < 0 && n > 1", ""]
+    assert mixed.notices == []
 
 
 def test_what_cannot_be_planned(tracefs: Tracefs, types: str) -> None:

@@ -78,6 +78,60 @@ def test_a_filter_it_was_recorded_with_has_been_applied() -> None:
         rows(recorded(), definition="p:send x", filter="CPUS{0}")
 
 
+SP = "u64 sp__; {}; 8; 0"
+BEGIN = kernel_format(
+    "ftracepy_7_1", "call_entry", 80, [_IP, "u32 type; 16; 4; 0", "s32 n; 20; 4; 1", SP.format(24)],
+    '"(%lx) type=%u n=%d sp__=0x%Lx", REC->__probe_ip, REC->type, REC->n, REC->sp__',
+)  # fmt: skip
+END = kernel_format(
+    "ftracepy_7_1", "call", 81, [_IP.replace("ip", "func"), _IP.replace("ip", "ret_ip").replace("; 8; 8", "; 16; 8"),
+    "s32 ret; 24; 4; 1", SP.format(32)],
+    '"(%lx <- %lx) ret=%d sp__=0x%Lx", REC->__probe_func, REC->__probe_ret_ip, REC->ret, REC->sp__',
+)  # fmt: skip
+
+
+def calls() -> Recorded:
+    made = Recorded(BEGIN, END, kallsyms=kallsyms({"inner": 0x1000, "outer": 0x2000, "_etext": 0x3000}))
+    made.schema.arch = "x86_64"
+    made.fact(6, Kind.KERNEL_PROBE, json.dumps({"event": "call_entry", "fields": FIELDS}).encode())
+    return made
+
+
+def begins(made: Recorded, ts: int, pid: int, sp: int, n: int) -> None:
+    made.at(ts, "call_entry", pid=pid, __probe_ip=0x1000, type=2, n=n, sp__=sp)
+
+
+def ends(made: Recorded, ts: int, pid: int, sp: int, ret: int) -> None:
+    made.at(ts, "call", pid=pid, __probe_func=0x1000, __probe_ret_ip=0x2000, ret=ret, sp__=sp)
+
+
+def test_returns_find_their_entries_through_recursion_and_misses() -> None:
+    made = calls()
+    begins(made, 10, 7, 0x900, 1)
+    begins(made, 20, 8, 0x900, 2)
+    begins(made, 30, 7, 0x800, 3)  # a call within the first; its return is missed
+    begins(made, 40, 7, 0x700, 4)
+    ends(made, 50, 7, 0x708, -4)
+    ends(made, 60, 8, 0x908, -2)
+    ends(made, 70, 7, 0x908, -1)
+    ends(made, 80, 7, 0x508, -9)
+    shown = rows(made)
+    assert [(row["fields"]["ret"], row["fields"].get("n")) for row in shown] == [(-4, 4), (-2, 2), (-1, 1), (-9, None)]
+    assert shown[0]["text"] == "(outer+0x0/0x1000 <- inner) ret=-4 type=TWO n=4"
+    assert shown[3]["text"] == "(outer+0x0/0x1000 <- inner) ret=-9 (its entry is not known)"
+    assert "sp__" not in shown[0]["fields"]
+    assert [row["fields"]["n"] for row in rows(made, filter="type == TWO && ret > -4")] == [2, 1]
+    assert [row["n"] for row in rows(made, fields=("n", "ret"))] == [4, 2, 1, None]
+
+
+def test_a_loss_forgets_entries() -> None:
+    made = calls()
+    begins(made, 10, 7, 0x900, 1)
+    made.lose(1)
+    ends(made, 20, 7, 0x908, -1)
+    assert [row["fields"].get("n") for row in rows(made)] == [None]
+
+
 def test_fields_as_columns() -> None:
     (first, _) = rows(recorded(), definition="p:send x", fields=("type", "n"))
     assert (first["type"], first["n"]) == ("TWO", -4)
@@ -111,7 +165,7 @@ def test_dry_run_says_what_would_be_written(types: str) -> None:
         "FILE                                         TEXT",
         "kprobe_events                                p:ftracepy/first first %di",
         "instances/ftracepy/events/ftracepy/first/filter arg1 > 2",
-        "instances/ftracepy/events/ftracepy/first/trigger stacktrace",
+        "instances/ftracepy/events/ftracepy/first/trigger stacktrace if arg1 > 2",
         "instances/ftracepy/events/ftracepy/first/enable 1",
     ]
 

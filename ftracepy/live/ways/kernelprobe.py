@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from ftracepy.errors import FtracepyError, KernelCannot, UsageFault
+from ftracepy.live.instance import Instance
 from ftracepy.live.plan import ProbeDef
 from ftracepy.live.ways import refusals
 from ftracepy.probes import KernelProbe
@@ -23,6 +24,7 @@ from ftracepy.tracefs import Tracefs, probes
 if TYPE_CHECKING:
     from ftracepy.live.ways.grant import Granting
 
+_TRIED = "vfs_read"
 _CONFIG = {"kprobe_events": "CONFIG_KPROBE_EVENTS=y", "dynamic_events": "CONFIG_FPROBE_EVENTS=y, Linux 6.5"}
 
 
@@ -31,9 +33,9 @@ def grant(granting: Granting, wish: KernelProbe) -> None:
     if not wish.definition:
         _require(granting.tracefs, "kprobe_events")
         raise UsageFault("which kernel function?", hint="ftracepy kprobe vfs_read; ftracepy kprobe -l 'vfs_*' lists some")
-    found = ready(wish.definition, wish.btf)
-    concerned = [probe for probe in found if filters.concerns(wish.filter, probe.names())] or found
-    if left := [probe.event for probe in found if probe not in concerned]:
+    found = ready(wish.definition, wish.btf, partial(_arguments_at_return, granting))
+    concerned = _concerned(found, wish.filter)
+    if left := [one.event for one in found if one not in concerned and not one.entry_of and not _entry_of(one, found)]:
         granting.plan.notices.append(f"the filter does not concern {', '.join(left)}: no such fields there")
     for probe in found:
         typed = wish.filter if probe in concerned else ""
@@ -41,12 +43,38 @@ def grant(granting: Granting, wish: KernelProbe) -> None:
         _require(granting.tracefs, file)
         filter_ = filters.in_numbers(typed, probe.fields)
         explain = partial(_explained, probe, typed, granting.tracefs)
-        granting.plan.kprobes.append(
-            ProbeDef(probe.kind, probe.event, probe.place, probe.args, file, filter_, wish.stack, explain)
-        )
-        granting.plan.facts.append(_fact(probe, wish.filter))
+        stack = wish.stack and not probe.entry_of
+        granting.plan.kprobes.append(ProbeDef(probe.kind, probe.event, probe.place, probe.args, file, filter_, stack, explain))
+        granting.plan.facts.append(_fact(probe, typed if _entry_of(probe, found) else wish.filter))
         granting.plan.notices += refusals.waits(probe)
     granting.plan.symbols = True
+
+
+def _entry_of(probe: Probe, found: list[Probe]) -> Probe | None:
+    """The probe that tells the arguments to this one."""
+    return next((one for one in found if one.entry_of == probe.event), None)
+
+
+def _concerned(found: list[Probe], filter_: str) -> list[Probe]:
+    """Whose hits the kernel can filter: those with all the fields; of two that are one, none that lacks what the other has."""
+    concerned = [one for one in found if not one.entry_of and filters.concerns(filter_, one.names())]
+    return concerned or [one for one in found if not one.entry_of and not _entry_of(one, found)]
+
+
+def _arguments_at_return(granting: Granting) -> bool:
+    """Whether the kernel keeps a function's arguments until it returns (6.9 and newer): asked by trying, once a boot."""
+    key = f"{granting.tracefs.root}/arguments at return"
+    return bool(granting.verdicts.get(key, partial(_keeps_arguments, granting.tracefs)))
+
+
+def _keeps_arguments(tracefs: Tracefs) -> bool:
+    probe = ProbeDef("r", "kept", _TRIED, ("first=$arg1:x64",), "kprobe_events")
+    with Instance(tracefs, clock="local", buffer_kb=64) as instance:
+        try:
+            instance.add_probe(probe)
+        except FtracepyError:
+            return False
+        return True
 
 
 def _require(tracefs: Tracefs, file: Literal["kprobe_events", "dynamic_events"]) -> None:

@@ -41,7 +41,8 @@ def why(message: str, error: FtracepyError, probe: Probe, tracefs: Tracefs) -> t
         if len(found) > 1 and ("unique" in message or "EADDRNOTAVAIL" in error.wrote):
             return f"{len(found)} functions are called '{symbol}'", "MODULE:FUNCTION, or an address of /proc/kallsyms"
     if probe.kind[0] in "ft" and message == "Invalid argument":
-        return "the kernel does not say; function and tracepoint probes: Linux 6.5 or newer", f"p:{symbol}" * (probe.kind[0] == "f")
+        hint = f"p:{symbol}" if probe.kind[0] == "f" else ""
+        return "the kernel does not say; function and tracepoint probes: Linux 6.5 or newer", hint
     if message.startswith("Failed to register"):
         return _forbidden(symbol), ""
     if message.startswith("Invalid $-variable") and probe.kind[0] != "r":
