@@ -140,6 +140,6 @@ class Tapped:
         return writer
 
     def _finish(self, writer: Writer, path: str, before_s: float) -> Saved:
-        texts = self._live.texts(fresh=True) if self._live else None
-        writer.finish(self._source.health().stats, texts)
+        """The kernel's counts are of the whole run, and this is a part of it: losses are told by its pages alone."""
+        writer.finish(texts=self._live.texts(fresh=True) if self._live else None)
         return Saved(path, writer.size_bytes, before_s)

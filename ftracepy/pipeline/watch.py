@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftracepy.analysis.feed import Feed
+from ftracepy.errors import FtracepyError, UsageFault
 from ftracepy.pipeline.requests import Stop
 from ftracepy.pipeline.tapped import Tapped
 from ftracepy.stream import Stream
@@ -70,6 +71,30 @@ class Watch:
         )
         self.live = open_live(where, wishes, setting, self._stop, say, undo)
         return self.live
+
+    def filter_in_kernel(self, text: str) -> int:
+        """Have the kernel pass only what `text` lets through ("": everything); of how many events it is the filter now.
+
+        Raises UsageFault where no event is watched by name, FtracepyError with the kernel's words where one of
+        the events refuses the filter; no event keeps it then.
+        """
+        from ftracepy.probes import Tracepoint
+        from ftracepy.tracefs import events, find
+
+        if self.live is None or not self.request.events:
+            raise UsageFault("the kernel filters events that are watched live (-e), and nothing else")
+        root = find(self.request.tracefs_root).root
+        names = [pair for one in self.request.events for pair in events.matching(root, one.partition("/")[0])]
+        done: list[Tracepoint] = []
+        try:
+            for system, name in names:
+                self.live.instance.set_filter(Tracepoint(system, name, text))
+                done.append(Tracepoint(system, name))
+        except FtracepyError:
+            for one in done:
+                self.live.instance.set_filter(one)
+            raise
+        return len(done)
 
     def leave_out_own(self) -> None:
         """Keep this process's threads out of a live trace: call it again when there are new ones."""

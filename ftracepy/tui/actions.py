@@ -6,19 +6,25 @@ import os
 from typing import TYPE_CHECKING
 
 from ftracepy.errors import FtracepyError, UsageFault
+from ftracepy.tui import building
+from ftracepy.tui.building import build, fetch, into_kernel
 from ftracepy.tui.keys import KEYS
 from ftracepy.tui.model import export as exporting
+from ftracepy.tui.model.builder import Builder, Form
 from ftracepy.tui.model.counting import Spread, Top
 from ftracepy.tui.model.flames import Flames
 from ftracepy.tui.model.lanes import Lanes
 from ftracepy.tui.model.listpage import ListPage
 from ftracepy.tui.model.overview import Overview
 from ftracepy.tui.model.page import Lines
+from ftracepy.tui.model.playing import Playing
 from ftracepy.tui.model.spans import Line, Style, cell, plain
 from ftracepy.tui.model.tree import Processes
 
 if TYPE_CHECKING:
     from ftracepy.tui.app import LiveApp
+
+__all__ = ["build", "fetch", "into_kernel"]
 
 
 def help(app: LiveApp) -> None:
@@ -42,6 +48,9 @@ def enter(app: LiveApp) -> None:
             app.push(page)
             app.open(run)
         return
+    if isinstance(page, Builder | Form):
+        building.chosen(app, page, place)
+        return
     if isinstance(page, Flames):
         page.enter(place)
         app.view.move_to(0)
@@ -62,8 +71,6 @@ def enter(app: LiveApp) -> None:
 
 
 def back(app: LiveApp) -> None:
-    if app.close_prompt():
-        return
     page = app.view.page
     if isinstance(page, Flames) and page.leave():
         app.view.move_to(0)
@@ -71,8 +78,7 @@ def back(app: LiveApp) -> None:
     if isinstance(page, ListPage) and page.listing.widen():
         app.view.move_to(page.end - 1)
         return
-    if app.pop() and isinstance(app.view.page, Overview):
-        app.run_ = None
+    app.pop()
 
 
 def next_page(app: LiveApp) -> None:
@@ -84,13 +90,16 @@ def next_page(app: LiveApp) -> None:
 
 def page(app: LiveApp, number: int) -> None:
     if app.run_ and number <= len(app.run_.pages):
-        app.pages = [one for one in app.pages if isinstance(one[0], Overview)]
+        app.pages = [one for one in app.pages if isinstance(one.page, Overview)]
         chosen = app.run_.pages[number - 1]
         app.show(app.run_.about() if chosen is app.run_.pages[-1] else chosen)
 
 
 def filter(app: LiveApp) -> None:
     page = app.view.page
+    if isinstance(page, Form):
+        building.filter(app, page)
+        return
     if not isinstance(page, ListPage):
         app.say("lists are filtered: Esc, or 1 to 3")
         return
@@ -124,6 +133,10 @@ def without(app: LiveApp) -> None:
 
 
 def search(app: LiveApp) -> None:
+    if isinstance(app.view.page, Builder):
+        building.search(app, app.view.page)
+        return
+
     def use(text: str) -> None:
         app.view.found = text
         if text:
@@ -265,6 +278,24 @@ def go(app: LiveApp) -> None:
         app.view.move_to(page.place_at(int(seconds * 1e9), page.listing.look.ts))
 
     app.ask("go to which time (seconds)?", use)
+
+
+def play(app: LiveApp) -> None:
+    page = app.view.page
+    if not isinstance(page, ListPage) or not page.grows:
+        app.say("lists in the order of time can be played")
+    elif app.playing:
+        app.playing = None
+    elif (item := page.item(app.view.cursor)) is not None:
+        app.playing = Playing(page, page.listing.look.ts(item))
+        app.view.follow = False
+    app.show_status()
+
+
+def speed(app: LiveApp, factor: float) -> None:
+    if app.playing:
+        app.playing.faster(factor)
+        app.show_status()
 
 
 def mark(app: LiveApp) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding
+from textual.events import Key
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
@@ -17,8 +18,10 @@ from ftracepy.errors import FtracepyError
 from ftracepy.sinks.escape import visible
 from ftracepy.tui import actions
 from ftracepy.tui.keys import KEYS
+from ftracepy.tui.model.builder import Builder
 from ftracepy.tui.model.engine import Engine, State
 from ftracepy.tui.model.page import Page
+from ftracepy.tui.model.playing import Playing
 from ftracepy.tui.model.run import Run
 from ftracepy.tui.model.status import Status
 from ftracepy.tui.widgets.lineview import LineView
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 _SLICE_S = 0.02  # of one tick for background work: counting, filtering
 _LEAVE_S = 10.0
 _OWN_TICKS = 10
+_ACTIONS = {one.action.partition("(")[0] for one in KEYS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +44,55 @@ class Looks:
     plain: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A page that was left for another, as it stood."""
+
+    page: Page
+    cursor: int
+    follow: bool
+    run: Run | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A run that is beginning: what to do once it is opened, or with the error that keeps it from that."""
+
+    engine: Engine
+    opened: Callable[[Run], None]
+    failed: Callable[[FtracepyError], None]
+
+
 class LiveApp(App[None]):
     """Shows runs. `error` is why the only run could not begin, for the caller to tell once the terminal is back."""
 
     CSS_PATH = "live.tcss"
     TITLE = "ftracepy live"
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS = [Binding(",".join(one.keys), one.action, one.what, show=False) for one in KEYS]  # noqa: RUF012
+    # With priority a key is acted on before the next one is looked at: what is typed behind `f` is the filter's.
+    BINDINGS = [Binding(",".join(one.keys), one.action, one.what, show=False, priority=True) for one in KEYS]  # noqa: RUF012
 
-    def __init__(self, engine: Engine | None, overview: Overview | None = None, looks: Looks | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine | None,
+        overview: Overview | None = None,
+        looks: Looks | None = None,
+        tracefs_root: str | None = None,
+    ) -> None:
         super().__init__()
+        self.tracefs_root = tracefs_root
         self.looks = looks or Looks()
         self.engines = [engine] if engine else []
+        self.ending: list[Engine] = []
         self.overview = overview
         self.run_: Run | None = None
-        self.pages: list[tuple[Page, int, bool]] = []  # those to go back to, with cursor and whether it followed
+        self.pages: list[Before] = []  # what to go back to
+        self.pending: Pending | None = None
+        self.playing: Playing | None = None
         self.error: FtracepyError | None = None
         self.status = Status()
         self.asked: Callable[[str], None] | None = None
-        self.leaving = False
+        self.leaving = self.begun = False
         self._ticks = 0
         if self.looks.plain:
             self.animation_level = "none"
@@ -93,19 +127,23 @@ class LiveApp(App[None]):
         if self.leaving:
             return
         self._leave_out_own()
+        self._see_pending()
+        if self.playing:
+            self.view.move_to(self.playing.place())
         deadline = time.monotonic() + _SLICE_S
         self.view.tick(lambda: time.monotonic() < deadline)
         self.show_status()
 
     def _begin(self) -> None:
         """Show the run's pages once it runs; give up where it never will."""
-        engine = self.engines[0] if self.engines else None
-        if engine is None or self.run_ is not None:
+        engine = self.engines[0] if self.engines and not self.overview else None
+        if engine is None or self.begun:
             return
         if engine.state is State.FAILED and not engine.opened:
             self.error = engine.error
             self.leave()
         elif engine.opened:
+            self.begun = True
             self.open(Run(engine))
 
     def _leave_out_own(self) -> None:
@@ -115,6 +153,23 @@ class LiveApp(App[None]):
             for engine in self.all_engines():
                 engine.leave_out_own()
 
+    def begin(self, pending: Pending) -> None:
+        """Start one more run."""
+        self.pending = pending
+        self.engines.append(pending.engine)
+        pending.engine.start()
+
+    def _see_pending(self) -> None:
+        pending = self.pending
+        if pending is None or not (pending.engine.opened or pending.engine.state is State.FAILED):
+            return
+        self.pending = None
+        if pending.engine.opened:
+            pending.opened(Run(pending.engine))
+        else:
+            self.engines.remove(pending.engine)
+            pending.failed(pending.engine.error or FtracepyError("the run did not begin"))
+
     def open(self, run: Run) -> None:
         """Look at a run, from its first page."""
         self.run_ = run
@@ -122,14 +177,15 @@ class LiveApp(App[None]):
 
     def show(self, page: Page) -> None:
         """Show a page in place of the present one."""
-        run = self.run_
+        run, self.playing = self.run_, None
         recorded = run is not None and run.engine.request.replay is not None
         self.view.show(page, follow=False if recorded else None)
         self.show_status()
 
     def push(self, page: Page) -> None:
         """Show a page from which one comes back to the present one."""
-        self.pages.append((self.view.page, self.view.cursor, self.view.follow))
+        self.pages.append(Before(self.view.page, self.view.cursor, self.view.follow, self.run_))
+        self.playing = None
         self.view.show(page, follow=False)
         self.show_status()
 
@@ -137,14 +193,26 @@ class LiveApp(App[None]):
         """Back to the page before; False where there is none."""
         if not self.pages:
             return False
-        page, cursor, follow = self.pages.pop()
-        self.view.show(page, cursor=cursor, follow=follow)
+        before, self.playing = self.pages.pop(), None
+        self._drop(self.run_, before.run)
+        self.run_ = before.run
+        self.view.show(before.page, cursor=before.cursor, follow=before.follow)
         self.show_status()
         return True
 
+    def _drop(self, run: Run | None, kept: Run | None) -> None:
+        """A run that was built and is left has ended; those of the overview go on."""
+        if run is None or run is kept or run.engine not in self.engines[1 if not self.overview else 0 :]:
+            return
+        run.engine.stop()
+        self.engines.remove(run.engine)
+        self.ending.append(run.engine)
+
     def show_status(self) -> None:
         """Bring title and status line up to date; written only where they changed."""
-        status = self.status.lines(self.run_, self.engine, self.view, self.overview)
+        if not self.query("#status"):  # the screen is being taken down
+            return
+        status = self.status.lines(self.run_, self.engine, self.view, self.playing)
         for name, text in zip(("title", "status"), status, strict=True):
             widget = self.query_one(f"#{name}", Static)
             shown = text if not self.looks.ascii_only else text.encode("ascii", "replace").decode()
@@ -159,13 +227,13 @@ class LiveApp(App[None]):
         self.show_status()
 
     def ask(self, question: str, then: Callable[[str], None], value: str = "") -> None:
-        """Ask for a line of text; Esc gives none."""
+        """Ask for a line of text; Esc gives none. Shown and focused at once, and not with the next repaint."""
         prompt = self.query_one("#prompt", Input)
         self.asked = then
         prompt.placeholder, prompt.value = question, value
         prompt.cursor_position = len(value)
-        prompt.add_class("asking")
-        prompt.focus()
+        prompt.display = True
+        self.screen.set_focus(prompt)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """What is wrong with the answer is said, and the question stands."""
@@ -178,14 +246,35 @@ class LiveApp(App[None]):
             return
         self.close_prompt()
 
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """What is looked for is shown while it is typed."""
+        if self.asked and isinstance(self.view.page, Builder):
+            self.view.page.search(event.value)
+            self.view.move_to(0)
+
+    def on_key(self, event: Key) -> None:
+        """Keys that are no part of an answer, while a question is asked."""
+        if not self.asked:
+            return
+        if event.key in ("up", "down"):
+            self.view.move(-1 if event.key == "up" else 1)
+        elif event.key == "escape":
+            self.close_prompt()
+        elif event.key == "ctrl+q":
+            self.leave()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """Our keys are letters like others while a question is asked or the palette is open."""
+        return not (action in _ACTIONS and (self.asked is not None or len(self.screen_stack) > 1))
+
     def close_prompt(self) -> bool:
         """Take the question away; False where there was none."""
         prompt = self.query_one("#prompt", Input)
-        if not prompt.has_class("asking"):
+        if self.asked is None:
             return False
-        prompt.remove_class("asking")
         self.asked = None
-        self.view.focus()
+        prompt.display = False
+        self.screen.set_focus(self.view)
         return True
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
@@ -206,7 +295,7 @@ class LiveApp(App[None]):
 
     def all_engines(self) -> list[Engine]:
         """Every run, those of the overview too."""
-        return [*self.engines, *(self.overview.engines if self.overview else ())]
+        return [*self.engines, *self.ending, *(self.overview.engines if self.overview else ())]
 
     def _leave(self) -> None:
         deadline = time.monotonic() + _LEAVE_S

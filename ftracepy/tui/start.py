@@ -36,7 +36,7 @@ def show(
     if looks.plain:
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
         os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
-    app = LiveApp(engine, None if engine else overview(given), looks)
+    app = LiveApp(engine, None if engine else overview(given), looks, given.tracefs_root)
     try:
         asyncio.run(_run(app, stop, mouse=not looks.plain))
     finally:

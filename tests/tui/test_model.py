@@ -10,10 +10,12 @@ from ftracepy._fastparse import Batch
 from ftracepy.analysis.feed import Feed
 from ftracepy.batch import decoder_for
 from ftracepy.errors import UsageFault
+from ftracepy.pipeline.candidates import Candidate
 from ftracepy.pipeline.watch import WatchRequest
 from ftracepy.schema import Schema
 from ftracepy.tools import kit
 from ftracepy.tools.rows import Row, col
+from ftracepy.tui.model.builder import Builder
 from ftracepy.tui.model.counting import Spread, Top
 from ftracepy.tui.model.engine import Engine, State
 from ftracepy.tui.model.export import as_data, as_text
@@ -24,6 +26,7 @@ from ftracepy.tui.model.listpage import ListPage
 from ftracepy.tui.model.looks import EventLook, RowLook
 from ftracepy.tui.model.names import Names
 from ftracepy.tui.model.page import Page
+from ftracepy.tui.model.playing import Playing
 from ftracepy.tui.model.rowstore import RowStore
 from ftracepy.tui.model.run import Run
 from ftracepy.tui.model.spans import cell, length, plain
@@ -299,3 +302,30 @@ def test_a_wrong_filter_is_pointed_at(text: str, where: int) -> None:
     with pytest.raises(UsageFault) as raised:
         parse(text)
     assert raised.value.why.splitlines()[-1].index("^") - 2 == where
+
+
+def test_the_builder_shows_the_nearest_names_first() -> None:
+    names = ["sched:sched_switch", "irq:softirq_raise", "block:block_rq_issue", "syscalls:sys_enter_lseek"]
+    builder = Builder([*(Candidate("event", name) for name in names), Candidate("function", "vfs_read")])
+    builder.search("switch")
+    assert [one.name for one in builder.found] == ["sched:sched_switch"]
+    builder.search("issue blk")
+    assert builder.found[0].name == "block:block_rq_issue"
+    builder.search("vr")
+    assert builder.found[0].name == "vfs_read"
+    builder.search("no such thing")
+    assert builder.end == 0
+
+
+def test_playing_goes_along_with_time(tick: Schema, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = EventStore()
+    store.append(ticks(tick, 0, MANY))
+    now = 100.0
+    monkeypatch.setattr("ftracepy.tui.model.playing.time.monotonic", lambda: now)
+    playing = Playing(ListPage("events", listing_of(store, tick)), 5000)
+    assert playing.place() == 5
+    now += 0.00001
+    assert playing.place() == 15
+    playing.faster(2)
+    now += 0.00001
+    assert playing.place() == 35

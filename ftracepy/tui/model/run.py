@@ -25,6 +25,7 @@ class Run:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.kernel_filter = ""
         schema = engine.watch.schema
         symbols = Symbols(schema)
         self.look = EventLook(schema, engine.names)

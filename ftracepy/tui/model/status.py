@@ -13,8 +13,8 @@ from ftracepy.tui.model.vitals import amount
 if TYPE_CHECKING:
     from ftracepy.pipeline.tapped import Saved
     from ftracepy.tui.model.engine import Engine
-    from ftracepy.tui.model.overview import Overview
     from ftracepy.tui.model.page import Page
+    from ftracepy.tui.model.playing import Playing
     from ftracepy.tui.model.run import Run
 
 _SAID_S = 5.0
@@ -40,6 +40,7 @@ class Status:
         self.lossy = False
         self.mark_ns: int | None = None
         self._said = ""
+        self._playing: Playing | None = None
         self._until = 0.0
         self._taken = 0.0
 
@@ -47,8 +48,9 @@ class Status:
         """Show a word for a while."""
         self._said, self._until = text, time.monotonic() + (60 if keep else _SAID_S)
 
-    def lines(self, run: Run | None, engine: Engine | None, view: View, overview: Overview | None) -> tuple[str, str]:
+    def lines(self, run: Run | None, engine: Engine | None, view: View, playing: Playing | None) -> tuple[str, str]:
         """Title and status line."""
+        self._playing = playing
         return self._title(run, engine, view), self._status(run, engine, view)
 
     def _title(self, run: Run | None, engine: Engine | None, view: View) -> str:
@@ -59,6 +61,8 @@ class Status:
             parts.append(" ".join(f"[{at}]{name}" if name == page.title else f"{at}" for at, name in enumerate(pages, 1)))
         if page.title and (run is None or page.title not in [one.title for one in run.pages]):
             parts.append(visible(page.title))
+        if run and run.kernel_filter:
+            parts.append(f"in the kernel: {visible(run.kernel_filter)}")
         return "  ".join([*parts, page.hints()])
 
     def _status(self, run: Run | None, engine: Engine | None, view: View) -> str:
@@ -80,7 +84,7 @@ class Status:
         self.lossy = bool(lost)
         return [
             _recording(engine.watch.tapped.saving),
-            _how(engine, view),
+            f"PLAY x{self._playing.speed:g}" if self._playing else _how(engine, view),
             _rate(engine) if engine.state is State.RUNNING else "",
             f"LOST {lost:,} ({_cpus(vitals.lost or engine.events.lost)})" if lost else "lost 0",
             f"buf {vitals.fill:.0%}" if vitals.fill is not None else "",

@@ -1,0 +1,84 @@
+"""What keys do in the probe builder, and to the kernel's own filters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ftracepy.errors import FtracepyError
+from ftracepy.pipeline.candidates import candidates
+from ftracepy.tui.model.builder import Builder, Form
+from ftracepy.tui.model.listpage import ListPage
+from ftracepy.tui.model.run import Run
+
+if TYPE_CHECKING:
+    from ftracepy.tui.app import LiveApp
+
+
+def build(app: LiveApp) -> None:
+    """Every page has it; a run that is built stands above what was looked at before."""
+    try:
+        page = Builder(candidates(app.tracefs_root))
+    except FtracepyError as error:
+        app.say("; ".join(error.lines()))
+        return
+    app.push(page)
+    search(app, page)
+
+
+def search(app: LiveApp, page: Builder) -> None:
+    app.ask("letters of an event's or a function's name", lambda text: _choose(app, page))
+
+
+def _choose(app: LiveApp, page: Builder) -> None:
+    place = app.view.cursor
+    app.close_prompt()
+    chosen(app, page, place)
+
+
+def chosen(app: LiveApp, page: Builder | Form, place: int) -> None:
+    """Take the candidate on a line, or start what a form describes."""
+    from ftracepy.tui.app import Pending
+
+    if isinstance(page, Builder):
+        if 0 <= place < page.end:
+            app.push(Form(page.found[place], app.tracefs_root))
+        return
+
+    def opened(run: Run) -> None:
+        app.push(page)
+        app.open(run)
+
+    def failed(error: FtracepyError) -> None:
+        page.change(error=error)
+
+    try:
+        app.say("starting")
+        app.begin(Pending(page.engine(), opened, failed))
+    except FtracepyError as error:
+        page.change(error=error)
+
+
+def filter(app: LiveApp, form: Form) -> None:
+    app.ask("filter, in the kernel's language", lambda text: form.change(filter=text), form.filter)
+
+
+def fetch(app: LiveApp) -> None:
+    form = app.view.page
+    if isinstance(form, Form) and form.chosen.kind == "function":
+        app.ask("what to fetch: parameters, members, $retval", lambda text: form.change(fetch=text), form.fetch)
+
+
+def into_kernel(app: LiveApp) -> None:
+    page = app.view.page
+    if not app.run_ or not isinstance(page, ListPage) or page is not app.run_.events:
+        app.say("the filter of a list of events can be handed to the kernel")
+        return
+    text = page.listing.filter.text if page.listing.filter else ""
+    try:
+        count = app.run_.engine.watch.filter_in_kernel(text)
+    except FtracepyError as error:
+        app.status.said("  ".join(line.strip() for line in error.lines()), keep=True)
+        app.show_status()
+        return
+    app.run_.kernel_filter = text
+    app.say(f"the kernel filters {count} events now" if text else "the kernel lets everything through again")
