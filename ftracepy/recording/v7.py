@@ -61,8 +61,8 @@ def read_v7(cursor: Cursor, head: Head, codec: Codec | None) -> Contents:
             _take_option(cursor, option, codec, contents)
     except RecordingFault as first:
         return _recovered(cursor, head, codec, first)
-    if not contents.buffers and contents.notices:
-        return _recovered(cursor, head, codec, cursor.fault(contents.notices[-1], 0))
+    if not contents.buffers:
+        return _recovered(cursor, head, codec, cursor.fault([*contents.notices, "its options name no buffer"][0], 0))
     return contents
 
 
