@@ -111,9 +111,9 @@ def kprobe(feed: Feed, options: Options) -> Iterator[Row]:
     entries = Entries(feed.schema, events)
     found = hits(feed, events, TaskTable(feed.schema), stacks=options.stacks, machines=(facts, entries))
     yield from event_rows(
-        feed, options, [*events, *entries.of.values()], fields=options.fields, name=lambda form: form.name, found=entries.joined(found),
-        passes=_Test(options.filter, facts, len(events) > 1).passes, values=partial(_values, facts, feed.schema),
-        text=partial(_text, facts, Formatter(feed.schema)),
+        feed, options, [*events, *entries.of.values()], fields=options.fields, name=lambda form: form.name,
+        found=entries.joined(found), passes=_Test(options.filter, facts, len(events) > 1).passes,
+        values=partial(_values, facts, feed.schema), text=partial(_text, facts, Formatter(feed.schema)),
     )  # fmt: skip
 
 

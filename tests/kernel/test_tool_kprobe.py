@@ -70,6 +70,15 @@ def test_return_values_have_their_sign(clean_kernel: Tracefs) -> None:
     assert all("<-" in row["text"] for row in mine)
 
 
+def test_a_return_knows_its_arguments(clean_kernel: Tracefs, tmp_path: Path) -> None:
+    """New kernels keep them until the return; for older ones entry and return are two probes, joined."""
+    code = f"import os\nfd = os.open({str(tmp_path / 'f')!r}, 0o102)\nfor at in range(101): os.write(fd, b'x' * at)"
+    rows = watch("kprobe", python(code), "r:vfs_write ret=$retval count", "ret < 101 && count < 101")
+    mine = [row for row in rows if row["comm"].startswith("python")]
+    assert [(row["fields"]["count"], row["fields"]["ret"]) for row in mine] == [(at, at) for at in range(101)]
+    assert all(f" ret={at} count={at}" in row["text"] for at, row in enumerate(mine))
+
+
 def _has(function: str) -> bool:
     return f" {function}\n" in Path("/proc/kallsyms").read_text()
 
