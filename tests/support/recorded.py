@@ -51,7 +51,10 @@ class Recorded:
         self._pages.append((cpu, page))
 
     def fact(self, ts: int, kind: Kind, body: bytes) -> None:
-        for piece in pack(SideFact(kind, 1, ts, body)):
+        self.fact_of(1, ts, kind, body)
+
+    def fact_of(self, tid: int, ts: int, kind: Kind, body: bytes) -> None:
+        for piece in pack(SideFact(kind, tid, ts, body)):
             self.at(ts, "raw_data", id=int.from_bytes(piece[:4], "little"), buf=piece[4:])
 
     def lose(self, count: int, *, cpu: int = 0) -> None:
