@@ -31,6 +31,7 @@ _PRECEDENCE = {
     "<<": 8, ">>": 8, "+": 9, "-": 9, "*": 10, "/": 10, "%": 10,
 }  # fmt: skip
 _DEEPEST = 120  # parentheses count twice; the deepest real one needs 33
+_LOOKED_AHEAD = 4  # tokens behind one that is not the end
 _MOST_REPEATED = 1000  # nodes that named values may stand for in all
 
 
@@ -44,7 +45,7 @@ def parse(print_fmt: str, long_bytes: int = 8, exact: bool = True) -> PrintFmt:
 
 class _Parser:
     def __init__(self, stream: list[Token], long_bytes: int, exact: bool) -> None:
-        self._tokens = stream
+        self._tokens = stream + stream[-1:] * _LOOKED_AHEAD
         self._at = 0
         self._long_bytes = long_bytes
         self._exact = exact
@@ -61,15 +62,16 @@ class _Parser:
         return PrintFmt(template, tuple(args))
 
     def _peek(self, ahead: int = 0) -> Token:
-        return self._tokens[min(self._at + ahead, len(self._tokens) - 1)]
+        return self._tokens[self._at + ahead]
 
     def _next(self) -> Token:
-        token = self._peek()
-        self._at += 1
+        token = self._tokens[self._at]
+        self._at += token.kind != "end"
         return token
 
     def _accept(self, op: str) -> bool:
-        if self._peek().kind == "op" and self._peek().text == op:
+        token = self._tokens[self._at]
+        if token.text == op and token.kind == "op":
             self._at += 1
             return True
         return False

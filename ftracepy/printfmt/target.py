@@ -28,10 +28,16 @@ class Target:
     kallsyms: str = field(default="", repr=False, compare=False)  # for trace-cmd, which takes names it does not know for symbols
     options: frozenset[str] = frozenset()  # the recording kernel's, as trace_options names them
     dynamic_events: str = field(default="", repr=False, compare=False)  # what probes were asked for
+    found: dict[str, int] = field(default_factory=dict, repr=False, compare=False)  # symbols that were asked for
     bare: bool = False  # messages without the place that wrote them, as comments in a function_graph listing
 
     def symbol(self, name: str) -> int:
         """The address of kernel symbol `name`, 0 where kallsyms does not have it."""
+        if name not in self.found:
+            self.found[name] = self._search(name)
+        return self.found[name]
+
+    def _search(self, name: str) -> int:
         at = -1
         while (at := self.kallsyms.find(f" {name}", at + 1)) >= 0:
             address, _, kind = self.kallsyms[self.kallsyms.rfind("\n", 0, at) + 1 : at].partition(" ")
@@ -42,6 +48,8 @@ class Target:
 
     def watched(self, group: str, event: str) -> str:
         """The event that event probe group/event hangs on, as the kernel names it; "" where nothing tells."""
+        if not self.dynamic_events:
+            return ""
         found = re.search(rf"^e\d*:{re.escape(group)}/{re.escape(event)} ([\w-]+)[./]([\w-]+)", self.dynamic_events, re.MULTILINE)
         return f"{found[1]}.{found[2]}" if found else ""
 
