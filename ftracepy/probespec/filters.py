@@ -17,10 +17,15 @@ _COMPARED = re.compile(r"\"[^\"]*\"|'[^']*'|([A-Za-z_]\w*)(?:\.\w+)?\s*(?:[=!]=|
 _EVERYWHERE = re.compile(r"common_\w+$|comm$|COMM$|cpu$|CPUS?$|stacktrace$")
 
 
+def compared(typed: str) -> list[str]:
+    """The fields that the filter compares, without those that every event has (kernel: trace_events_filter.c)."""
+    names = (match[1] for match in _COMPARED.finditer(typed) if match[1])
+    return list(dict.fromkeys(name for name in names if not _EVERYWHERE.match(name)))
+
+
 def concerns(typed: str, fields: Collection[str]) -> bool:
-    """Whether an event with these fields has all that the filter compares, besides what every event has."""
-    compared = (match[1] for match in _COMPARED.finditer(typed) if match[1])
-    return all(name in fields or _EVERYWHERE.match(name) for name in compared)
+    """Whether an event with these fields has all that the filter compares."""
+    return all(name in fields for name in compared(typed))
 
 
 def in_numbers(typed: str, fields: Mapping[str, Mapping[str, Any]]) -> str:

@@ -156,5 +156,5 @@ def _value(value: Any, is_pointer: bool) -> Any:
 
 
 def shown_events(schema: Schema, wanted: Callable[[str, str], bool]) -> list[int]:
-    """Ids of the events that `wanted(system, name)` names, those of the ftrace system and of our own probes left out."""
+    """Ids of the events that `wanted(system, name)` names, those of the ftrace system left out."""
     return [one.id for one in schema.formats.values() if one.system != "ftrace" and wanted(one.system, one.name)]

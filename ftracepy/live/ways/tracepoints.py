@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from ftracepy.errors import FtracepyError, KernelCannot, UsageFault
+from ftracepy.live.owner import PREFIX
 from ftracepy.probes import Tracepoint, Tracepoints
+from ftracepy.probespec import filters
 from ftracepy.schema import parse_event_format
 from ftracepy.tracefs import events
 
 if TYPE_CHECKING:
     from ftracepy.live.ways.grant import Granting
 
-_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
-_COMPARED = re.compile(r"([A-Za-z_]\w*)(?:\.\w+)?\s*(?:[=!]=|[<>~]|&(?!&))")
 _NAMED_MOST = 5
 
 
@@ -23,7 +22,8 @@ def grant(granting: Granting, wish: Tracepoints) -> None:
     if not wish.pattern:
         raise UsageFault("which tracepoint?", hint="ftracepy tpoint -l 'sched:*' lists those of sched, -l alone all")
     root = granting.tracefs.root
-    found = [one for one in events.names(root) if wish.takes(*one)]
+    # Another run's probes are not for us: one that somebody else has switched on cannot be removed.
+    found = [one for one in events.names(root) if wish.takes(*one) and not one[0].startswith(PREFIX)]
     if not found:
         raise _unknown(granting, wish.pattern)
     if wish.only_formats:
@@ -47,7 +47,7 @@ def _unknown(granting: Granting, pattern: str) -> FtracepyError:
 
 def _with_fields(granting: Granting, wish: Tracepoints, found: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """A filter that one event of a pattern cannot take would end the run of all; of one asked for by name it should."""
-    wanted = set(_COMPARED.findall(_QUOTED.sub('""', wish.filter)))
+    wanted = set(filters.compared(wish.filter))
     if len(found) == 1 or not wanted:
         return found
     kept = [one for one in found if wanted <= _fields(granting, *one)]
@@ -61,6 +61,5 @@ def _with_fields(granting: Granting, wish: Tracepoints, found: list[tuple[str, s
 
 
 def _fields(granting: Granting, system: str, name: str) -> set[str]:
-    """Besides its own every event has common ones, and three that stand for more (kernel: trace_events_filter.c)."""
     form = parse_event_format(events.format_bytes(granting.tracefs.root, system, name), system)
-    return {one.name for one in (*form.fields, *form.common)} | {"comm", "COMM", "cpu", "CPU", "CPUS", "stacktrace"}
+    return {one.name for one in form.fields}
