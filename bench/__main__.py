@@ -11,10 +11,10 @@ from pathlib import Path
 
 import click
 
-from bench import capture, decode, live, start
+from bench import capture, decode, live, start, tools
 from bench.timing import Result
 
-PARTS = ("decode", "capture", "start", "live")
+PARTS = ("decode", "capture", "start", "live", "tools")
 
 
 def build_flood(folder: Path) -> Path:
@@ -34,6 +34,8 @@ def results(parts: tuple[str, ...], folder: Path, runs: int, calls: int) -> Iter
         yield from start.measure(runs)
     if "live" in parts:
         yield from live.measure(flood, runs)
+    if "tools" in parts:
+        yield from tools.measure(folder, runs)
 
 
 @click.command()

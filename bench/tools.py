@@ -1,0 +1,146 @@
+"""Tools under a load: what each costs the program that is traced, what it costs itself, and what it misses.
+
+In turn: the load alone, beside our tool, beside perf-tools' of that purpose. perf-tools' work on the top-level buffer, so
+they run in a mount namespace where an instance stands for it, as trace-cmd does in capture.py; what the kernel refuses
+them there (kprobes) is left out and said so.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.decode import FTRACEPY
+from bench.timing import Result, Spread
+
+_TRACEFS = Path("/sys/kernel/tracing")
+_INSTANCE = _TRACEFS / "instances/bench_tools"
+_BEGIN_S = 2.5  # perf-tools' scripts say when they begin before they have begun
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`ours` and `peer` are command lines; `load` the kind of call, `calls` how many, `found` what a line of each call holds."""
+
+    name: str
+    ours: tuple[str, ...]
+    peer: tuple[str, ...]
+    load: str
+    calls: int
+    found: str = ""
+
+
+CASES = (
+    Case("opensnoop", ("opensnoop", "-x"), ("opensnoop-perf", "-x"), "open", 60_013, "/nonexistent/file"),
+    Case("killsnoop", ("killsnoop",), ("killsnoop-perf",), "kill", 60_013, "toolload"),
+    Case("tpoint", ("tpoint", "syscalls:sys_enter_getppid"), ("tpoint-perf", "syscalls:sys_enter_getppid"), "getppid", 60_013,
+         "toolload"),
+    Case("syscount", ("syscount", "-c"), ("syscount-perf", "-c", "-d", "{seconds}"), "getppid", 1_000_003),
+    Case("hist", ("hist", "syscalls:sys_exit_getppid", "ret"),
+         ("perf-stat-hist-perf", "syscalls:sys_exit_getppid", "ret", "{seconds}"), "getppid", 1_000_003),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run: how long the load took, the tracer's CPU time, and of how many calls it showed nothing (None: not told)."""
+
+    load_s: float
+    cpu_s: float = 0.0
+    missed: int | None = None
+
+
+def measure(folder: Path, runs: int) -> Iterator[Result]:
+    load = folder / "toolload"
+    source = Path(__file__).with_name("toolload.c")
+    subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", str(load), str(source)], check=True)
+    for case in CASES:
+        alone, ours, peers = [], [], []
+        for _ in range(runs):
+            alone.append(_alone(load, case))
+            ours.append(_beside(folder, load, case, [*FTRACEPY, *case.ours], shield=False))
+            peers.append(_beside(folder, load, case, _filled(case.peer, alone[-1]), shield=True))
+        yield from _results(case, "ours", alone, ours)
+        yield from _results(case, "perf-tools'", alone, peers)
+    if not shutil.which("bpftrace"):
+        yield Result("bpftrace", Spread(0, 0, 0), "", note="not installed: not compared")
+
+
+def _results(case: Case, whose: str, alone: list[Measured], found: list[Measured | None]) -> Iterator[Result]:
+    done = [(before, one) for before, one in zip(alone, found, strict=True) if one is not None]
+    name = f"{case.name}, {case.calls} {case.load}, {whose}"
+    if not done:
+        yield Result(name, Spread(0, 0, 0), "", note="does not run on this kernel")
+        return
+    missed = [100 * one.missed / case.calls for _, one in done if one.missed is not None]
+    note = f"missed {Spread.of(missed)} %" if missed else "does not show calls one by one"
+    cost = Spread.of([one.load_s / before.load_s for before, one in done])
+    yield Result(f"{name}: load takes", cost, "times its time alone", note=note)
+    yield Result(f"{name}: own CPU", Spread.of([one.cpu_s for _, one in done]), "s")
+
+
+def _alone(load: Path, case: Case) -> Measured:
+    words = subprocess.run([load, case.load, str(case.calls)], capture_output=True, text=True, check=True).stdout.split()
+    return Measured(float(words[1]))
+
+
+def _filled(command: tuple[str, ...], alone: Measured) -> list[str]:
+    """Scripts that show nothing before their time is over get enough of it."""
+    seconds = str(int(_BEGIN_S + 4 * alone.load_s + 2))
+    return [word.replace("{seconds}", seconds) for word in command]
+
+
+def _beside(folder: Path, load: Path, case: Case, command: list[str], *, shield: bool) -> Measured | None:
+    """Start the tool, let the load run, end the tool; None where it gave up by itself before."""
+    out = folder / "rows"
+    lines = [*command, "-o", str(out)] if not shield else command
+    if shield:
+        _INSTANCE.mkdir(exist_ok=True)
+        lines = ["unshare", "-m", "sh", "-c", f"{_binds()}; exec {' '.join(command)}"]
+    try:
+        with (folder / "words").open("wb") as words, (out if shield else folder / "nothing").open("wb") as rows:
+            tool = subprocess.Popen(lines, stdout=rows, stderr=words, cwd=folder, process_group=0)
+            time.sleep(_BEGIN_S)
+            if tool.poll() is not None:
+                return None
+            ended = subprocess.run([load, case.load, str(case.calls)], capture_output=True, text=True, check=True).stdout
+            cpu_s = _ended(tool, by_itself="{seconds}" in " ".join(case.peer) and shield)
+    finally:
+        if shield:
+            _gone()
+    seen = sum(case.found in line for line in out.read_text(errors="replace").splitlines()) if case.found else None
+    return Measured(float(ended.split()[1]), cpu_s, None if seen is None else max(case.calls - seen, 0))
+
+
+def _ended(tool: subprocess.Popen[bytes], *, by_itself: bool) -> float:
+    """The CPU time of the tool and its children, once it is over."""
+    if not by_itself:
+        time.sleep(1)
+        os.killpg(tool.pid, signal.SIGINT)
+    _, status, usage = os.wait4(tool.pid, 0)
+    tool.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _binds() -> str:
+    """An instance's files over those of the top level, in debugfs too, where the scripts look."""
+    top = "/sys/kernel/debug/tracing"
+    names = [one.name for one in sorted(_INSTANCE.iterdir()) if (_TRACEFS / one.name).exists()]
+    mount = f"mountpoint -q {top} || mount --bind {_TRACEFS} {top}"
+    lock = "mount -t tmpfs none /var/tmp"
+    return "; ".join([mount, *(f"mount --bind {_INSTANCE / name} {top / Path(name)}" for name in names), lock])
+
+
+def _gone() -> None:
+    for _ in range(20):
+        try:
+            _INSTANCE.rmdir()
+            return
+        except OSError:
+            time.sleep(0.1)
