@@ -1,0 +1,74 @@
+"""Names that change while they are used: another process flips a byte of the path; the row has to say what the kernel used."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from ftracepy.tracefs import Tracefs
+from tests.kernel.test_commands import rows_of, running
+
+OPENS = 4000
+# One process opens a name that lies in shared memory, another flips its last letter as fast as it can: A and B are
+# files, C is none. What the kernel used, the file's number tells, or that there was none. It says, too, how often that was
+# another letter than the one seen just before the call: without any there was no race.
+_PROGRAM = """
+import ctypes, json, mmap, os, signal, sys
+folder, opens, out = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+names = {letter: f"{folder}/{letter}".encode() for letter in "ABC"}
+for letter in "AB":
+    open(names[letter], "w").close()
+numbers = {os.stat(names[letter]).st_ino: letter for letter in "AB"}
+memory = mmap.mmap(-1, 4096)
+memory[: len(names["A"])] = names["A"]
+at, letters = len(names["A"]) - 1, b"ABC"
+if not (child := os.fork()):
+    while True:
+        for letter in letters:
+            memory[at] = letter
+libc = ctypes.CDLL(None)
+start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+used, other = [], 0
+for _ in range(opens):
+    before = memory[at]
+    fd = libc.open(ctypes.c_void_p(start), os.O_RDONLY)
+    letter = "C" if fd < 0 else numbers[os.fstat(fd).st_ino]
+    if fd >= 0:
+        os.close(fd)
+    used.append(letter)
+    other += letter != chr(before)
+os.kill(child, signal.SIGKILL)
+os.waitpid(child, 0)
+with open(out, "w") as file:
+    json.dump([os.getpid(), "".join(used), other], file)
+"""
+
+
+def test_rows_say_the_name_that_the_kernel_used(clean_kernel: Tracefs, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    command = [sys.executable, "-S", "-c", _PROGRAM, str(tmp_path), str(OPENS), str(out)]
+    with running("opensnoop", "-b", "16384", "--format", "json", "--strict", "--", *command) as process:
+        output, words = process.communicate(timeout=240)
+    assert process.returncode == 0, words.decode()
+    pid, used, other = json.loads(out.read_text())
+    rows = [row for row in rows_of(output) if row["pid"] == pid and str(row["path"])[:-1] == f"{tmp_path}/"]
+    shown = "".join(row["path"][-1] for row in rows if row["flags"] == "O_RDONLY")[-OPENS:]
+    differing = [one for one, another in zip(used, shown, strict=True) if one != another]
+    wrong, worked = len(differing), len(differing) - differing.count("C")
+    report = f"{wrong} wrong of {OPENS}, {worked} of them opens that worked; {other} changed after a look; {_ways(output)}"
+    sys.stderr.write(report + "\n")
+    if "(kernel-copy)" not in _ways(output) or "fanotify" in _ways(output):
+        pytest.skip(f"no kernel's copy of failed opens' names on this kernel: {report}")
+    assert wrong == 0, report
+    if (os.cpu_count() or 1) > 1:
+        assert other > 0
+
+
+def _ways(output: bytes) -> str:
+    notices = (json.loads(line).get("notice", "") for line in output.splitlines())
+    return shlex.join(one for one in notices if one.startswith("path"))
