@@ -3,7 +3,7 @@
         PID COMM            CPU EVENT                    TEXT
        4711 bash              1 readline                 (0x55d2b2a09c20) prompt="$ "
        4242 cron              0 sleep                    (0x7fab1cce24e0) arg1=0x3c
-       4800 python3           1 function__entry          (0x4f20a1) arg1=140377 arg2=140421 arg3=12
+       4800 python3           1 gc__done                 (0x42873b) arg1=12
 
 DEFINITION is [p|r][:NAME] TARGET:PLACE [ARGUMENT]..., one word on the command line: 'p:libc:sleep %di', 'r:libc:fopen
 file=$retval', bash:readline. p is a place that is reached, r the return of a function. TARGET is a program in $PATH, a
@@ -18,9 +18,13 @@ in containers as well. PLACE is one of
   usdt:PROVIDER:NAME                 a USDT probe; without TARGET in whatever file has it. Its arguments come by themselves
 
 ARGUMENT is in the kernel's words: NAME=%REGISTER, +OFFSET(...), $retval, $stack, :TYPE at the end; $argN is the Nth
-argument of a function or USDT probe, 'file=+0($arg1):string' the text it points to. FILTER is in the kernel's filter
-language. -s shows the user's stack: it follows frame pointers, which most libraries are built without, so callers may be
-missing; the names are those of the files as they are when they are shown, if they are still the same.
+argument of a function or USDT probe, 'file=+0($arg1):string' the text it points to, up to 512 bytes; (fault) stands for no
+text, "" also for one that cannot be read. FILTER is in the kernel's filter language. -s shows the user's stack, 8 frames at
+most: the kernel follows frame pointers, which most libraries are built without, so callers may be missing. Names are those
+of the files as they are when they are shown, if they are still the same; else the file and the offset in it.
+
+A probe that is hit costs the program a trap, some microseconds; -F leaves out what is checked before the kernel is asked:
+that an instruction starts there, that the function is not a mere resolver (STT_GNU_IFUNC), that texts cannot harm.
 """
 
 from __future__ import annotations
