@@ -84,7 +84,8 @@ class _Hooks:
         if self.wish.stack and len(self.chosen) > _MOST_STACKS:
             why = f"{len(self.chosen)} functions are named, and a stack at each call of so many would stop the machine"
             raise UsageFault("too many functions for stacks", why=why, hint=f"{_MOST_STACKS} at most")
-        missing = self._not_in_instance("function") or self._option_missing("func-args", self.wish.args)
+        both = "the tracer shows either stacks or arguments" if self.wish.stack and self.wish.args else ""
+        missing = self._not_in_instance("function") or self._option_missing("func-args", self.wish.args) or both
         if not missing:
             self._trace("function", (("func_stack_trace", self.wish.stack), *self._if_known("func-args", self.wish.args)))
             self._way("the function tracer in a private instance")
@@ -92,7 +93,7 @@ class _Hooks:
             self._probe(("call",))
             self._way(f"a kprobe on each ({missing})")
         elif not self._not_in_instance("function"):
-            self._trace("function", (("func_stack_trace", self.wish.stack),))
+            self._trace("function", (("func_stack_trace", self.wish.stack), *self._if_known("func-args", False)))
             self._way("the function tracer in a private instance", f"arguments ({missing}); {_INLINED}")
         else:
             raise self._none(missing)
