@@ -102,9 +102,24 @@ def _below(root: str, path: str) -> str:
     return path if root == "/" else root + path
 
 
+def chroot_of(pid: int) -> str:
+    """What /proc puts in front of a process's paths where its root is a folder of the file tree; "" where it is not."""
+    try:
+        return os.readlink(f"/proc/{pid}/root").rstrip("/")
+    except OSError:
+        return ""
+
+
+def within(path: str, prefix: str) -> str:
+    """A path of /proc/PID/maps as the process itself has it."""
+    path = path.removesuffix(" (deleted)")
+    return path.removeprefix(prefix) if path.startswith(f"{prefix}/") else path
+
+
 def mappings(pid: int) -> list[tuple[str, str]]:
     """(path, the link that reaches the file even if it is deleted) of each file that the process may run code of."""
     found: dict[str, str] = {}
+    prefix = chroot_of(pid)
     try:
         with open(f"/proc/{pid}/maps", encoding="utf-8", errors="surrogateescape") as lines:
             for line in lines:
@@ -112,7 +127,7 @@ def mappings(pid: int) -> list[tuple[str, str]]:
                 if len(fields) == 6 and "x" in fields[1] and fields[5].startswith("/"):
                     start, _, end = fields[0].partition("-")
                     link = f"/proc/{pid}/map_files/{int(start, 16):x}-{int(end, 16):x}"
-                    found.setdefault(fields[5].removesuffix(" (deleted)"), link)
+                    found.setdefault(within(fields[5], prefix), link)
     except OSError:
         return []
     return list(found.items())

@@ -1,8 +1,8 @@
 """uprobe: show calls of user functions, and any other place of a program or library, with arguments and return values.
 
         PID COMM            CPU EVENT                    TEXT
-       4711 bash              1 readline                 (0x55d2b2a09c20) prompt="$ "
-       4242 cron              0 sleep                    (0x7fab1cce24e0) arg1=0x3c
+       4711 bash              1 readline                 (0x4c6c20) prompt="$ "
+       4242 cron              0 sleep                    (0x7fab1cce24e0) n=0x3c
        4800 python3           1 gc__done                 (0x42873b) arg1=12
 
 DEFINITION is [p|r][:NAME] TARGET:PLACE [ARGUMENT]..., one word on the command line: 'p:libc:sleep %di', 'r:libc:fopen

@@ -193,6 +193,10 @@ def test_a_process_in_another_mount_namespace(clean_kernel: Tracefs, requires: R
             found = [row["fields"]["n"] for row in rows]
             assert found == [(found[0] + at) % 1000 for at in range(53)]
             assert {row["pid"] for row in rows} == {pid}
+        rows, said, code = run("-p", str(pid), "-s", "program:inside", "--limit", "3")
+        if any(row["stack"] for row in rows):
+            assert [row["stack"][0] for row in rows] == ["inside+0x0 (/inside/program)"] * 3
+            assert [row["stack"][1].partition("+")[0] for row in rows] == ["main"] * 3
         rows, said, code = run("/inside/program:inside")
         assert (rows, code) == ([], 2)
 

@@ -17,7 +17,7 @@ from ftracepy.live.aides.thread import AideThread
 from ftracepy.live.plan import EVERYBODY, Mark, ProbeDef, Scope
 from ftracepy.probes import Tracepoint
 from ftracepy.sidefacts import Kind, SideFact
-from ftracepy.symbols import usercode
+from ftracepy.symbols import targets, usercode
 from ftracepy.tracefs import Tracefs
 
 NAME = "maps"
@@ -103,13 +103,17 @@ class MapsAide(AideThread):
                 lines = file.read().splitlines()
         except OSError:
             return b""
-        found = [self._line(pid, fields) for line in lines if len(fields := line.split(None, 5)) == 6 and "x" in fields[1]]
+        prefix = targets.chroot_of(pid)
+        found = [
+            self._line(pid, fields, prefix) for line in lines if len(fields := line.split(None, 5)) == 6 and "x" in fields[1]
+        ]
         return "\n".join(found).encode("utf-8", "surrogateescape")
 
-    def _line(self, pid: int, fields: list[str]) -> str:
+    def _line(self, pid: int, fields: list[str], prefix: str) -> str:
         area, _, offset, device, inode, path = fields
         start, _, end = area.partition("-")
-        return f"{start} {end} {offset} {self._build_id(pid, area, device, inode) or '-'} {path.removesuffix(' (deleted)')}"
+        name = targets.within(path, prefix)
+        return f"{start} {end} {offset} {self._build_id(pid, area, device, inode) or '-'} {name}"
 
     def _build_id(self, pid: int, area: str, device: str, inode: str) -> str:
         if inode == "0":
