@@ -218,6 +218,11 @@ def test_each_key_has_its_action_and_no_key_has_two() -> None:
         assert name == "quit" or callable(getattr(actions, name))
 
 
+def test_the_documentation_has_every_key() -> None:
+    text = (Path(__file__).parents[2] / "docs/live.md").read_text()
+    assert [one.shown for one in KEYS if f"| `{one.shown}` | {one.what} |\n" not in text] == []
+
+
 def test_a_recording_that_cannot_be_read_is_told_after_the_screen_is_gone(tmp_path: Path) -> None:
     bad = tmp_path / "bad.dat"
     bad.write_bytes(b"nothing of the kind")

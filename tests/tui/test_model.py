@@ -31,6 +31,7 @@ from ftracepy.tui.model.rowstore import RowStore
 from ftracepy.tui.model.run import Run
 from ftracepy.tui.model.spans import cell, length, plain
 from ftracepy.tui.model.store import EventStore, Loss
+from ftracepy.tui.model.tables import Tables
 from tests.support.pages import PageWriter, event_format, schema
 
 FIXTURE = Path(__file__).parents[2] / "fixtures/opensnoop-k6.18/trace.dat"
@@ -247,6 +248,22 @@ def test_only_a_whole_table_is_the_latest() -> None:
     assert len(store.latest) == 2
     store.flush()
     assert len(store.latest) == 3
+
+
+def test_the_latest_table_is_sorted_again_each_time() -> None:
+    store = RowStore()
+    page = Tables("done", store, Done)
+    page.listing.sort("took_ns")
+    for block in range(3):
+        for number in range(5):
+            store.row(Done(block=block, pid=number, comm="x", took_ns=(number * 3 + block) % 5))
+        store.flush()
+        page.tick(always, 80)
+        assert (page.first, page.end) == (0, 5)
+        assert [page.item(place).took_ns for place in range(page.first, page.end)] == [4, 3, 2, 1, 0]
+    page.listing.sort(None)
+    page.tick(always, 80)
+    assert [page.item(place).pid for place in range(page.first, page.end)] == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(("text", "width", "right", "cut"), [

@@ -10,10 +10,14 @@ Spare = Callable[[], bool]
 
 
 class Page:
-    """One view of a run. Lines have the places `first` to `end`; `grows` says that new ones come at the end, to be followed."""
+    """One view of a run. Lines have the places `first` to `end`.
+
+    `grows` says that new ones come at the end, to be followed; `replaces` that new ones take the places of all.
+    """
 
     title = ""
     grows = False
+    replaces = False
 
     @property
     def first(self) -> int:

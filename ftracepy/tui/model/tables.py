@@ -1,40 +1,54 @@
-"""The latest table of a tool that makes one each interval, with a history of how many rows each had."""
+"""The latest table of a tool that makes one each interval: a list whose lines are all replaced when the next one is there."""
 
 from __future__ import annotations
 
 from ftracepy.tools.rows import Row
-from ftracepy.tui.model.looks import RowLook, style_of
-from ftracepy.tui.model.page import Page, Spare
+from ftracepy.tui.model.listing import Listing
+from ftracepy.tui.model.listpage import ListPage
+from ftracepy.tui.model.looks import RowLook
+from ftracepy.tui.model.page import Spare
 from ftracepy.tui.model.rowstore import RowStore
-from ftracepy.tui.model.spans import Line, cell
 
 
-class Tables(Page):
-    """Replaced as a whole when the next table is there."""
+class Latest:
+    """The rows of the latest table, as a store: a new table's numbers begin where the one before ended."""
 
-    def __init__(self, title: str, store: RowStore, row: type[Row]) -> None:
-        self.title = f"{title}: latest table"
-        self._store, self._look = store, RowLook(row)
+    def __init__(self, store: RowStore) -> None:
+        self._store = store
         self._rows: list[Row] = []
+        self.first = 0
 
     @property
     def end(self) -> int:
-        return len(self._rows) or 1
+        return self.first + len(self._rows)
 
-    def heading(self, width: int) -> list[Line]:
-        line: Line = []
-        for one in self._look.columns:
-            line.append((cell(one.title, one.width, one.align == "right") + " " if one.width else one.title, "head"))
-        return [line]
+    def items(self, start: int, count: int) -> list[Row]:
+        return self._rows[max(start - self.first, 0) : max(start - self.first + count, 0)]
+
+    def renew(self) -> bool:
+        """Take the next table if there is one."""
+        latest = self._store.latest
+        if latest is self._rows:
+            return False
+        self.first, self._rows = self.end, latest
+        return True
+
+
+class Tables(ListPage):
+    """Sorted, filtered and counted as other lists are, and again with each table."""
+
+    replaces = True
+
+    def __init__(self, title: str, store: RowStore, row: type[Row]) -> None:
+        self._latest = Latest(store)
+        super().__init__(f"{title}: latest table", Listing(self._latest, RowLook(row)))
+
+    @property
+    def grows(self) -> bool:  # type: ignore[override]
+        return False
 
     def tick(self, spare: Spare, width: int) -> bool:
-        before, self._rows = self._rows, self._store.latest
-        return before is not self._rows
-
-    def line(self, place: int, width: int) -> Line:
-        if not self._rows:
-            return [("no table yet", "dim")]
-        line: Line = []
-        for one, text in zip(self._look.columns, self._look.cells(self._rows[place]), strict=True):
-            line.append((cell(text, one.width, one.align == "right") + " " if one.width else text, style_of(one)))
-        return line
+        renewed = self._latest.renew()
+        if renewed:
+            self.listing.resort()
+        return super().tick(spare, width) or renewed

@@ -58,7 +58,10 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def tick(self, spare: Spare) -> None:
         """Take in what is new."""
+        line = self.cursor - self.page.first
         if not self.paused and self.page.tick(spare, self.size.width):
+            if self.page.replaces:
+                self.cursor = self.page.first + line
             self.sync()
 
     def sync(self) -> None:
