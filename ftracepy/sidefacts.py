@@ -33,7 +33,7 @@ class Kind(IntEnum):
     # [[key, ...], total] of the keys hit since the fact before of that name, of every key where "last" is true; "lost":
     # total of hits that found no room. Totals are since the first fact of the name, which has none: a fact that is lost costs an interval, no count.
     COUNTS = 7
-    # body: JSON object about one user probe: "event", its name; "typed", what was asked for; "kind", p, r or u (USDT); "file";
+    # body: JSON object about one user probe: "event", its name; "typed", what was asked for; "filter"; "kind", p, r or u (USDT); "file";
     # "identity" of the file (see symbols/usercode.py); "spots": [[file offset, "symbol+0x..."], ...]; "code": [[file offset,
     # bytes], ...]; "texts": {field: field of its pointer} captured as words; "arguments": the fields in order.
     USER_PROBE = 8

@@ -43,6 +43,7 @@ class Probe:
     spots: tuple[tuple[int, str], ...]
     code: tuple[tuple[int, int], ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
+    filter: str = ""
 
 
 class UserHits(Hits):
@@ -166,7 +167,7 @@ def _probe(body: bytes) -> Probe | None:
         texts = {str(name): str(pointer) for name, pointer in raw["texts"].items()}
         event, typed, kind, file, identity = (str(raw[key]) for key in ("event", "typed", "kind", "file", "identity"))
         code = tuple((int(offset), int(size)) for offset, size in raw.get("code", ()))
-        return Probe(event, typed, kind, file, identity, spots, code, texts)
+        return Probe(event, typed, kind, file, identity, spots, code, texts, str(raw.get("filter", "")))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

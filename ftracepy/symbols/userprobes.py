@@ -43,13 +43,14 @@ class Ready:
         return [one for one in self.probes if one.event is event]
 
 
-def ready(text: str, filter_: str = "", *, pid: int | None = None, stacks: bool = False, force: bool = False) -> Ready:
-    """Raises UsageFault for what cannot be meant or probed. With `stacks` the caller's address is fetched where it is known.
+def split(text: str, filter_: str) -> tuple[str, str]:
+    """Definition and filter; what stands in a filter's place and can be none is an argument that the shell has cut off."""
+    return (f"{text} {filter_}".strip(), "") if _FETCHES.fullmatch(filter_.strip()) else (text.strip(), filter_)
 
-    What stands in the place of a filter and can be none is an argument that the shell has cut off.
-    """
-    if _FETCHES.fullmatch(filter_.strip()):
-        text, filter_ = f"{text} {filter_}", ""
+
+def ready(text: str, filter_: str = "", *, pid: int | None = None, stacks: bool = False, force: bool = False) -> Ready:
+    """Raises UsageFault for what cannot be meant or probed. With `stacks` the caller's address is fetched where it is known."""
+    text, filter_ = split(text, filter_)
     asked = definition.parse(text)
     search = spots.Search(asked, pid, force)
     events = search.events()

@@ -33,6 +33,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ftracepy.analysis import filtering
 from ftracepy.analysis.calls import words_order
 from ftracepy.analysis.stacks import Hit
 from ftracepy.analysis.tasks import Tasks as TaskTable
@@ -43,7 +44,7 @@ from ftracepy.probespec import script
 from ftracepy.probespec.probes import Probe
 from ftracepy.schema import EventFormat
 from ftracepy.symbols import listing
-from ftracepy.symbols.userprobes import CALLER, ready
+from ftracepy.symbols.userprobes import CALLER, ready, split
 from ftracepy.tools.eventrows import (
     Address,
     Described,
@@ -127,17 +128,19 @@ def uprobe(feed: Feed, options: Options) -> Iterator[Row]:
         return
     tasks = TaskTable(feed.schema)
     machine = UserHits(feed.schema, [one.id for one in events], tasks, stacks=options.stacks)
-    shown = _Texts(feed, machine)
+    shown = _Shown(feed, machine, options)
     yield from event_rows(
         feed, options, [one.id for one in events], fields=options.fields, name=lambda form: form.name,
-        found=machine.walk(feed), values=shown.values, text=shown.text,
+        found=machine.walk(feed), values=shown.values, text=shown.text, passes=shown.passes,
     )  # fmt: skip
 
 
-class _Texts:
-    """Puts texts that were captured as words in the place of the words."""
+class _Shown:
+    """What is shown of a hit, texts in the place of the words they were captured as; and whether, on a recording of more."""
 
-    def __init__(self, feed: Feed, machine: UserHits) -> None:
+    def __init__(self, feed: Feed, machine: UserHits, options: Options) -> None:
+        self._definition, self._typed = split(options.definition, options.filter)
+        self._filter = filtering.parse(self._typed) if self._typed else None
         self._machine = machine
         self._order = words_order(feed.schema)
         self._forms = feed.schema.formats
@@ -146,6 +149,16 @@ class _Texts:
         """Fields that hold text, and those of their pointers."""
         probes = self._machine.probes.get(self._forms[hit.event.id].name)
         return dict(probes[0].texts) if probes else {}
+
+    def passes(self, hit: Hit) -> bool:
+        """Of a recording of several definitions the one that is asked for, if it is there; the kernel's filter is not doubted."""
+        probes = self._machine.probes.get(self._forms[hit.event.id].name, [])
+        known = {one.typed for several in self._machine.probes.values() for one in several}
+        if self._definition in known and all(one.typed != self._definition for one in probes):
+            return False
+        if self._filter is None or any(one.filter == self._typed for one in probes):
+            return True
+        return self._filter.test(self.values(hit, self._forms[hit.event.id]).get)
 
     def values(self, hit: Hit, form: EventFormat) -> dict[str, Any]:
         texts = self._of(hit)

@@ -128,6 +128,25 @@ def test_a_loss_leaves_a_hit_without_its_stack(made: Recorded) -> None:
     assert [row.stack for row in rows(made, stacks=True)] == [None]
 
 
+def test_a_filter_holds_on_a_recording_made_without(made: Recorded) -> None:
+    told(made)
+    for number in range(5):
+        hit(made, 10 + number, number, b"odd" if number % 2 else b"even")
+    assert [row.fields["n"] for row in rows(made, filter="n >= 3")] == [3, 4]
+    assert [row.fields["n"] for row in rows(made, filter='t == "odd"')] == [1, 3]
+    assert [row.fields["n"] for row in rows(made, definition="x:work", filter="t=%si")] == [0, 1, 2, 3, 4]
+
+
+def test_of_several_definitions_the_one_that_is_asked_for(made: Recorded) -> None:
+    told(made)
+    made.fact(3, Kind.USER_PROBE, json.dumps({**PROBE, "event": "path_kernel", "typed": "x:other", "texts": {}}).encode())
+    hit(made, 10)
+    made.at(11, "path_kernel", __probe_ip=1, pid=7)
+    assert [row.event for row in rows(made)] == ["work", "path_kernel"]
+    assert [row.event for row in rows(made, definition="x:work")] == ["work"]
+    assert [row.event for row in rows(made, definition="never:recorded")] == ["work", "path_kernel"]
+
+
 def test_damaged_facts_are_no_traceback(made: Recorded) -> None:
     for body in (b"", b"{", b"[]", b'{"event": 1}', b'{"event": "work", "spots": 3}', b"\xff"):
         made.fact(1, Kind.USER_PROBE, body)

@@ -54,6 +54,7 @@ def _fact(found: Ready, event: spots.Event) -> SideFact:
     body = {
         "event": event.name,
         "typed": found.asked.text,
+        "filter": found.filter,
         "kind": "u" if found.asked.place.form == "usdt" else found.asked.kind,
         "file": event.target.shown,
         "identity": usercode.identity(event.image.path),
