@@ -235,7 +235,7 @@ class Formatter:
 
     def _nameless(self, system: str, name: str) -> bool:
         """Whether the kernel's own printing function leaves the event's name out."""
-        if not self._target.exact:
+        if not self._target.exact or self._target.form == "raw":
             return False
         syscall = system == "syscalls" and name.startswith(("sys_enter_", "sys_exit_"))
         return syscall or (system == "ftrace" and name in _NO_NAME)

@@ -344,7 +344,10 @@ def _bitmask(run: Run, one: Instruction) -> None:
 
 def _string_pointer(run: Run, one: Instruction) -> None:
     value = run.stack.pop()
-    run.out += run.machine.strings.get(value, b"%x" % value)
+    if one.b:
+        run.out += b":" + run.machine.strings[value] if value in run.machine.strings else b""
+    else:
+        run.out += run.machine.strings.get(value, b"%x" % value)
 
 
 def _stack(run: Run, one: Instruction) -> None:

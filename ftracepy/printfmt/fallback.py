@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from ftracepy.printfmt.program import REL, SIGNED, Instruction, Op, Pool
+from dataclasses import replace
+
+from ftracepy.printfmt.program import ALT, REL, SIGNED, ZERO, Instruction, Op, Pool
 from ftracepy.printfmt.target import Target
 from ftracepy.printfmt.texts import Code
 from ftracepy.schema import EventFormat, Field, FieldKind
+from ftracepy.symbols.kallsyms import PLACE
 
+_WITH_SYMBOLS = (6, 16)  # the option `fields` names symbols since
 _TEXTS = ("char", "u8", "s8")  # arrays that trace-cmd shows as text where they can be
 
 
@@ -51,12 +55,50 @@ def library_field(field: Field, pool: Pool) -> Code:
 
 
 def kernel_fields(format: EventFormat, target: Target, pool: Pool) -> Code:
-    """name=0xhex (decimal) …, in the order of the format, names of own fields only."""
+    """name=0xhex (decimal) …, in the order of the format, names of own fields only.
+
+    In the raw form exactly what the option shows (trace_output.c, print_fields), else arrays with their values.
+    """
     code: Code = []
     for field in format.fields:
         code += pool.text(f"{' ' if code else ''}{field.name}=".encode())
-        code += _kernel_field(field, pool)
+        code += _strict_field(field, target, pool) if target.form == "raw" else _kernel_field(field, pool)
     return code
+
+
+def _strict_field(field: Field, target: Target, pool: Pool) -> Code:
+    """Bytes of dynamic arrays, fixed ones only where they are as wide as a number; pointers to text with what is known of it."""
+    if field.type in {"char *", "const char *"} and field.size == target.long_bytes:
+        value = [Instruction(Op.LOAD, field.size, a=field.offset), Instruction(Op.STRING_POINTER, b=1)]
+        hexa = _number(field, "x", field.size)._replace(flags=ZERO, width=2 * field.size)
+        return [*pool.text(b"(0x"), hexa, *value, *pool.text(b")")]
+    if not field.is_string and field.kind == FieldKind.FIXED and field.size in {1, 2, 4, 8}:
+        return _strict_number(replace(field, count=None, signed=False), target, pool)
+    if not field.is_string and field.kind == FieldKind.FIXED:
+        return pool.text(b"<INVALID-SIZE>")
+    if not field.is_string and field.kind in {FieldKind.DATA_LOC, FieldKind.REL_LOC}:
+        return [*reference(field), Instruction(Op.HEX, b=ord(","))]
+    return _kernel_field(field, pool)
+
+
+def _strict_number(field: Field, target: Target, pool: Pool) -> Code:
+    """A byte also as the character it is (lib/ctype.c: Latin-1), two bytes without a sign."""
+    if field.size == 2:
+        hexa, decimal = (_number(field, conv, 2) for conv in "xu")
+        return [*pool.text(b"0x"), hexa, *pool.text(b" ("), decimal, *pool.text(b")")]
+    if field.size == target.long_bytes and target.release >= _WITH_SYMBOLS:
+        place = [Instruction(Op.LOAD, field.size, a=field.offset), Instruction(Op.SYMBOL, flags=ALT, b=PLACE)]
+        return [*place, *pool.text(b" ("), _number(field, "d", field.size), *pool.text(b")")]
+    if field.size != 1:
+        return _kernel_field(field, pool)
+    value = Instruction(Op.LOAD, 1, a=field.offset)
+    ascii_, latin = (
+        [value, Instruction(Op.CONST, v=first), Instruction(Op.SUB, 8), Instruction(Op.CONST, v=count), Instruction(Op.LT, 8)]
+        for first, count in ((32, 95), (160, 96))
+    )
+    character = [*pool.text(b"'"), _number(field, "c", 1), *pool.text(b"'")]
+    shown = [*ascii_, *latin, Instruction(Op.EITHER), Instruction(Op.JUMP_ZERO, a=len(character)), *character]
+    return [*shown, *_kernel_field(field, pool)]
 
 
 def _kernel_field(field: Field, pool: Pool) -> Code:

@@ -70,7 +70,7 @@ class Op(IntEnum):
     SYMBOLIC = 50  # pop; b entries from a
     HEX = 51  # pop reference; bytes as %02x, separator b; ALT: before the first too
     ARRAY = 52  # pop count and reference; elements of size bytes: {0x1,0x2}
-    SYMBOL = 53  # pop address; b: 0 name, 1 +offset, 2 +offset/size, 3 /-offset, 8 no module; ALT: as the kernel does
+    SYMBOL = 53  # pop address; b: 0 name, 1 +offset, 2 +offset/size, 3 /-offset, 8 no module, 16 no small numbers; ALT: kernel's
     POINTER = 54  # pop; ALT: size bytes of zero-padded hex, as the kernel does
     MAC = 55  # pop reference; separator b
     IP4 = 56  # pop reference; b: 1 for leading zeros, 2 for reversed bytes
@@ -78,7 +78,7 @@ class Op(IntEnum):
     SOCKADDR = 58  # pop reference; b: 1 with port, 2 compressed, 4 with flow, 8 with scope
     UUID = 59  # pop reference; b: 1 little endian, 2 upper case
     BITMASK = 60  # pop reference; b: 1 as a list of ranges
-    STRING_POINTER = 61  # pop address of a string known from printk_formats
+    STRING_POINTER = 61  # pop address of a string known from printk_formats; b: behind a colon, or nothing
     STACK = 62  # addresses of size bytes from a on, as a stack; b: 1 user's, 2 trace-cmd's; v: 1 +offset/size, 2 <address>
     RAW_FIELD = 63  # pop reference; ARRAY[..], or b 1: text till one was not (3: zeros follow); b 2: quoted, 4: and cut
     QUOTED_LOC = 64  # "text" of the location word at a, (fault) where empty

@@ -14,6 +14,7 @@ from typing import NamedTuple
 OR_NOTHING = 4
 BACKWARDS = 3
 BARE = 8
+PLACE = 16
 _UNSEEN = (b"\t[__builtin__ftrace]", b"\t[__builtin__kprobes]")
 _TRAMPOLINES = frozenset({"kretprobe_trampoline", "__kretprobe_trampoline", "arch_rethook_trampoline"})
 _TEXT = b"tTwW"
@@ -121,9 +122,12 @@ class Kallsyms:
         """`address` as text: shape 0 the name, 1 with offset, 2 with offset and size; without a name in hex, or OR_NOTHING.
 
         Shape 3 is for trace-cmd's plugins: how far the name lies from the address, and eight digits without one. BARE is
-        what the kernel's own tracers show (kernel/trace/trace_output.c): no module, and return probes' trampoline as unknown.
+        what the kernel's own tracers show (kernel/trace/trace_output.c): no module, and return probes' trampoline as
+        unknown. PLACE is shape 2, but small numbers are no addresses.
         """
         symbol = self.find(address)
+        if shape & PLACE:
+            symbol, shape = (symbol if address >> 31 else None), 2
         if symbol is None and shape & BARE:
             return b"0x%08x" % address if address else b"0"
         if symbol is None:

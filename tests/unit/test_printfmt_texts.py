@@ -359,3 +359,20 @@ def test_names_with_other_values_in_other_kernels() -> None:
     new = event(f'"%s", __print_flags(REC->f, "|", {rows})', "u64 f@8:8")
     assert show(old, struct.pack("=Q", 1)) == "IO_DONE"
     assert show(new, struct.pack("=Q", 0x21)) == "REGULAR|IO_DONE"
+
+
+def test_fields_as_the_kernel_s_option_shows_them() -> None:
+    """6.12's and 7.2's own forms; a text's address is a kernel's own if the recording's printk_formats knows it."""
+    made = event(
+        '"-"', "char c@8:1", "umode_t mode@10:2", "int n@12:4s", "const char * s@16:8", "void * f@24:8", "u8 id[3]@32:3",
+        "__data_loc u8[] data@36:4",
+    )  # fmt: skip
+    place = 0xFFFFFFFF81000010
+    payload = struct.pack("=cxHiQQ3sxI", b"o", 0x81A4, -1, 0xFFFFFFFF82000000, place, b"abc", 2 << 16 | 40) + b"\7\xff"
+    texts = {"kallsyms": b"ffffffff81000000 T start\nffffffff81000100 T _etext\n", "strings": {0xFFFFFFFF82000000: b"End"}}
+    old, new = (show(made, payload, target=Target(form="raw", release=one), **texts) for one in ((6, 12), (7, 2)))
+    number = f"{place - (1 << 64)}"
+    first = "c='o'(111) mode=0x81a4 (33188) n=0xffffffff (-1) s=(0xffffffff82000000:End) f="
+    rest = f" ({number}) id=<INVALID-SIZE> data=07,ff"
+    assert old == f"{first}0xffffffff81000010{rest}"
+    assert new == f"{first}start+0x10/0x100{rest}"

@@ -178,8 +178,9 @@ const uint8_t *fp_text_comm(const fp_text_machine *machine, int32_t pid, size_t 
 uint64_t fp_text_time(const fp_text_settings *settings, uint64_t raw);
 
 /* Appends `address` as a name (shape 0), with offset (1), with offset and size (2); in hex where it has none, or not at all.
- * Backwards: how far the name lies from the address. Bare: as the kernel's own tracers show it. */
-enum { FP_BACKWARDS = 3, FP_OR_NOTHING = 4, FP_BARE = 8 };
+ * Backwards: how far the name lies from the address. Bare: as the kernel's own tracers show it. Place: with
+ * offset and size, but small numbers are none. */
+enum { FP_BACKWARDS = 3, FP_OR_NOTHING = 4, FP_BARE = 8, FP_PLACE = 16 };
 void fp_symbols_show(fp_symbols *symbols, uint64_t address, unsigned shape, fp_text_out *out);
 void fp_symbols_clear(fp_symbols *symbols);
 

@@ -215,13 +215,15 @@ show_pointer(fp_text_run_state *run, const fp_instruction *one, uint64_t value)
 }
 
 static void
-show_string_pointer(fp_text_run_state *run, uint64_t value)
+show_string_pointer(fp_text_run_state *run, const fp_instruction *one, uint64_t value)
 {
     size_t length;
     const uint8_t *text = fp_text_map_find(&run->machine->strings, value, &length);
+    if (text && one->b)
+        fp_out_byte(run->out, ':');
     if (text)
         fp_out_bytes(run->out, text, length);
-    else
+    else if (!one->b)
         fp_out_hex(run->out, value);
 }
 
@@ -297,7 +299,7 @@ fp_show(fp_text_run_state *run, const fp_instruction *one)
     case FP_SYMBOLIC: show_symbolic(run, one, run->stack[--run->depth]); break;
     case FP_SYMBOL: fp_symbols_show(&run->machine->symbols, run->stack[--run->depth], one->b, run->out); break;
     case FP_POINTER: show_pointer(run, one, run->stack[--run->depth]); break;
-    case FP_STRING_POINTER: show_string_pointer(run, run->stack[--run->depth]); break;
+    case FP_STRING_POINTER: show_string_pointer(run, one, run->stack[--run->depth]); break;
     case FP_ARRAY: {
         int64_t count = (int64_t)run->stack[--run->depth];
         show_array(run, one, pop_reference(run), count);

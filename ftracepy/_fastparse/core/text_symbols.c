@@ -237,6 +237,10 @@ fp_symbols_show(fp_symbols *symbols, uint64_t address, unsigned shape, fp_text_o
 {
     size_t index = find(symbols, address);
     bool or_nothing = shape & FP_OR_NOTHING;
+    if (shape & FP_PLACE) {
+        index = address >> 31 ? index : SIZE_MAX;
+        shape = 2;
+    }
     shape &= ~(unsigned)FP_OR_NOTHING;
     if (index == SIZE_MAX && or_nothing)
         return;
