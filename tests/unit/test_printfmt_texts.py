@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import struct
 import uuid
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -369,7 +370,10 @@ def test_fields_as_the_kernel_s_option_shows_them() -> None:
     )  # fmt: skip
     place = 0xFFFFFFFF81000010
     payload = struct.pack("=cxHiQQ3sxI", b"o", 0x81A4, -1, 0xFFFFFFFF82000000, place, b"abc", 2 << 16 | 40) + b"\7\xff"
-    texts = {"kallsyms": b"ffffffff81000000 T start\nffffffff81000100 T _etext\n", "strings": {0xFFFFFFFF82000000: b"End"}}
+    texts: dict[str, Any] = {
+        "kallsyms": b"ffffffff81000000 T start\nffffffff81000100 T _etext\n",
+        "strings": {0xFFFFFFFF82000000: b"End"},
+    }
     old, new = (show(made, payload, target=Target(form="raw", release=one), **texts) for one in ((6, 12), (7, 2)))
     number = f"{place - (1 << 64)}"
     first = "c='o'(111) mode=0x81a4 (33188) n=0xffffffff (-1) s=(0xffffffff82000000:End) f="
