@@ -29,11 +29,13 @@ class Syscalls:
     """Entry and exit of system calls by name; no names means every system call.
 
     Names that this kernel does not have (`open` on arm64) are left out; `strings` are the
-    arguments whose text is wanted, each by every system call of `names` that has it.
+    arguments whose text is wanted, each by every system call of `names` that has it. With `absolute` the files that
+    opens really opened are wanted from the root on, whatever name was passed.
     """
 
     names: tuple[str, ...] = ()
     strings: tuple[str, ...] = ()
+    absolute: bool = False
 
 
 @dataclass(frozen=True, slots=True)

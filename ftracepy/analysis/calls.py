@@ -83,14 +83,17 @@ class Call:
 
 def calls(
     feed: Feed, names: Collection[str], *, tasks: Tasks | None = None, within: Collection[tuple[str, str]] = (),
+    absolute: bool = False,
 ) -> Iterator[Call]:  # fmt: skip
     """The calls of `names` in the order they ended, each once. `within`: events (system, name) to keep as notes of a call.
+
+    `absolute`: of opens that worked, the file as fanotify tells it even where the name passed is known for certain.
 
     A call whose text is still on its way holds back those that ended later, at most a second of trace time.
     """
     out: deque[Call] = deque()
     tasks = tasks or Tasks(feed.schema)
-    machine = Calls(feed.schema, names, tasks, out.append, within)
+    machine = Calls(feed.schema, names, tasks, out.append, within, absolute=absolute)
     return walk(feed, (tasks, machine), out)
 
 
@@ -99,8 +102,9 @@ class Calls(Machine):
 
     def __init__(
         self, schema: Schema, names: Collection[str], tasks: Tasks, emit: Callable[[Call], None],
-        within: Collection[tuple[str, str]] = (),
+        within: Collection[tuple[str, str]] = (), *, absolute: bool = False,
     ) -> None:  # fmt: skip
+        self._absolute = absolute
         self._names = frozenset(names)
         self._tasks = tasks
         self._within = within
@@ -190,8 +194,11 @@ class Calls(Machine):
             entry.texts["path"] = found
 
     def _path_kernel(self, event: Event) -> None:
+        """openat2 passes its flags in memory: the kernel's own reading of them is in the probe."""
         if (entry := self.pairing.open.get(event.pid)) is not None:
             self._improve(entry, _readable(text(event, "path"), "kernel-copy"))
+            if entry.name == "openat2" and isinstance(flags := event.get("flags"), int):
+                entry.args = {**entry.args, "flags": flags}
 
     def _path_entry(self, event: Event) -> None:
         """Hit with the entry event, before or after it is recorded."""
@@ -234,7 +241,8 @@ class Calls(Machine):
             self._text_at_site(entry)
         call = self._call(entry, outcome, ret, end, None)
         known = call.text("filename")
-        if entry.name in OPENS and ret is not None and ret >= 0 and known.provenance != "kernel-copy":
+        certain = known.provenance == "kernel-copy" and not self._absolute
+        if entry.name in OPENS and ret is not None and ret >= 0 and not certain:
             self._paths.wait(entry, end, known.value, lambda path: self._call(entry, outcome, ret, end, path))
         else:
             self._paths.passes(call)

@@ -3,7 +3,7 @@
 Own probe events, by which analysis/ recognises texts (system = "ftracepy_<run>"):
 
 path_kernel   hit in the kernel, once per file name looked up for an open, between the call's entry and exit:
-              `path` string, the kernel's own copy, as passed
+              `path` string, the kernel's own copy, as passed; `flags` s32, how it is opened
 path_entry    hit with openat's entry event; path_entry_NAME with that of another call (each needs a name of its own):
               `path` string read from the caller's memory, `dfd` s32
 path_site     hit in the caller, some instructions before it makes the call:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from ftracepy.analysis.calls import OPENS, Call, calls
 from ftracepy.analysis.tasks import Tasks as TaskTable
-from ftracepy.probes import Syscalls, Tasks, Tracepoint
+from ftracepy.probes import Syscalls, Tasks, Tracepoint, Wish
 from ftracepy.system import openflags
 from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, pattern, tool
 from ftracepy.tools.options import Pattern
@@ -26,6 +26,7 @@ _CREAT = 0o1101  # O_CREAT | O_WRONLY | O_TRUNC, as creat(2) says
 
 class Options(Filters):
     failed: bool = flag("-x", help="show only opens that failed")
+    full_path: bool = flag("-F", "--full-path", help="the file really opened, from / on (of opens that failed: as passed)")
     filename: Pattern | None = argument("filename", type=pattern, help="regular expression for the path")
 
 
@@ -42,9 +43,13 @@ class Opened(Row):
 _SIGNALS = Tracepoint("signal", "signal_deliver")
 
 
-@tool(wishes=(Syscalls(_NAMES, strings=("filename", "pathname")), _SIGNALS, Tasks()), options=Options, row=Opened)
+def _wishes(options: Options) -> tuple[Wish, ...]:
+    return Syscalls(_NAMES, strings=("filename", "pathname"), absolute=options.full_path), _SIGNALS, Tasks()
+
+
+@tool(wishes=_wishes, options=Options, row=Opened)
 def opensnoop(feed: Feed, options: Options) -> Iterator[Opened]:
-    for call in calls(feed, OPENS, tasks=TaskTable(feed.schema)):
+    for call in calls(feed, OPENS, tasks=TaskTable(feed.schema), absolute=options.full_path):
         path = call.text("filename").value
         if options.failed and not call.failed:
             continue
@@ -58,6 +63,6 @@ def opensnoop(feed: Feed, options: Options) -> Iterator[Opened]:
 
 
 def _flags(call: Call, machine: str) -> str | None:
-    """openat2 passes its flags in memory, where they cannot be seen."""
+    """openat2 passes its flags in memory: they are seen where a probe in the kernel reads them."""
     flags = _CREAT if call.name == "creat" else call.args.get("flags")
     return openflags.text(flags, machine) if isinstance(flags, int) else None

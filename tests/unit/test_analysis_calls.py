@@ -406,3 +406,26 @@ def test_notices_and_headers_reach_the_feed() -> None:
     assert told(trace) == []
     assert trace.notices == ["a mount was made"]
     assert trace.headers[0]["tool"] == "opensnoop"
+
+
+def test_flags_of_openat2_come_with_the_kernels_copy_of_the_name() -> None:
+    trace = Trace(probes={"path_kernel": ("path", "flags")})
+    for name in ("openat2", "openat"):
+        trace.enter(7, name)
+        trace.probe(7, "path_kernel", path="/x", flags=0o2002)
+        trace.leave(7, name, 3)
+    assert [call.args.get("flags") for call in told(trace)] == [0o2002, 0]
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_the_file_really_opened_where_it_is_asked_for(absolute: bool) -> None:
+    trace = Trace(probes={"path_kernel": ("path",)})
+    trace.header(ways=[{"how": "kprobe on do_filp_open"}, {"how": "fanotify"}])
+    for ret in (3, -2):
+        trace.enter(7, "openat")
+        trace.probe(7, "path_kernel", path="../link")
+        trace.leave(7, "openat", ret)
+    trace.fact(Kind.PATH, 7, b"/etc/file")
+    trace.fact(Kind.CAUGHT_UP, 0, b"opens")
+    found = list(calls(trace.feed(), OPENS, absolute=absolute))
+    assert [call.text("filename").value for call in found] == ["/etc/file" if absolute else "../link", "../link"]

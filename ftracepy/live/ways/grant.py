@@ -138,7 +138,7 @@ class Granting:
                 hint="ftracepy list events 'syscalls:*'",
             )
         if wanted := set(wish.strings):
-            self._texts(wanted, known)
+            self._texts(wanted, known, absolute=wish.absolute)
 
     def _calls(self, names: Iterable[str]) -> list[str]:
         """Enable entry and exit of those system calls that exist here; returns their names."""
@@ -147,23 +147,23 @@ class Granting:
         self.add(event for name in known for event in pairs[name])
         return known
 
-    def _texts(self, arguments: set[str], syscalls: Sequence[str]) -> None:
+    def _texts(self, arguments: set[str], syscalls: Sequence[str], *, absolute: bool) -> None:
         opens = [name for name in syscalls if name in OPENS]
         if opens and arguments & _PATH_ARGUMENTS:
-            self._open_paths(opens)
+            self._open_paths(opens, absolute=absolute)
         for name in syscalls:
             missing = [one for one in sorted(arguments) if not path_field.carries_text(self.tracefs, name, one)]
             if name not in opens:
                 self.plan.ways.extend(Way(f"{one} of {name}", "not read here", "none", "the text") for one in missing)
 
-    def _open_paths(self, syscalls: Sequence[str]) -> None:
+    def _open_paths(self, syscalls: Sequence[str], *, absolute: bool) -> None:
         found = self.trials.first(
             lambda: path_kprobe.candidates(self.tracefs),
             lambda: path_field.candidate(self.tracefs),
             lambda: path_eprobe.candidate(self.tracefs, syscalls),
         )
         ways = [found] if found else []
-        if found is None or found.way.provenance != "kernel-copy":
+        if found is None or found.way.provenance != "kernel-copy" or absolute:
             ways += self._each(lambda: path_fanotify.candidate(self.scope))
         if found is None:
             ways += self._each(lambda: sites.opens(self.tracefs, self.verdicts))

@@ -1,7 +1,8 @@
 """Paths of opens from the kernel's own copy of the name: a kprobe where every open passes with it.
 
-do_filp_open(int, struct filename *, …) until 6.x, do_file_open since 7.x; `name` is the first member of struct
-filename (include/linux/fs.h), so it is two reads from the second argument. No race with the caller, no fault.
+do_filp_open(int, struct filename *, const struct open_flags *) until 6.x, do_file_open since 7.x; `name` is the first
+member of struct filename (include/linux/fs.h), so it is two reads from the second argument: no race with the caller,
+no fault. struct open_flags (fs/internal.h) begins with the flags as the kernel takes them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ def candidates(tracefs: Tracefs) -> list[Candidate]:
 
 
 def _candidate(function: str) -> Candidate:
-    probe = ProbeDef("p", "path_kernel", function, ("path=+0(+0($arg2)):string",), "kprobe_events")
+    args = ("path=+0(+0($arg2)):string", "flags=+0($arg3):s32")
+    probe = ProbeDef("p", "path_kernel", function, args, "kprobe_events")
     way = Way(WHAT, f"kprobe on {function}", "kernel-copy", "names longer than a sub-buffer")
     return Candidate(f"path_kernel/{function}", way, kprobes=(probe,), proof=canary.open_missing)

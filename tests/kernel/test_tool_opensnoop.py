@@ -1,0 +1,57 @@
+"""opensnoop live beyond plain opens: files from the root on, the flags of openat2, creat."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ftracepy.tracefs import Tracefs
+from tests.kernel.test_commands import python, watch
+
+MANY = 101
+# struct open_how (include/uapi/linux/openat2.h): flags, mode, resolve
+_OPENAT2 = """import ctypes, os, struct
+libc, how = ctypes.CDLL(None), struct.pack("QQQ", os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0, 0)
+for _ in range(101):
+    os.close(libc.syscall(437, -100, PATH, how, len(how)))
+"""
+
+
+@pytest.mark.counted("opensnoop", "101 files by names relative to a folder", options={"full_path": True})
+def test_the_file_really_opened(clean_kernel: Tracefs, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for at in range(MANY):
+        (folder / f"f{at}").write_text("")
+    (folder / "far").write_text("")
+    (tmp_path / "link").symlink_to(folder / "far")
+    code = (
+        f"import os\nos.chdir({str(tmp_path)!r})\nfd = os.open('folder', os.O_PATH)\n"
+        f"for at in range({MANY}): os.close(os.open(f'f{{at}}', 0, dir_fd=fd))\nos.close(os.open('./folder/../link', 0))"
+    )
+    rows = watch("opensnoop", python(code), "--full-path")
+    shown = [row["path"] for row in rows if "/folder/f" in (row["path"] or "")]
+    assert shown == [str(folder / f"f{at}") for at in [*range(MANY), "ar"]]
+
+
+def test_flags_of_openat2_are_read_in_the_kernel(clean_kernel: Tracefs, requires: Callable[[str], None], tmp_path: Path) -> None:
+    requires("kprobes")
+    path = tmp_path / "one"
+    path.write_text("")
+    rows = watch("opensnoop", python(_OPENAT2.replace("PATH", repr(os.fsencode(path)))))
+    mine = [row for row in rows if row["path"] == str(path)]
+    assert [row["flags"] for row in mine] == ["O_RDWR|O_APPEND|O_CLOEXEC"] * MANY
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="this architecture has no creat")
+def test_creat(clean_kernel: Tracefs, tmp_path: Path) -> None:
+    code = (
+        f"import ctypes\nlibc = ctypes.CDLL(None)\nfor at in range({MANY}):\n"
+        f" libc.close(libc.syscall(85, {os.fsencode(tmp_path / 'new')!r} + str(at).encode(), 0o600))"
+    )
+    rows = watch("opensnoop", python(code))
+    mine = [(row["flags"], row["path"]) for row in rows if str(row["path"]).startswith(str(tmp_path / "new"))]
+    assert mine == [("O_WRONLY|O_CREAT|O_TRUNC", str(tmp_path / f"new{at}")) for at in range(MANY)]
