@@ -9,6 +9,7 @@
 FUNCTIONS are names, globs and MODULE:GLOB. A tree stands together, shown when its top call has returned: one task's,
 whatever other CPUs did meanwhile. US is microseconds, marked + above 10, ! 100, # 1000 (1 ms), * 10 ms, @ 100 ms, $ 1 s.
 A call whose return was not seen (a loss, the end) has no time; one shown before it returned gets a line } NAME then.
+Interrupts that strike a call are in its tree, those that wake ftracepy to read the trace among them; --no-irq hides them.
 
 While it runs, every function of the kernel is hooked, whatever -m says, unless --children names those that are wanted.
 """
