@@ -11,7 +11,7 @@ from ftracepy.recording.options import Option, OptionId
 from ftracepy.recording.stats import StatsTexts
 from ftracepy.recording.timeshift import TimeShift, parse_time_shift
 from ftracepy.schema import TimeScale
-from ftracepy.schematexts import FTRACE, SchemaTexts, chosen_clock, clock_is_ns
+from ftracepy.schematexts import SchemaTexts, chosen_clock, clock_is_ns
 from ftracepy.source import CpuStats
 
 _NS_PER_US = 1000
@@ -133,27 +133,3 @@ def _number(text: str) -> int:
         return max(min(int(text.strip(), 0), 2**63 - 1), -(2**63))
     except ValueError:
         return 0
-
-
-def take_headers(cursor: Cursor, texts: SchemaTexts) -> None:
-    """header_page and header_event."""
-    cursor.expect(b"header_page\0")
-    texts.header_page = bytes(cursor.take(cursor.u64("length of header_page"), "header_page"))
-    cursor.expect(b"header_event\0")
-    texts.header_event = bytes(cursor.take(cursor.u64("length of header_event"), "header_event"))
-
-
-def take_ftrace_formats(cursor: Cursor, texts: SchemaTexts) -> None:
-    """The formats of the ftrace system."""
-    _take_formats(cursor, texts, FTRACE)
-
-
-def take_systems(cursor: Cursor, texts: SchemaTexts) -> None:
-    """The formats of all other systems."""
-    for _ in range(cursor.u32("number of systems")):
-        _take_formats(cursor, texts, cursor.name("name of a system"))
-
-
-def _take_formats(cursor: Cursor, texts: SchemaTexts, system: str) -> None:
-    for _ in range(cursor.u32(f"number of formats of {system}")):
-        texts.add(system, bytes(cursor.take(cursor.u64("length of a format"), "event format")))

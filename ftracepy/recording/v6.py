@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from ftracepy.errors import RecordingFault
-from ftracepy.recording.contents import (
-    BufferData,
-    Contents,
-    CpuData,
-    TextData,
-    take_common_option,
-    take_ftrace_formats,
-    take_headers,
-    take_systems,
-)
+from ftracepy.recording.contents import BufferData, Contents, CpuData, TextData, take_common_option
 from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.head import Head, check_cpu_count
 from ftracepy.recording.options import OptionId, options
+from ftracepy.recording.texts import TEXTS
 from ftracepy.schematexts import SchemaTexts, chosen_clock
 
 _TAG_BYTES = 10
@@ -24,7 +16,8 @@ _TAG_BYTES = 10
 def read_v6(cursor: Cursor, head: Head) -> Contents:
     """Everything behind the head."""
     contents = Contents(head.version, SchemaTexts(big_endian=head.big_endian), head.page_bytes)
-    _take_texts(cursor, contents.texts)
+    for take in TEXTS.values():
+        take(cursor, contents.texts)
     cpu_count = check_cpu_count(cursor, cursor.u32("number of CPUs"))
     tag = bytes(cursor.take(_TAG_BYTES, "section tag"))
     if tag == b"options  \0":
@@ -33,15 +26,6 @@ def read_v6(cursor: Cursor, head: Head) -> Contents:
     contents.cpu_count = cpu_count
     _take_buffers(cursor, contents, cpu_count, tag)
     return contents
-
-
-def _take_texts(cursor: Cursor, texts: SchemaTexts) -> None:
-    take_headers(cursor, texts)
-    take_ftrace_formats(cursor, texts)
-    take_systems(cursor, texts)
-    texts.kallsyms = bytes(cursor.take(cursor.u32("length of kallsyms"), "kallsyms"))
-    texts.printk_formats = bytes(cursor.take(cursor.u32("length of printk_formats"), "printk_formats"))
-    texts.cmdlines = bytes(cursor.take(cursor.u64("length of saved_cmdlines"), "saved_cmdlines"))
 
 
 def _take_options(cursor: Cursor, contents: Contents, cpu_count: int) -> int:

@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from ftracepy.errors import RecordingFault
 from ftracepy.recording.codecs import LARGEST_BYTES, Codec, CodecFault
-from ftracepy.recording.contents import (
-    BufferData,
-    Contents,
-    CpuData,
-    TextData,
-    take_common_option,
-    take_ftrace_formats,
-    take_headers,
-    take_systems,
-)
+from ftracepy.recording.contents import BufferData, Contents, CpuData, TextData, take_common_option
 from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.head import Head, check_cpu_count, check_page_bytes
 from ftracepy.recording.options import EXTRA_SECTIONS, Option, OptionId, options
+from ftracepy.recording.progress import PROGRESS_OPTION
 from ftracepy.recording.recover import Section, take_lost_buffers, walk
+from ftracepy.recording.texts import TEXTS
 from ftracepy.schematexts import SchemaTexts
 
 OPTIONS_SECTION = 0
 COMPRESSED = 1  # the flag in a section's header
-
-
-def _take_kallsyms(cursor: Cursor, texts: SchemaTexts) -> None:
-    texts.kallsyms = bytes(cursor.take(cursor.u32("length of kallsyms"), "kallsyms"))
-
-
-def _take_printk(cursor: Cursor, texts: SchemaTexts) -> None:
-    texts.printk_formats = bytes(cursor.take(cursor.u32("length of printk_formats"), "printk_formats"))
-
-
-def _take_cmdlines(cursor: Cursor, texts: SchemaTexts) -> None:
-    texts.cmdlines = bytes(cursor.take(cursor.u64("length of saved_cmdlines"), "saved_cmdlines"))
-
-
-_TEXT_SECTIONS: dict[int, Callable[[Cursor, SchemaTexts], None]] = {
-    OptionId.HEADER_INFO: take_headers,
-    OptionId.FTRACE_EVENTS: take_ftrace_formats,
-    OptionId.EVENT_FORMATS: take_systems,
-    OptionId.KALLSYMS: _take_kallsyms,
-    OptionId.PRINTK: _take_printk,
-    OptionId.CMDLINES: _take_cmdlines,
-}
 # Without these no event can be read; the others only make its text poorer.
 _NEEDED_SECTIONS = (OptionId.HEADER_INFO, OptionId.FTRACE_EVENTS, OptionId.EVENT_FORMATS)
 
@@ -61,7 +32,8 @@ def read_v7(cursor: Cursor, head: Head, codec: Codec | None) -> Contents:
             _take_option(cursor, option, codec, contents)
     except RecordingFault as first:
         return _recovered(cursor, head, codec, first)
-    if not contents.buffers:
+    unfinished = any(option.id == PROGRESS_OPTION for option in contents.options)
+    if not contents.buffers and (contents.notices or not unfinished):
         return _recovered(cursor, head, codec, cursor.fault([*contents.notices, "its options name no buffer"][0], 0))
     return contents
 
@@ -77,7 +49,7 @@ def read_places(cursor: Cursor, options_at: int) -> list[BufferData]:
 
 def _take_option(cursor: Cursor, option: Option, codec: Codec | None, contents: Contents) -> None:
     take_common_option(contents, option)
-    if option.id in _TEXT_SECTIONS:
+    if option.id in TEXTS:
         _take_section(cursor, option, codec, contents)
     elif option.id in EXTRA_SECTIONS:
         contents.extra_sections[option.id] = option.data.copy().u64("offset of a section")
@@ -93,9 +65,9 @@ def _recovered(cursor: Cursor, head: Head, codec: Codec | None, fault: Recording
     lost, told = list[Section](), set[int]()
     for section in walk(cursor):
         try:
-            if section.number in _TEXT_SECTIONS:
+            if section.number in TEXTS:
                 text = open_section(cursor, section.header, section.number, codec)
-                _TEXT_SECTIONS[section.number](text, contents.texts)
+                TEXTS[section.number](text, contents.texts)
             elif section.number == OPTIONS_SECTION:
                 _take_found_options(open_section(cursor, section.header, OPTIONS_SECTION, codec), contents, told)
         except RecordingFault as damage:
@@ -183,7 +155,7 @@ def decompress(cursor: Cursor, codec: Codec, limit_bytes: int = LARGEST_BYTES) -
 def _take_section(cursor: Cursor, option: Option, codec: Codec | None, contents: Contents) -> None:
     try:
         section = open_section(cursor, option.data.u64("offset of a section"), option.id, codec)
-        _TEXT_SECTIONS[option.id](section, contents.texts)
+        TEXTS[option.id](section, contents.texts)
     except RecordingFault as fault:
         if option.id in _NEEDED_SECTIONS:
             raise

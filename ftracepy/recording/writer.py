@@ -51,6 +51,8 @@ class Writer:
     the disk refuses.
     """
 
+    compresses = True
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -63,6 +65,8 @@ class Writer:
         options: Sequence[tuple[int, bytes]] | None = None,
         sections: Mapping[int, bytes] | None = None,
     ) -> None:
+        if compression != NONE and not self.compresses:
+            raise UsageFault("a recording of version 6 cannot be compressed", hint="--version 7")
         self.path = os.fspath(path)
         layout = texts.layout(page_bytes)
         self._texts = texts

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ftracepy.errors import UsageFault
-from ftracepy.recording.codecs import NONE
 from ftracepy.recording.head import MAGIC
 from ftracepy.recording.options import OptionId
 from ftracepy.recording.spool import Spool
@@ -20,21 +19,7 @@ class Writer6(Writer):
     Raises UsageFault for what version 6 cannot hold: compression, instances with pages of another size.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        texts: SchemaTexts,
-        cpus: Sequence[int],
-        clock: str | None = None,
-        page_bytes: int | None = None,
-        compression: str = NONE,
-        *,
-        options: Sequence[tuple[int, bytes]] | None = None,
-        sections: Mapping[int, bytes] | None = None,
-    ) -> None:
-        if compression != NONE:
-            raise UsageFault("a recording of version 6 cannot be compressed", hint="--version 7")
-        super().__init__(path, texts, cpus, clock, page_bytes, options=options)
+    compresses = False
 
     def add_instance(self, name: str, cpus: Sequence[int], clock: str, page_bytes: int) -> None:
         if page_bytes != self._page_bytes:
