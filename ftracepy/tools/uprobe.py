@@ -1,4 +1,4 @@
-"""uprobe: show calls of user functions, and any other place of a program or library, with arguments and return values.
+"""uprobe: show calls of user functions, and other places of programs, with arguments, return values and stacks.
 
         PID COMM            CPU EVENT                    TEXT
        4711 bash              1 readline                 (0x4c6c20) prompt="$ "
