@@ -8,7 +8,19 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ftracepy import recording
-from ftracepy.probes import Blocks, Execs, Functions, KernelCounts, PageCache, Syscalls, Tasks, Tracepoint, Tracepoints, UserProbe
+from ftracepy.probes import (
+    Blocks,
+    Execs,
+    Functions,
+    KernelCounts,
+    KernelProbe,
+    PageCache,
+    Syscalls,
+    Tasks,
+    Tracepoint,
+    Tracepoints,
+    UserProbe,
+)
 from ftracepy.stream import Stream
 
 if TYPE_CHECKING:
@@ -59,7 +71,7 @@ def _wants(wish: Wish, event: EventFormat) -> bool:
             return (event.system, event.name) == (wish.system, wish.name)
         case Tracepoints():
             return wish.takes(event.system, event.name)
-        case UserProbe():
+        case KernelProbe() | UserProbe():
             return event.system.startswith("ftracepy_")
         case Blocks():
             return event.system == "block"
