@@ -18,6 +18,7 @@ PLACE = 16
 _UNSEEN = (b"\t[__builtin__ftrace]", b"\t[__builtin__kprobes]")
 _TRAMPOLINES = frozenset({"kretprobe_trampoline", "__kretprobe_trampoline", "arch_rethook_trampoline"})
 _TEXT = b"tTwW"
+_DATA = (b"d", b"r", b"b")  # a kernel without CONFIG_KALLSYMS_ALL lists none, and names no data
 _ENDS = frozenset({b"_etext", b"_einittext", b"_end"})
 _PAGE_BYTES = 4096
 
@@ -40,6 +41,7 @@ class Kallsyms:
         self._addresses: list[int] = []
         self._lines: list[bytes] = []
         self._kinds = b""
+        self._has_data = False
 
     def _parse(self) -> None:
         text, self._text = self._text or b"", None
@@ -58,6 +60,7 @@ class Kallsyms:
         self._addresses = [address for address, _, _ in rows]
         self._lines = [line for _, line, _ in rows]
         self._kinds = b"".join(kind for _, _, kind in rows)
+        self._has_data = any(kind in self._kinds for kind in _DATA)
 
     def find(self, address: int) -> Symbol | None:
         """The symbol that `address` lies in, or None."""
@@ -98,6 +101,8 @@ class Kallsyms:
         if b"\t[" in self._lines[first]:
             end = self._end(first)
             return None if end and address >= end else first
+        if self._kinds[first] not in _TEXT and not self._has_data:
+            return None
         if not ends or address == at:
             return first
         is_function = self._kinds[first] in _TEXT and self._lines[first].strip() not in _ENDS

@@ -380,3 +380,11 @@ def test_fields_as_the_kernel_s_option_shows_them() -> None:
     rest = f" ({number}) id=<INVALID-SIZE> data=07,ff"
     assert old == f"{first}0xffffffff81000010{rest}"
     assert new == f"{first}start+0x10/0x100{rest}"
+
+
+def test_a_kernel_that_lists_no_data_of_its_own_names_none() -> None:
+    """6.18 without CONFIG_KALLSYMS_ALL, whose list has the ends of some sections all the same."""
+    made = event('"%ps", (void *)REC->n', "unsigned long n@8:8")
+    text = b"ffffffff81000000 T start\nffffffff82209988 T _etext\nffffffff82400000 D __start_rodata\nffffffff83b264c8 R __stop\n"
+    assert show(made, struct.pack("=Q", 0xFFFFFFFF8245A780), kallsyms=text) == "0xffffffff8245a780"
+    assert show(made, struct.pack("=Q", 0xFFFFFFFF8245A780), kallsyms=text + b"ffffffff8245a780 d ops\n") == "ops"

@@ -68,7 +68,7 @@ typedef struct {
     size_t length;
     fp_symbol *symbols;
     size_t total;
-    bool parsed, exact;
+    bool parsed, exact, has_data; /* a kernel without CONFIG_KALLSYMS_ALL lists none of its own data, and names none */
     struct {
         uint64_t address;
         size_t index;

@@ -82,6 +82,8 @@ parse(fp_symbols *symbols)
         size_t end = newline ? (size_t)(newline - symbols->text) : symbols->length;
         fp_symbol *next = symbols->symbols + symbols->total;
         if (parse_line(symbols, at, end, next)) {
+            uint8_t kind = symbols->text[next->at - 2];
+            symbols->has_data = symbols->has_data || kind == 'd' || kind == 'r' || kind == 'b';
             sorted = sorted && (last < next->address || (last == next->address && symbols->exact));
             last = next->address;
             symbols->total++;
@@ -177,6 +179,8 @@ containing(const fp_symbols *symbols, uint64_t address)
         uint64_t end = end_of(symbols, symbols->symbols + first);
         return end && address >= end ? SIZE_MAX : first;
     }
+    if (!is_text(symbols, symbols->symbols + first) && !symbols->has_data)
+        return SIZE_MAX;
     return ends && address != start && marks_end(symbols, symbols->symbols + first) ? SIZE_MAX : first;
 }
 
