@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 AIDE = b"maps"
 _PATIENCE = 1_000_000_000
+_IN_PAGE = 0xFFF
 _PLACE_FIELDS = ("__probe_ip", "__probe_func")
 
 
@@ -110,15 +111,12 @@ class UserHits(Hits):
             hit, addresses = self._unnamed.popleft()
             hit.stack, hit.waits = self._named(hit, addresses), False
 
-    def _place(self, hit: Hit) -> tuple[int, Probe, int] | None:
-        """Address of the place that was hit, its probe, and the place's offset in the probe's file."""
+    def _places(self, hit: Hit) -> list[tuple[int, Probe, int]]:
+        """What may have been hit: address, probe, offset in its file; the last bits agree, for files are mapped by pages."""
         form = self._forms[hit.event.id]
         address = next((number(hit.event, name) for name in _PLACE_FIELDS if hit.event.get(name) is not None), 0)
-        for probe in self.probes.get(form.name, ()):
-            for offset, _label in probe.spots:
-                if address and address & 0xFFF == offset & 0xFFF:
-                    return address, probe, offset
-        return None
+        probes = self.probes.get(form.name, ())
+        return [(address, one, at) for one in probes for at, _ in one.spots if address and (address ^ at) & _IN_PAGE == 0]
 
     def _maps_of(self, hit: Hit) -> Maps | None:
         """What is told of the process, or of the one that it was forked from; None where it was not so at this hit."""
@@ -129,11 +127,9 @@ class UserHits(Hits):
 
     def _fits(self, hit: Hit, maps: Maps) -> bool:
         """Whether the probe's file lies where it was hit."""
-        if (place := self._place(hit)) is None:
-            return True
-        address, _, offset = place
-        mapped = maps.at(address)
-        return mapped is not None and address - mapped.start + mapped.offset == offset
+        places = self._places(hit)
+        mapped = maps.at(places[0][0]) if places else None
+        return not places or any(mapped and at - mapped.start + mapped.offset == offset for at, _, offset in places)
 
     def _named(self, hit: Hit, addresses: list[int]) -> tuple[str, ...]:
         """Where a function starts its frame is not made yet, so the kernel misses its caller: that was fetched beside."""
@@ -149,9 +145,9 @@ class UserHits(Hits):
 
     def _of_probe(self, hit: Hit, address: int) -> Mapped | None:
         """The probe's file alone, where nothing else is known: the code around the place is mapped with it."""
-        if (place := self._place(hit)) is None:
+        if len(places := self._places(hit)) != 1:
             return None
-        hit_at, probe, offset = place
+        [(hit_at, probe, offset)] = places
         for first, size in probe.code:
             start = hit_at - offset + first
             if first <= offset < first + size and start <= address < start + size:
