@@ -44,7 +44,7 @@ def grant(granting: Granting, wish: Functions) -> None:
 def _chosen(granting: Granting, wish: Functions) -> list[Function]:
     """Those that are to be hooked. Raises UsageFault where a pattern names none."""
     known = _known(granting)
-    for pattern in wish.patterns:
+    for pattern in (*wish.patterns, *wish.children):
         if not functions.matching(known, [pattern]):
             raise no_such_function(pattern, known)
     without = set(functions.matching(known, wish.exclude)) if wish.exclude else set()
