@@ -247,6 +247,10 @@ class Calls(Machine):
         else:
             self._paths.passes(call)
 
+    def made_elsewhere(self, entry: Entry, ret: int, end: int) -> None:
+        """A call that no system call made (io_uring), in its place among the others."""
+        self._ended(entry, Outcome.RETURNED, ret, end)
+
     def _in_open(self, tid: int) -> bool:
         entry = self.pairing.open.get(tid)
         return entry is not None and entry.name in OPENS

@@ -11,10 +11,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
-from ftracepy.analysis.calls import OPENS, Call, calls
+from ftracepy.analysis.calls import OPENS, Call, Calls
 from ftracepy.analysis.tasks import Tasks as TaskTable
+from ftracepy.analysis.uring import COMPLETE, OPCODES, SUBMITS, SYSTEM, UringOpens
+from ftracepy.analysis.walk import walk
 from ftracepy.probes import Syscalls, Tasks, Tracepoint, Wish
 from ftracepy.system import openflags
 from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, pattern, tool
@@ -26,6 +29,7 @@ _CREAT = 0o1101  # O_CREAT | O_WRONLY | O_TRUNC, as creat(2) says
 
 class Options(Filters):
     failed: bool = flag("-x", help="show only opens that failed")
+    uring: bool = flag("--io-uring", help="opens through io_uring, too: for that every completion of io_uring is recorded")
     full_path: bool = flag("-F", "--full-path", help="the file really opened, from / on (of opens that failed: as passed)")
     filename: Pattern | None = argument("filename", type=pattern, help="regular expression for the path")
 
@@ -43,13 +47,21 @@ class Opened(Row):
 _SIGNALS = Tracepoint("signal", "signal_deliver")
 
 
+_OPCODES = " || ".join(f"opcode == {code}" for code in OPCODES)
+_URING = (
+    *(Tracepoint(SYSTEM, name, filter=_OPCODES, optional=True) for name in SUBMITS),
+    Tracepoint(SYSTEM, COMPLETE, optional=True),
+)
+
+
 def _wishes(options: Options) -> tuple[Wish, ...]:
-    return Syscalls(_NAMES, strings=("filename", "pathname"), absolute=options.full_path), _SIGNALS, Tasks()
+    opens = Syscalls(_NAMES, strings=("filename", "pathname"), absolute=options.full_path)
+    return opens, _SIGNALS, Tasks(), *(_URING if options.uring else ())
 
 
 @tool(wishes=_wishes, options=Options, row=Opened)
 def opensnoop(feed: Feed, options: Options) -> Iterator[Opened]:
-    for call in calls(feed, OPENS, tasks=TaskTable(feed.schema), absolute=options.full_path):
+    for call in _opens(feed, options):
         path = call.text("filename").value
         if options.failed and not call.failed:
             continue
@@ -60,6 +72,14 @@ def opensnoop(feed: Feed, options: Options) -> Iterator[Opened]:
                 ts_ns=call.end_ns, pid=call.pid, comm=call.comm, fd=call.ret_if_ok, err=call.errname,
                 flags=_flags(call, feed.schema.arch), path=path,
             )  # fmt: skip
+
+
+def _opens(feed: Feed, options: Options) -> Iterator[Call]:
+    """What the program asked for goes by the same names, whichever way it asked."""
+    out: deque[Call] = deque()
+    tasks = TaskTable(feed.schema)
+    machine = Calls(feed.schema, OPENS, tasks, out.append, absolute=options.full_path)
+    return walk(feed, (tasks, UringOpens(machine, tasks), machine), out)
 
 
 def _flags(call: Call, machine: str) -> str | None:

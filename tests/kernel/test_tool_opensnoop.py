@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,3 +58,24 @@ def test_creat(clean_kernel: Tracefs, tmp_path: Path) -> None:
     rows = watch("opensnoop", python(code))
     mine = [(row["flags"], row["path"]) for row in rows if str(row["path"]).startswith(str(tmp_path / "new"))]
     assert mine == [("O_WRONLY|O_CREAT|O_TRUNC", str(tmp_path / f"new{at}")) for at in range(MANY)]
+
+
+@pytest.mark.counted("opensnoop", "106 opens through io_uring", options={"uring": True})
+def test_opens_through_io_uring(clean_kernel: Tracefs, features: dict[str, bool | None], tmp_path: Path) -> None:
+    program = [sys.executable, str(Path(__file__).parents[1] / "support/uring.py"), str(tmp_path)]
+    if subprocess.run([*program, "0"], check=False).returncode:
+        pytest.skip("this kernel has no io_uring")
+    for at in range(53):
+        (tmp_path / f"f{at}").write_text("")
+    rows = watch("opensnoop", "exec " + shlex.join([*program, "53"]), "--io-uring")
+    mine = [row for row in rows if row["err"] == "ENOENT" and row["path"] in (None, *_named(tmp_path, "none"))]
+    opened = [row["path"] for row in rows if str(row["path"]).startswith(f"{tmp_path}/f")]
+    assert opened == _named(tmp_path, "f")
+    if features["kprobes"]:
+        assert [row["path"] for row in mine if row["path"]] == _named(tmp_path, "none")
+    else:
+        assert sum(row["flags"] is None for row in mine) == 53
+
+
+def _named(folder: Path, name: str) -> list[str]:
+    return [f"{folder}/{name}{at}" for at in range(53)]

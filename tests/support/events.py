@@ -55,6 +55,8 @@ _OTHERS = {
     ("task", "task_rename"): ("pid", "oldcomm", "newcomm"),
     ("signal", "signal_generate"): ("sig", "errno", "code", "comm", "pid", "group", "result"),
     ("signal", "signal_deliver"): ("sig", "errno", "code", "sa_handler", "sa_flags"),
+    ("io_uring", "io_uring_submit_req"): ("ctx", "user_data", "opcode"),
+    ("io_uring", "io_uring_complete"): ("ctx", "user_data", "res"),
     ("ftrace", "raw_data"): ("id", "buf"),
     **{
         ("block", f"block_{name}"): ("dev", "sector", "nr_sector", "rwbs", "comm")
