@@ -63,7 +63,7 @@ def test_rows_say_the_name_that_the_kernel_used(clean_kernel: Tracefs, tmp_path:
     report = f"{wrong} wrong of {OPENS}, {worked} of them opens that worked; {other} changed after a look; {_ways(output)}"
     sys.stderr.write(report + "\n")
     if "(kernel-copy)" not in _ways(output) or "fanotify" in _ways(output):
-        pytest.skip(f"no kernel's copy of failed opens' names on this kernel: {report}")
+        pytest.skip(f"this kernel has no copy of failed opens' names: {report}")
     assert wrong == 0, report
     if (os.cpu_count() or 1) > 1:
         assert other > 0
