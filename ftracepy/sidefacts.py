@@ -31,11 +31,12 @@ class Kind(IntEnum):
     NOTICE = 6  # body: UTF-8 text that every reader of this recording must be shown
     # body: JSON object. "name" of the count; "keys": what each key is made of; "filter": what hits had to pass; "counts":
     # [[key, ...], total] of the keys hit since the fact before of that name, of every key where "last" is true; "lost":
-    # total of hits that found no room. Totals are since the first fact of the name, which has none: a fact that is lost costs an interval, no count.
+    # total of hits that found no room. Totals are since the first fact of the name, which has none: a fact that is lost
+    # costs an interval, no count.
     COUNTS = 7
-    # body: JSON object about one user probe: "event", its name; "typed", what was asked for; "filter"; "kind", p, r or u (USDT); "file";
-    # "identity" of the file (see symbols/usercode.py); "spots": [[file offset, "symbol+0x..."], ...]; "code": [[file offset,
-    # bytes], ...]; "texts": {field: field of its pointer} captured as words; "arguments": the fields in order.
+    # body: JSON object about one user probe: "event", its name; "typed", what was asked for; "filter"; "kind", p, r or u
+    # (USDT); "file"; "identity" of the file (see symbols/usercode.py); "spots": [[file offset, "symbol+0x..."], ...]; "code":
+    # [[file offset, bytes], ...]; "texts": {field: field of its pointer} captured as words; "arguments": the fields in order.
     USER_PROBE = 8
     # body: what process `tid` may run, a line each: start, end, file offset in hex, identity of the file or "-" (see
     # symbols/usercode.py), path as the process sees it; all as they were at `when_ns`.
