@@ -124,8 +124,8 @@ class Route:
 
 def _last_before(batch: Batch, index: int, cpu: int) -> int:
     """The last event of a CPU before `index`, -1 where the batch has none: what was lost is younger than the batch before."""
-    cpus = batch.cpu[:index].tolist()
-    return next((at for at in range(len(cpus) - 1, -1, -1) if cpus[at] == cpu), -1)
+    cpus = batch.cpu
+    return next((at for at in range(index - 1, -1, -1) if cpus[at] == cpu), -1)
 
 
 def number(event: Event, field: str, default: int = 0) -> int:
