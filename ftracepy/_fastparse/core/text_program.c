@@ -123,7 +123,8 @@ fp_program_new(const void *code, size_t code_bytes, const void *entries, size_t 
     memcpy(at, code, code_bytes);
     memcpy(at + code_bytes, entries, entries_bytes);
     memcpy(at + code_bytes + entries_bytes, literals, literals_bytes);
-    memcpy(at + code_bytes + entries_bytes + literals_bytes, name, name_length);
+    if (name_length)
+        memcpy(at + code_bytes + entries_bytes + literals_bytes, name, name_length);
     *program = (fp_program){
         .code = (fp_instruction *)at,
         .entries = (const fp_entry *)(at + code_bytes),
