@@ -144,7 +144,9 @@ def _table(reading: Reading, options: Options, tasks: TaskTable, block: int | No
     histograms: dict[str | None, Histogram] = {}
     for values, count in reading.counts.items():
         named = dict(zip(keys or ("",), values, strict=True))
-        if (value := _number(values[0])) is not None and _admitted(named, options, tasks):
+        if (value := _number(values[0])) is None:
+            raise UsageFault(f"{options.field} is text: it falls into no bucket", hint=f"hist FIELD --by {options.field}")
+        if _admitted(named, options, tasks):
             key = _key(named, options, tasks)
             histograms.setdefault(key, Histogram(options.scale())).add(value, count)
     row = _row_for(options)

@@ -80,5 +80,12 @@ def test_what_cannot_be_is_refused(options: dict[str, Any]) -> None:
         Options(**options)
 
 
+def test_text_falls_into_no_bucket() -> None:
+    trace = Trace()
+    trace.rename(7, "sh", "cat")
+    with pytest.raises(UsageFault, match="newcomm is text"):
+        list(hist.run(trace.feed(), Options(event="task:task_rename", field="newcomm")))
+
+
 def test_seconds_behind_the_field_are_the_duration() -> None:
     assert Options(**ASKED, seconds=3.0).duration == 3.0
