@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import lzma
-import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 from ftracepy.pipeline.convert import ConvertRequest, convert
 from ftracepy.pipeline.requests import Stop
 from tests.support.corpus import ROOT
+from tests.support.tracecmd import trace_cmd
 
 # trace-cmd as Debian 12 has it reads no zlib.
 FILES = [
@@ -43,22 +42,7 @@ def test_trace_cmd_sees_no_difference(path: Path, form: dict[str, Any], tmp_path
     convert(ConvertRequest((str(source),), str(output), **form), said.append, Stop())
     assert said == [f"'{source}': version 6 has no room for its BTF_FILE"] * len(said)
     assert not said or form.get("version") == 6
-    mine, theirs = (_trace_cmd("report", "-N", "-t", "-i", file).splitlines() for file in (output, source))
+    mine, theirs = (trace_cmd("report", "-N", "-t", "-i", file).splitlines() for file in (output, source))
     assert len(mine) == len(theirs)
     assert [pair for pair in zip(mine, theirs, strict=True) if pair[0] != pair[1]][:1] == []
-    _trace_cmd("dump", *_SECTIONS, "-i", output)
-
-
-def _trace_cmd(*words: str | Path) -> bytes:
-    # An option TRACECLOCK without data (2.9.1 writes such) it reads beyond its end, where addresses stand: the same in each run.
-    memory = {**os.environ, "MALLOC_PERTURB_": "255"}
-    done = subprocess.run([*_SAME_ADDRESSES, "trace-cmd", *words], capture_output=True, check=True, env=memory)
-    assert done.stderr == b""
-    return done.stdout
-
-
-def _works(*words: str) -> bool:
-    return bool(shutil.which(words[0])) and not subprocess.run([*words, "true"], capture_output=True).returncode
-
-
-_SAME_ADDRESSES = ("setarch", "-R") if _works("setarch", "-R") else ()
+    trace_cmd("dump", *_SECTIONS, "-i", output)

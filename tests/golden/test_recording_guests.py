@@ -7,7 +7,6 @@ import lzma
 import re
 import shutil
 import struct
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from ftracepy.pipeline.report import report
 from ftracepy.pipeline.requests import ReportRequest, Stop
 from ftracepy.recording.options import OptionId
 from tests.support.corpus import ROOT
+from tests.support.tracecmd import trace_cmd
 
 _FILES = sorted(
     path
@@ -78,9 +78,8 @@ def shown(path: Path) -> list[str]:
 
 
 def theirs(path: Path) -> list[str]:
-    done = subprocess.run(["trace-cmd", "report", "-N", "-t", "-i", path], capture_output=True, check=True)
-    assert done.stderr == b""
-    return [_WIDE_STAMP.sub("] ", line) for line in done.stdout.decode(errors="replace").splitlines()]
+    text = trace_cmd("report", "-N", "-t", "-i", path).decode(errors="replace")
+    return [_WIDE_STAMP.sub("] ", line) for line in text.splitlines()]
 
 
 def first_difference(mine: list[str], want: list[str]) -> object:

@@ -8,7 +8,6 @@ import json
 import lzma
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from ftracepy.printfmt import Form
 from ftracepy.probes import Syscalls, Tasks, Tracepoint, Wish
 from tests.golden.test_text_corpus import differences, event_of
 from tests.support.corpus import ROOT
+from tests.support.tracecmd import trace_cmd
 
 _SEVERAL = sorted(path for start in ("inst", "fmt_v6_inst") for path in ROOT.glob(f"dat/*/{start}*.dat*"))
 
@@ -44,7 +44,7 @@ def report(request: ReportRequest) -> tuple[str, list[str]]:
 @pytest.mark.parametrize("path", _SEVERAL, ids=lambda path: path.name)
 def test_every_line_equals_trace_cmds(path: Path, tmp_path: Path) -> None:
     file = plain(path, tmp_path)
-    theirs = subprocess.run(["trace-cmd", "report", "-N", "-i", file], capture_output=True, check=True).stdout
+    theirs = trace_cmd("report", "-N", "-i", file)
     ours, said = report(ReportRequest(str(file), style="trace-cmd"))
     assert ours == theirs.decode(errors="replace")
     assert said == []
@@ -85,7 +85,7 @@ def test_several_recordings_as_trace_cmd_merges_them(path: Path, others: int, tm
     for at in range(2):
         chosen = files[at:] + files[:at]
         words = [word for file in chosen for word in ("-i", str(file))]
-        theirs = subprocess.run(["trace-cmd", "report", "-N", *words], capture_output=True, check=True).stdout
+        theirs = trace_cmd("report", "-N", *words)
         ours, said = report(ReportRequest(str(chosen[0]), others=tuple(map(str, chosen[1:])), style="trace-cmd"))
         mine, want = ours.splitlines(), theirs.decode(errors="replace").splitlines()
         assert [pair for pair in zip(mine, want, strict=False) if pair[0] != pair[1]][:1] == []
