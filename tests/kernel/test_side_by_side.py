@@ -89,18 +89,11 @@ def check(pid: int, rows: dict[str, list[dict[str, Any]]]) -> None:
     assert sum(buckets) == 307
 
 
-@pytest.mark.parametrize("name", [one[0] for one in _TOOLS])
-def test_five_tools_at_once_each_count_exactly(clean_kernel: Tracefs, together: dict[str, bool], name: str) -> None:
-    assert together[name]
-
-
-@pytest.fixture(scope="module")
-def together(tracefs: Tracefs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bool]:
-    before = snapshot(tracefs.root)
-    pid, rows = watched(tracefs.root, tmp_path_factory.mktemp("together"))
+def test_five_tools_at_once_each_count_exactly(clean_kernel: Tracefs, tmp_path: Path) -> None:
+    before = snapshot(clean_kernel.root)
+    pid, rows = watched(clean_kernel.root, tmp_path)
     check(pid, rows)
-    assert mine(difference(before, snapshot(tracefs.root))) == []
-    return dict.fromkeys(rows, True)
+    assert mine(difference(before, snapshot(clean_kernel.root))) == []
 
 
 def mine(changes: list[str]) -> list[str]:
@@ -137,3 +130,21 @@ def test_beside_trace_cmd_neither_disturbs_the_other(clean_kernel: Tracefs, tmp_
     )
     assert seen == {"sys_enter_getsid": 307, "sys_enter_kill": 101}
     assert [line for line in mine(difference(before, snapshot(clean_kernel.root))) if instance not in line] == []
+
+
+def test_beside_a_session_made_by_hand(clean_kernel: Tracefs, tmp_path: Path) -> None:
+    """Somebody's instance with two events of the same calls: what it holds afterwards, and that its settings are untouched."""
+    theirs = clean_kernel.root / "instances" / f"by-hand-{os.getpid()}"
+    theirs.mkdir()
+    try:
+        for name in ("sys_enter_getsid", "sys_enter_kill"):
+            (theirs / "events/syscalls" / name / "enable").write_text("1")
+        before = snapshot(theirs)
+        pid, rows = watched(clean_kernel.root, tmp_path)
+        check(pid, rows)
+        lines = (theirs / "trace").read_text().splitlines()
+        assert difference(before, snapshot(theirs)) == []
+    finally:
+        theirs.rmdir()
+    seen = Counter(name for line in lines if f"-{pid} " in line for name in ("sys_getsid(", "sys_kill(") if name in line)
+    assert seen == {"sys_getsid(": 307, "sys_kill(": 101}
