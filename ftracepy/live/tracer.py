@@ -34,10 +34,11 @@ def prepare(instance: Instance, tracer: Tracer) -> None:
     root = instance.tracefs.root
     roots = tracer.roots
     instance.borrowed.list(functions.ROOTS, roots, lambda: functions.add(root, functions.ROOTS, roots))
-    for name, on in tracer.options:
-        _switch(instance, tracer, name, on)
     _add(instance, tracer, functions.PIDS, (_nobody(),))
-    _run(instance, tracer)
+    # An instance's function tracer of 5.10 heeds its switches only when they are turned while it runs.
+    steps = (_turn_all, _run) if tracer.name == "function_graph" else (_run, _turn_all)
+    for step in steps:
+        step(instance, tracer)
 
 
 def _nobody() -> str:
@@ -65,6 +66,11 @@ def _add(instance: Instance, tracer: Tracer, file: str, patterns: Sequence[str])
         instance.borrowed.list(file, patterns, add)
     else:
         add()
+
+
+def _turn_all(instance: Instance, tracer: Tracer) -> None:
+    for name, on in tracer.options:
+        _switch(instance, tracer, name, on)
 
 
 def _switch(instance: Instance, tracer: Tracer, name: str, on: bool) -> None:
