@@ -29,7 +29,8 @@ def command(
 ) -> int:  # fmt: skip
     """Turn the recordings FILE... into one of another form, which trace-cmd reads too.
 
-    Several become the instances of one, by the files' names; their kernels must lay out events alike.
+    Several become the instances of one, by the files' names: types of events that have one number in different
+    kernels get another, and clocks that are shown with different scales become the times as shown.
     Without --event, --since, --until and --split, pages are copied as the kernel gave them; with them,
     pages are made anew of exactly the chosen events, losses in their place, and the kernel's counts
     become the numbers of events kept. What a killed recorder left becomes a whole file.

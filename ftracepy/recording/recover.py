@@ -21,6 +21,7 @@ from ftracepy.source import CpuStats
 _HEADER_BYTES = 16
 _LARGEST_NUMBER = 64  # of a section: far above those that are known
 _LARGEST_CHUNK_BYTES = 64 << 20
+_SMALLEST_BYTES = 12  # the number of chunks and one's two sizes
 _COMMIT_MASK = (1 << 27) - 1
 
 
@@ -68,7 +69,9 @@ def take_lost_buffers(cursor: Cursor, sections: list[Section], contents: Content
     except FormatFault as fault:
         raise cursor.fault(str(fault)) from None
     for number, section in enumerate(sections):
-        runs = list(_packed_runs(cursor, section) if section.compressed else _plain_runs(cursor, section, layout))
+        runs = list(
+            _packed_runs(cursor, section, contents.page_bytes) if section.compressed else _plain_runs(cursor, section, layout)
+        )
         name = "" if not number else f"recovered-{number}"
         stats = [one for one in contents.stats.of(name) if one.read or one.entries]
         told = [one.cpu for one in stats]
@@ -127,11 +130,11 @@ def _counted_runs(
             waiting.pop(0)
 
 
-def _packed_runs(cursor: Cursor, section: Section) -> Iterator[tuple[int, int]]:
-    """First and last byte of each CPU's chunks; the last may be cut off."""
+def _packed_runs(cursor: Cursor, section: Section, page_bytes: int) -> Iterator[tuple[int, int]]:
+    """First and last byte of each CPU's chunks, which begin at multiples of the page size; the last may be cut off."""
     place = Cursor(cursor.data, cursor.path, section.start, section.end, cursor.order, cursor.within)
-    while place.left > 12:
-        start = place.at
+    while place.left > _SMALLEST_BYTES:
+        place.at = start = -(-place.at // page_bytes) * page_bytes
         try:
             for _ in range(place.u32("number of chunks")):
                 packed, plain = place.u32("compressed size"), place.u32("decompressed size")
