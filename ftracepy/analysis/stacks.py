@@ -31,6 +31,7 @@ _OURS = re.compile(
     r"trace_event_raw_event_|__traceiter_|__probestub_|event_triggers|trace_event_buffer_commit|k(ret)?probe_(trace_func|dispatcher)"
     r"|kprobe_ftrace_handler|aggr_pre_handler|opt_pre_handler|optimized_callback|kprobe_int3_handler|setup_detour_execution"
     r"|ftrace_ops_(assist|list)_func|arch_ftrace_ops_list_func|f(entry|exit|graph|probe)_\w*(handler|dispatcher|func)|(asm_)?exc_int3|do_int3$"
+    r"|(__)?(arch_)?(kretprobe_|rethook_)?trampoline(_handler|_callback)?$"
 )
 _DEEPEST = 12
 _TRAMPOLINE = 0x7FFFFFFF  # FTRACE_TRAMPOLINE_MARKER, kernel/trace/trace.h
@@ -138,11 +139,14 @@ def context_of(event: Event) -> tuple[int, int]:
 
 
 def _of_the_traced(stack: tuple[str, ...]) -> tuple[str, ...]:
-    """Without the tracing's own functions on top, and the nameless code through which it was entered."""
+    """Without the tracing's own functions on top, and the nameless code through which it was entered.
+
+    Of a return old kernels know nothing below the trampoline that the function returned to.
+    """
     top = max((at for at, name in enumerate(stack[:_DEEPEST]) if _OURS.match(name)), default=-1) + 1
     while 0 < top < len(stack) and stack[top].startswith(("0x", "[FTRACE", "ftrace_trampoline")):
         top += 1
-    return stack[top:] or stack
+    return stack[top:]
 
 
 class Names:

@@ -92,6 +92,16 @@ def test_unknown_addresses_and_the_trampoline(made: Recorded) -> None:
     assert shown(made) == [(1, ("[FTRACE TRAMPOLINE]", "inner", "0x90000000"))]
 
 
+def test_the_tracing_itself_is_no_part_of_a_stack() -> None:
+    names = ("kprobe_trace_func", "kprobe_ftrace_handler", "traced", "caller", "kretprobe_trampoline", "_etext")
+    made = Recorded(HIT, kallsyms=kallsyms({name: 0x1000 * at for at, name in enumerate(names, 1)}))
+    made.at(10, "hit", number=1, pid=7)
+    made.at(11, "kernel_stack", pid=7, caller=(0x1004, 0x2004, 0x9999_0000, 0x3004, 0x4004))
+    made.at(20, "hit", number=2, pid=7)
+    made.at(21, "kernel_stack", pid=7, caller=(0x1004, 0x5000))
+    assert shown(made) == [(1, ("traced", "caller")), (2, ())]
+
+
 def test_without_stacks_nothing_waits(made: Recorded) -> None:
     made.at(10, "hit", number=1, pid=7)
     made.at(20, "kernel_stack", pid=7, caller=(0x1000,))
