@@ -135,15 +135,18 @@ def _packed_runs(cursor: Cursor, section: Section, page_bytes: int) -> Iterator[
     place = Cursor(cursor.data, cursor.path, section.start, section.end, cursor.order, cursor.within)
     while place.left > _SMALLEST_BYTES:
         place.at = start = -(-place.at // page_bytes) * page_bytes
+        whole = 0
         try:
             for _ in range(place.u32("number of chunks")):
                 packed, plain = place.u32("compressed size"), place.u32("decompressed size")
                 if not 0 < packed <= _LARGEST_CHUNK_BYTES or not 0 < plain <= _LARGEST_CHUNK_BYTES:
                     return
                 place.skip(packed, "a chunk")
+                whole += 1
         except RecordingFault:
-            yield start, section.end
+            if whole:
+                yield start, section.end
             return
-        if place.at == start + 4:
+        if not whole:
             return
         yield start, place.at
