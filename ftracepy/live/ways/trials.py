@@ -11,7 +11,8 @@ from ftracepy.live.ways.candidate import Candidate
 from ftracepy.live.ways.verdicts import Verdicts
 from ftracepy.tracefs import Tracefs
 
-_LASTING = ("EINVAL", "ENOENT", "EOPNOTSUPP", "E2BIG", "ENOSYS")
+# EOPNOTSUPP is called ENOTSUP by Python: the same number on Linux.
+_LASTING = ("EINVAL", "ENOENT", "ENOTSUP", "E2BIG", "ENOSYS")
 Offer = Callable[[], "Candidate | Iterable[Candidate]"]
 
 
