@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
 _PRINTK = re.compile(r'^\s*0x([0-9a-fA-F]+)\s*:\s*"(.*)"\s*$')
 _FLAG_NAMES = ("need-resched", "hardirq/softirq", "preempt-depth", "migrate-disable")
+_LEGEND_WITHOUT_FLAGS = """\
+# tracer: nop
+#
+#           TASK-PID     CPU#     TIMESTAMP  FUNCTION
+#              | |         |         |         |
+"""
 _MESSAGES = ("print", "bprint", "bputs")
 _GRAPH = "function_graph"
 _MOST_HELD = 1 << 18  # events that wait for what an idle CPU does next
@@ -119,9 +125,9 @@ class Formatter:
         }
 
     def _flag_columns(self, flags: bool) -> int:
-        """0: none, 1: the flags as a number."""
+        """0: none, 1: the flags as a number, 2: none, but their gap (option irq-info is off)."""
         if self._target.exact or self._target.form == "latency":
-            return self._columns
+            return 2 if self._target.exact and "noirq-info" in self._options else self._columns
         return 1 if self._target.form == "raw" else self._columns if flags else 0
 
     def heading(self, cpus: int, batch: Batch | None = None) -> bytes:
@@ -134,7 +140,7 @@ class Formatter:
             return b"cpus=%d\n" % cpus
         if batch is not None:
             self._look(batch)
-        return (graph_legend(self._options) if self._listing else _legend(self._columns)).encode()
+        return (graph_legend(self._options) if self._listing else _legend(self._flag_columns(False))).encode()
 
     def lines(self, batch: Batch, start: int = 0, stop: int | None = None, *, more: bool = False) -> bytes:
         """Whole lines for batch[start:stop], lost events in their place.
@@ -250,6 +256,8 @@ def _holds_calls(batch: Batch, id: int) -> bool:
 
 def _legend(flag_columns: int) -> str:
     """The head of the kernel's `trace` file, without the counts of entries, which only a live buffer has."""
+    if flag_columns == 2:
+        return _LEGEND_WITHOUT_FLAGS
     names = ["irqs-off/BH-disabled" if flag_columns == 5 else "irqs-off", *_FLAG_NAMES[: flag_columns - 1]]
     names = list(_RT_FLAG_NAMES) if flag_columns == 7 else names
     margin, bars, longest = "#" + " " * 30, "|" * flag_columns, max(flag_columns, 5)

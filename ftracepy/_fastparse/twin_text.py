@@ -18,7 +18,7 @@ NO_MORE, HELD = -1, -2
 class TextMachine:
     """Programs by event id, and all that they and a line's columns look up. The C type of the same name does the same.
 
-    `settings`: kernel, big_endian, long_bytes, flag_columns (0, 4, 5 or 7; 1 for the flags as a number), latency (short
+    `settings`: kernel, big_endian, long_bytes, flag_columns (0, 4, 5 or 7; 1: the flags as a number, 2: a gap), latency (short
     task columns), lazy_bit, digits (6 or 9), mult, shift, offset, is_ns, flags_at, preempt_at, migrate_at and
     lazy_count_at (0: no such field).
     """
@@ -166,7 +166,7 @@ class TextMachine:
 
     def _latency(self, raw: bytes) -> bytes:
         columns = self.settings["flag_columns"]
-        if not columns:
+        if columns in {0, 2}:
             return b""
         flags, count, migrate, lazy_count = (
             self._byte(raw, f"{name}_at") for name in ("flags", "preempt", "migrate", "lazy_count")

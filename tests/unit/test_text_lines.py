@@ -178,3 +178,16 @@ def test_the_block_tracer_s_event(implementation: str) -> None:
     )
     assert Formatter(made, "trace-cmd", form="raw").lines(batch).endswith(raw)
     assert b": blktrace: sector=0x4c02 (19458) bytes=0x50000 (327680) " in Formatter(made).lines(batch)
+
+
+def test_without_irq_info(implementation: str) -> None:
+    """6.12's own columns with the option off."""
+    made = ticking()
+    writer = PageWriter(made)
+    batch = decode(implementation, made, {0: writer.page(74 * SECOND, writer.event("tick", delta=0, pid=42, n=1))})
+    formatter = Formatter(made, options=("noirq-info", "annotate"))
+    assert formatter.lines(batch) == b"              sh-42      [000]     74.000000: tick: n=1\n"
+    assert formatter.heading(1).decode().splitlines()[2:] == [
+        "#           TASK-PID     CPU#     TIMESTAMP  FUNCTION",
+        "#              | |         |         |         |",
+    ]

@@ -90,6 +90,8 @@ latency(const fp_text_settings *settings, const fp_record *record, fp_text_out *
     unsigned flags = byte_at(record, settings->flags_at), count = byte_at(record, settings->preempt_at);
     bool off = flags & 1, bh_off = flags & 0x80;
     uint8_t text[5];
+    if (settings->flag_columns == 2)
+        return;
     if (settings->flag_columns == 1) {
         FP_OUT_LITERAL(out, "-0x");
         fp_out_hex(out, flags);
