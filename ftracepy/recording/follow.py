@@ -14,7 +14,7 @@ from threading import Event
 
 from ftracepy.errors import FtracepyError
 from ftracepy.recording.contents import BufferData, CpuData
-from ftracepy.recording.leftovers import is_held, leftovers
+from ftracepy.recording.leftovers import comms_now, is_held, leftovers
 from ftracepy.recording.pieces import CpuReader, Piece
 from ftracepy.recording.progress import Progress, is_being_written
 from ftracepy.recording.reader import Recording, open_recording
@@ -158,6 +158,7 @@ class FollowingPages(Following):
         """What is older than all that was there a while ago: good for CPUs that are busy."""
         if os.path.lexists(self.path):
             return None
+        self.schema.cmdlines.update(comms_now())
         now_s, size = time.monotonic(), self.schema.page.size_bytes
         last = [
             CpuData(one.cpu, one.size // size * size - size, size, one.path)

@@ -15,6 +15,7 @@ from ftracepy.errors import FtracepyError, RecordingFault
 from ftracepy.recording.contents import BufferData, Contents, CpuData
 from ftracepy.recording.head import MOST_CPUS
 from ftracepy.recording.rawdir import folder_texts
+from ftracepy.schema import parse_cmdlines
 from ftracepy.schematexts import chosen_clock
 
 
@@ -59,6 +60,17 @@ def read_leftovers(path: str) -> Contents:
         contents.buffers.append(BufferData(name, _clock(root, name) or texts.clock, contents.page_bytes, cpus))
     contents.notices.append(_told(path, is_held(path)))
     return contents
+
+
+def comms_now() -> dict[int, str]:
+    """The names of threads that this kernel has kept; none where it does not tell."""
+    from ftracepy import tracefs
+    from ftracepy.tracefs import cmdlines
+
+    try:
+        return parse_cmdlines(cmdlines.saved(tracefs.find(mount=False).root).decode("utf-8", "surrogateescape"))
+    except (FtracepyError, OSError):
+        return {}
 
 
 def _uname() -> str:
