@@ -14,6 +14,7 @@ from tests.kernel.test_commands import FTRACEPY, python, rows_of, watch
 from tests.support import disks
 
 PAGES = 3203
+AHEAD = 512  # what may be read beyond: two windows of readahead, which large folios round up
 # Only what happens under the new name is counted: the interpreter's own start is not.
 _WORK = """import mmap, os
 fd = os.open({path!r}, os.O_RDWR)
@@ -62,11 +63,11 @@ def knows(found: dict[str, Any]) -> bool:
 def test_read_twice_half_of_it_hits(clean_kernel: Tracefs, place: Path) -> None:
     """Reading ahead may go a little beyond; what was read before its pages were asked for counts once, too."""
     found = cached(place, "read(); read()")
-    assert PAGES <= found["misses"] <= PAGES + 64
+    assert PAGES <= found["misses"] <= PAGES + AHEAD
     if not knows(found):
         pytest.skip("this kernel has no way to tell what is read")
     assert found["read"] == 2 * PAGES
-    assert 0 <= found["hits"] - (2 * PAGES - found["misses"]) <= found["faults"] + 64
+    assert 0 <= found["hits"] - (2 * PAGES - found["misses"]) <= found["faults"] + AHEAD
 
 
 def test_what_is_there_hits_and_what_is_written_is_no_miss(clean_kernel: Tracefs, place: Path) -> None:
@@ -83,7 +84,7 @@ def test_faults_on_a_mapped_file(clean_kernel: Tracefs, place: Path) -> None:
     """Around a fault the kernel maps what is there already, so there are fewer faults than pages."""
     work = "view = mmap.mmap(fd, size, prot=mmap.PROT_READ)\nsum(view[at] for at in range(0, size, 4096))"
     found = cached(place, work)
-    assert PAGES <= found["misses"] <= PAGES + 64
+    assert PAGES <= found["misses"] <= PAGES + AHEAD
     if knows(found):
         assert PAGES // 64 <= found["faults"] <= 2 * PAGES
 
