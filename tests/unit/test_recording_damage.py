@@ -48,7 +48,7 @@ def bounded() -> Iterator[None]:
 @pytest.mark.usefixtures("bounded")
 def test_cut_at_every_place(tmp_path: Path, sound: bytes) -> None:
     """What is read of a file without its end is the whole pages that are there, those of each CPU, and nothing else."""
-    whole, before = {0: pages(0, [1000, 5000]).data, 1: pages(1, [2000]).data}, -1
+    whole, before = {0: bytes(pages(0, [1000, 5000]).data), 1: bytes(pages(1, [2000]).data)}, -1
     for size in range(0, len(sound), 13):
         found = attempt(tmp_path / "x.dat", sound[:size])
         assert found in (-1, PAGE_BYTES, 2 * PAGE_BYTES, 3 * PAGE_BYTES)
