@@ -1,11 +1,11 @@
 """bitesize: show how large block I/O is, as a histogram.
 
-        >=KB        <KB     COUNT DISTRIBUTION
-           0          1         4 #
-           1          8       911 ######################################
-           8         64       120 #####
-          64        128        37 #
-         128          -         6 #
+          >=KB        <KB     COUNT DISTRIBUTION
+             0          1         4 #
+             1          8       911 ######################################
+             8         64       120 #####
+            64        128        37 #
+           128          -         6 #
 
 A request is counted when the driver is given it, with what it was merged with by then; one that is put back and given
 again is counted once more. -b says where the classes begin, in Kbytes. --by-comm, -F and -D make a histogram for each

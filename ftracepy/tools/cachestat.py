@@ -1,9 +1,9 @@
 """cachestat: show for each interval how much of what was read was in the page cache.
 
-    HITS   MISSES  DIRTIES   RATIO   BUFFERS_MB   CACHE_MB
-    3201     3200        0   50.0%            4        118
-     410        0      112  100.0%            4        118
-       0        0        0       -            4        118
+        HITS   MISSES  DIRTIES   RATIO   BUFFERS_MB   CACHE_MB
+        3201     3200        0   50.0%            4        118
+         410        0      112  100.0%            4        118
+           0        0        0       -            4        118
 
 All in pages. An access is a page that a read takes bytes from, once for each read, or that a fault on a mapped file asks
 for. MISSES are pages that were added to the cache to be read into, read ahead or not; HITS the accesses beyond them;

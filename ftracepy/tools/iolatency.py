@@ -1,10 +1,10 @@
 """iolatency: show how long block I/O takes, as a histogram for each interval.
 
-         >=us        <us     COUNT DISTRIBUTION
-           32         64       211 ####
-           64        128      1834 ######################################
-          128        256       402 ########
-        4,096      8,192         3 #
+          >=us        <us     COUNT DISTRIBUTION
+            32         64       211 ####
+            64        128      1834 ######################################
+           128        256       402 ########
+         4,096      8,192         3 #
 
 A request is counted in the interval in which it was done; its time counts from when the driver was given it, with -Q
 from when it was made. What is done between two tables is in the later one: none is lost. -D, -F and --by-comm make a

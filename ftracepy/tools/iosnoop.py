@@ -54,7 +54,7 @@ class _Io(Row):
     pid: int = col(width=7, help="process that made it")
     type: str = col(width=4, help="what it does, in the kernel's letters")
     dev: str = col(width=8, help="the disk")
-    sector: int = col(width=11, title="BLOCK", help="where it begins: the disk's sector of 512 bytes")
+    sector: int = col(width=10, title="BLOCK", help="where it begins: the disk's sector of 512 bytes")
     size_bytes: int = col(width=8, title="BYTES", help="how much of the disk it is about")
     queue_ns: int | None = col(width=8, title="QUEUEms", show=_ms, help="time from being made to being issued")
     lat_ns: int = col(width=8, title="LATms", show=_ms, help="time from being issued to being done; with -Q from being made")
