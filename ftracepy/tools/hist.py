@@ -1,11 +1,11 @@
 """hist: count the values of any event's field, as a histogram.
 
-          >=            <     COUNT DISTRIBUTION
-           -            0       101 ######
-           0            1         3 #
-           1            2         0
-           2            4        29 #
-           4            8      1009 ######################################
+              >=            <     COUNT DISTRIBUTION
+               -            0       101 ######
+               0            1         3 #
+               1            2         0
+               2            4        29 #
+               4            8      1009 ######################################
 
 EVENT is SYSTEM:EVENT and FIELD one of its number fields (ftracepy tpoint -l shows them): here syscalls:sys_exit_read and
 ret. A bucket holds the values from >= on that are below <; those below 0, error returns mostly, have one of their own.
