@@ -8,7 +8,10 @@
 
 FUNCTIONS are names, globs and MODULE:GLOB; -F makes a histogram for each, all bars of an interval drawn to one measure.
 -u and -m count microseconds and milliseconds. A call is counted in the interval in which it returns, a recursive one each
-time. -C leaves out the time asleep. Calls around a loss of events are forgotten, not guessed.
+time. -C leaves out the time asleep. Calls around a loss of events are forgotten, not guessed. With -F:
+
+    FUNCTION                       >=ns        <ns     COUNT DISTRIBUTION
+    vfs_read                        512      1,024       211 ####
 """
 
 from __future__ import annotations
