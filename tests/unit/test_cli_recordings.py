@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,8 +111,9 @@ def test_what_is_no_recording_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fixture", FIXTURES, ids=lambda path: path.parent.name)
 @pytest.mark.parametrize("format", ["table", "json", "csv"])
 def test_replay_of_a_fixture_needs_no_tracefs(fixture: Path, format: str) -> None:
-    tool = fixture.parent.name.partition("-")[0]
-    done = run(tool, "--replay", fixture, "--format", format, "--timestamps", environment={"FTRACEPY_TRACEFS": "/nonexistent"})
+    tool, origin = fixture.parent.name.partition("-")[0], tomllib.loads(fixture.with_name("origin.toml").read_text())
+    words = [tool, *shlex.split(origin.get("arguments", "")), "--replay", str(fixture), "--format", format, "--timestamps"]
+    done = run(*words, environment={"FTRACEPY_TRACEFS": "/nonexistent"})
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) > 1
     assert format != "json" or all(isinstance(one, dict) for one in objects(done.stdout))
