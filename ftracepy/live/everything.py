@@ -36,7 +36,7 @@ _TEXTS = (("current_tracer", "nop"), ("events/enable", "0"), ("tracing_thresh", 
 _LISTS = ("set_ftrace_filter", "set_ftrace_notrace", "set_graph_function", "set_graph_notrace", "set_ftrace_pid",
           "set_ftrace_notrace_pid", "set_event_pid", "set_event_notrace_pid")  # fmt: skip
 _BOOT_KB = ("1408", "1410")  # kernel: trace.c, TRACE_BUF_SIZE_DEFAULT; newer ones count whole sub-buffers
-_TIMES = re.compile(r":(?:unlimited|count=\d+)$")
+_TIMES = re.compile(r":(?:unlimited|count=\d+)$")  # a command that counts is taken back with the count 0
 _NO_SETTING = ("", "none", "no pid")
 
 
@@ -171,7 +171,7 @@ def _lists(root: Path) -> Iterator[_Step]:
         path = root / name
         lines = _lines(path)
         for line in (one for one in lines if ":" in one):
-            yield _Step(name, line, "", _writer(path, "!" + _TIMES.sub("", line)))
+            yield _Step(name, line, "", _writer(path, "!" + _TIMES.sub(":0" if ":count=" in line else "", line)))
         if plain := [line for line in lines if ":" not in line]:
             yield _Step(name, _short(plain), "", lambda path=path: files.truncate(path), lambda path=path: _short(_lines(path)))  # type: ignore[misc]
 
