@@ -2,7 +2,8 @@
 
 do_filp_open(int, struct filename *, const struct open_flags *) until 6.x, do_file_open since 7.x; `name` is the first
 member of struct filename (include/linux/fs.h), so it is two reads from the second argument: no race with the caller,
-no fault. struct open_flags (fs/internal.h) begins with the flags as the kernel takes them: without O_CLOEXEC, which is the descriptor's.
+no fault. struct open_flags (fs/internal.h) begins with the flags as the kernel
+takes them: without O_CLOEXEC, which is the descriptor's.
 """
 
 from __future__ import annotations
