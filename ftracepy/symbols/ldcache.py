@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +37,8 @@ def libraries(root: str = "/") -> list[Cached]:
         data = b""
     found = list(_parsed(data))
     known = {one.name for one in found}
-    return [*found, *(one for one in _in_folders(root) if one.name not in known)]
+    folders = _DEFAULT_FOLDERS if found else (*_DEFAULT_FOLDERS, *_machine_folders(root))
+    return [*found, *(one for one in _in_folders(root, folders) if one.name not in known)]
 
 
 def _parsed(data: bytes) -> Iterator[Cached]:
@@ -59,9 +60,15 @@ def _text(data: bytes, at: int) -> str:
     return os.fsdecode(data[at : data.find(b"\0", at)])
 
 
-def _in_folders(root: str) -> Iterator[Cached]:
+def _machine_folders(root: str) -> list[str]:
+    """Debian's folders of libraries, one for each kind of machine, which its loader knows without the cache."""
+    top = Path(root)
+    return [str(one.relative_to(top)) for folder in ("lib", "usr/lib") for one in sorted(top.glob(f"{folder}/*-linux-*"))]
+
+
+def _in_folders(root: str, folders: Iterable[str]) -> Iterator[Cached]:
     """What the loader looks into after the cache; musl's has no cache at all."""
-    for folder in _DEFAULT_FOLDERS:
+    for folder in folders:
         try:
             names = sorted(os.listdir(os.path.join(root, folder)))
         except OSError:

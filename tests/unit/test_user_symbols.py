@@ -164,6 +164,9 @@ def test_a_missing_cache_and_an_old_format_in_front(tmp_path: Path) -> None:
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib/libmusl.so.1").write_bytes(b"")
     assert [one.path for one in ldcache.matching("libmusl", str(tmp_path))] == ["/lib/libmusl.so.1"]
+    (tmp_path / "lib/riscv64-linux-gnu").mkdir()
+    (tmp_path / "lib/riscv64-linux-gnu/libc.so.6").write_bytes(b"")
+    assert [one.path for one in ldcache.matching("libc", str(tmp_path))] == ["/lib/riscv64-linux-gnu/libc.so.6"]
     (tmp_path / "etc").mkdir()
     cache = Path("/etc/ld.so.cache").read_bytes() if os.path.exists("/etc/ld.so.cache") else b""
     if cache.startswith(b"glibc"):
