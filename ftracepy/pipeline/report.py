@@ -102,20 +102,17 @@ def _sources(request: ReportRequest, path: str, stop: Stop) -> list[Shown]:
 
 def _report_texts(sources: list[Recording], request: ReportRequest, out: BinaryIO, say: Callable[[str], None]) -> ExitCode:
     """What a latency tracer's recording holds: the kernel's own text, of which nothing can be chosen."""
-    from ftracepy.sinks.escape import visible
-
     if request.format != "text":
         raise UsageFault("this recording holds a latency tracer's text, not events", hint="--format text")
+    write = line_writer(out)
     for source in sources:
         if request.style == "trace-cmd":
-            out.write(b"cpus=%d\n" % source.cpu_count)
+            write(b"cpus=%d\n" % source.cpu_count)
         rest = b""
         for piece in source.text():
             *lines, rest = (rest + piece).split(b"\n")
-            out.write(b"".join(visible(line.decode("utf-8", "backslashreplace")).encode() + b"\n" for line in lines))
-        out.write(
-            visible(rest.decode("utf-8", "backslashreplace")).encode() + b"\n" * (request.style == "trace-cmd" or bool(rest))
-        )
+            write(b"".join(line + b"\n" for line in lines))
+        write(rest + b"\n" * (request.style == "trace-cmd" or bool(rest)))
         for notice in source.health().notices:
             say(notice)
     out.flush()

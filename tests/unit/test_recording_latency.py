@@ -49,6 +49,11 @@ def latency(path: Path, form: str, text: bytes = TEXT) -> Path:
     return path
 
 
+class Terminal(io.BytesIO):
+    def isatty(self) -> bool:
+        return True
+
+
 def shown(path: Path, style: Literal["kernel", "trace-cmd"] = "kernel") -> tuple[bytes, list[str]]:
     out, said = io.BytesIO(), list[str]()
     assert report(ReportRequest(str(path), style=style), out, said.append, Stop()) == ExitCode.DONE
@@ -68,8 +73,12 @@ def test_as_trace_cmd_shows_it(tmp_path: Path, form: str) -> None:
     assert shown(path, "trace-cmd") == (theirs.stdout, [])
 
 
-def test_what_a_terminal_would_obey_is_escaped(tmp_path: Path) -> None:
-    assert shown(latency(tmp_path / "x.dat", "6", b"a \x1b[31m\nb"))[0] == b"a \\x1b[31m\nb\n"
+def test_what_a_terminal_would_obey_is_escaped_there_and_nowhere_else(tmp_path: Path) -> None:
+    path = latency(tmp_path / "x.dat", "6", b"a \x1b[31m\tb\nc")
+    assert shown(path)[0] == b"a \x1b[31m\tb\nc\n"
+    screen = Terminal()
+    assert report(ReportRequest(str(path)), screen, str, Stop()) == ExitCode.DONE
+    assert screen.getvalue() == b"a \\x1b[31m\tb\nc\n"
 
 
 @pytest.mark.parametrize("form", FORMS)
