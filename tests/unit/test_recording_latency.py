@@ -77,7 +77,7 @@ def test_what_a_terminal_would_obey_is_escaped_there_and_nowhere_else(tmp_path: 
     path = latency(tmp_path / "x.dat", "6", b"a \x1b[31m\tb\nc")
     assert shown(path)[0] == b"a \x1b[31m\tb\nc\n"
     screen = Terminal()
-    assert report(ReportRequest(str(path)), screen, str, Stop()) == ExitCode.DONE
+    assert report(ReportRequest(str(path)), screen, list[str]().append, Stop()) == ExitCode.DONE
     assert screen.getvalue() == b"a \\x1b[31m\tb\nc\n"
 
 
