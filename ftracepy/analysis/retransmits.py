@@ -28,12 +28,13 @@ STATES = {
 }  # fmt: skip
 _SYN_RECV, _INET, _INET6 = 3, 2, 10
 _PROBE = "tcp_send_loss_probe"
-RETRANSMIT, ANSWER, PROBE = "R", "S", "L"
+RETRANSMIT, ANSWER, PROBE, EITHER = "R", "S", "L", "?"
 
 
 @dataclass(frozen=True, slots=True)
 class Retransmit:
-    """One segment. `kind` is RETRANSMIT, ANSWER (SYN-ACK) or PROBE; `error` an errno, negative, where it could not be sent.
+    """One segment. `kind` is RETRANSMIT, ANSWER (SYN-ACK), PROBE, or EITHER of the first and the last; `error` an errno,
+    negative, where it could not be sent.
 
     The task is the one that was running: as often as not none that has to do with the connection.
     """
@@ -52,7 +53,10 @@ class Retransmit:
 
 
 def retransmits(feed: Feed, *, stacks: bool) -> Iterator[Retransmit]:
-    """Those of a feed in order; tail loss probes are known as such only with `stacks`."""
+    """Those of a feed in order; tail loss probes are known as such only with `stacks`.
+
+    Without its stack a segment is EITHER then: kernels write none where they find nothing on it, as in interrupts of idle CPUs.
+    """
     wanted = ("tcp_retransmit_skb", "tcp_retransmit_synack")
     formats = feed.schema.by_name()
     events = [formats["tcp", name].id for name in wanted if ("tcp", name) in formats]
@@ -61,12 +65,18 @@ def retransmits(feed: Feed, *, stacks: bool) -> Iterator[Retransmit]:
         event = hit.event
         family = _family(event)
         is_answer = event.name == "tcp_retransmit_synack"
-        is_probe = hit.stack is not None and any(name.partition(" ")[0].partition("+")[0] == _PROBE for name in hit.stack)
+        kind = ANSWER if is_answer else _kind(hit.stack) if stacks else RETRANSMIT
         state = _SYN_RECV if is_answer else number(event, "state")
         yield Retransmit(
-            ns(event.ts), event.pid, hit.pid, hit.comm, ANSWER if is_answer else PROBE if is_probe else RETRANSMIT, family,
+            ns(event.ts), event.pid, hit.pid, hit.comm, kind, family,
             _end(event, "s", family), _end(event, "d", family), STATES.get(state, str(state)), number(event, "err"), hit.stack,
         )  # fmt: skip
+
+
+def _kind(stack: tuple[str, ...] | None) -> str:
+    if stack is None:
+        return EITHER
+    return PROBE if any(name.partition(" ")[0].partition("+")[0] == _PROBE for name in stack) else RETRANSMIT
 
 
 def _family(event: Event) -> int:

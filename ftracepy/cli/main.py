@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.ClickException as fault:
         return _failed(_usage(fault, argv))
     except OSError as fault:
+        _forget_output()
         return _failed(_from_system(fault))
     return code
 
@@ -80,7 +81,7 @@ def _from_system(fault: OSError) -> FtracepyError:
 
 
 def _forget_output() -> None:
-    """Point the closed pipe at nothing, or the interpreter complains when it flushes at its end."""
+    """Point an output that takes no more at nothing, or the interpreter complains when it flushes at its end."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:

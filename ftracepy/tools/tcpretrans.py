@@ -6,9 +6,10 @@
        4711 10.1.18.225:40012    S> 10.105.152.9:80        SYN_RECV     -
 
 R> is a segment sent again, S> a listener's answer (SYN-ACK) sent again. With -l and -s a tail loss probe, which sends the
-last segment again before its time, shows as L>; a probe that sends new data is no retransmission, and not shown. PID
-is the process that was running, which for timers and acknowledgements is any, or none (0). ERR is why the segment could
-not be sent, on kernels that tell (7.x).
+last segment again before its time, shows as L>, known by the kernel's stack; where the kernel wrote none, as some do not
+for idle CPUs, ?> may be either. A probe that sends new data is no retransmission, and not shown. PID is the process that
+was running, which for timers and acknowledgements is any, or none (0). ERR is why the segment could not be sent, on
+kernels that tell (7.x).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Options(Filters):
 class Sent(Row):
     pid: int = col(width=7, help="process that was running then")
     local: str = col(width=20, title="LADDR:LPORT", help="this machine's end")
-    kind: str = col(width=2, title="", show=lambda kind: f"{kind}>", help="R retransmission, S SYN-ACK, L tail loss probe")
+    kind: str = col(width=2, title="", show=lambda kind: f"{kind}>", help="R again, S SYN-ACK, L tail loss probe, ? R or L")
     remote: str = col(width=22, title="RADDR:RPORT", help="the other end")
     state: str = col(width=12, help="state of the connection")
     err: str | None = col(help="why it could not be sent")

@@ -71,11 +71,15 @@ def test_opens_through_io_uring(clean_kernel: Tracefs, features: dict[str, bool 
     rows = watch("opensnoop", "exec " + shlex.join([*program, "53"]), "--io-uring")
     mine = [row for row in rows if row["err"] == "ENOENT" and row["path"] in (None, *_named(tmp_path, "none"))]
     opened = [row["path"] for row in rows if str(row["path"]).startswith(f"{tmp_path}/f")]
-    assert opened == _named(tmp_path, "f")
     if features["kprobes"]:
+        assert opened == _named(tmp_path, "f")
         assert [row["path"] for row in mine if row["path"]] == _named(tmp_path, "none")
     else:
         assert sum(row["flags"] is None for row in mine) == 53
+        # fanotify's paths come apart from the opens: one that cannot be told from its neighbours' is `?`, and none is wrong.
+        unnamed = [row for row in rows if row["pid"] == mine[0]["pid"] and (row["path"], row["err"]) == (None, None)]
+        assert len(opened) + len(unnamed) == 53
+        assert opened == [path for path in _named(tmp_path, "f") if path in opened]
 
 
 def _named(folder: Path, name: str) -> list[str]:

@@ -47,8 +47,9 @@ def test_tail_loss_probes_are_told_apart(clean_kernel: Tracefs, tmp_path: Path, 
     requires("stack traces")
     rows, counts = provoked(tmp_path, 4, "tail", options=("-l",))
     kinds = Counter(row["kind"] for row in rows)
-    assert kinds["L"] == counts["TCPLossProbes"] > 0
-    assert kinds["L"] + kinds["R"] == counts["RetransSegs"]
+    assert kinds["L"] <= counts["TCPLossProbes"] <= kinds["L"] + kinds["?"]
+    assert counts["TCPLossProbes"] > 0
+    assert kinds["L"] + kinds["R"] + kinds["?"] == counts["RetransSegs"]
     assert all(row["stack"] is None for row in rows)
 
 
@@ -56,4 +57,6 @@ def test_stacks_show_what_sent_it(clean_kernel: Tracefs, tmp_path: Path, require
     requires("stack traces")
     rows, counts = provoked(tmp_path, 4, "data", options=("-s",))
     assert len(rows) == counts["RetransSegs"]
-    assert all(any(name.startswith("tcp_") for name in row["stack"]) for row in rows)
+    stacks = [row["stack"] for row in rows if row["stack"] is not None]  # of an idle CPU's interrupt some kernels write none
+    assert stacks or {row["kind"] for row in rows} == {"?"}
+    assert all(any(name.startswith("tcp_") for name in stack) for stack in stacks)

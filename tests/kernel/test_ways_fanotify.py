@@ -172,10 +172,10 @@ def test_descriptors_and_threads_are_given_back() -> None:
     for _ in range(5):
         once()
     for _ in range(100):  # a joined thread leaves /proc a moment later
-        if held() == before:
+        if held() <= before:
             break
         time.sleep(0.01)
-    assert held() == before
+    assert all(now <= then for now, then in zip(held(), before, strict=True))  # what others held may have gone meanwhile
 
 
 def test_a_mount_in_another_namespace_is_watched_by_its_own_path(watch: Watch, tmp_path: Path) -> None:
