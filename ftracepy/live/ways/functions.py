@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -37,7 +37,7 @@ def grant(granting: Granting, wish: Functions) -> None:
     """Raises UsageFault for functions that cannot be traced, KernelCannot where no way to hook functions exists here."""
     if not wish.patterns:
         raise UsageFault("which kernel function?", hint="a name or a glob, as 'vfs_*'; ftracepy list functions shows them")
-    one = _Hooks(granting, wish, _chosen(granting, wish))
+    one = _Hooks(granting, _heeded(granting, wish), _chosen(granting, wish))
     {"calls": one.calls, "spans": one.spans, "trees": one.trees, "counts": one.counts}[wish.watch]()
 
 
@@ -52,6 +52,14 @@ def _chosen(granting: Granting, wish: Functions) -> list[Function]:
     if not found:
         raise UsageFault("no function is left to be traced", why="every one that was named is excluded, too")
     return found
+
+
+def _heeded(granting: Granting, wish: Functions) -> Functions:
+    """The wish without exclusions that exclude nothing here: the kernel refuses a pattern of no function."""
+    if not wish.exclude:
+        return wish
+    known = _known(granting)
+    return replace(wish, exclude=tuple(one for one in wish.exclude if functions.matching(known, [one])))
 
 
 def _known(granting: Granting) -> list[Function]:
