@@ -44,7 +44,10 @@ class Filter:
 
 def parse(text: str) -> Filter:
     """The filter that `text` means. Raises UsageFault that points at what is wrong."""
-    return _Parser(text).whole()
+    try:
+        return _Parser(text).whole()
+    except RecursionError:
+        raise UsageFault("this filter cannot be read", why="it is nested too deeply") from None
 
 
 class _Parser:
@@ -118,7 +121,15 @@ class _Parser:
             self._start = where
             raise self._fault("text is compared by == != and ~, numbers by all but ~")
         self._next()
-        return _text_test(name, sign, token[1:-1]) if kind == "text" else _number_test(name, sign, int(token, 0))
+        return _text_test(name, sign, token[1:-1]) if kind == "text" else _number_test(name, sign, self._number(token))
+
+    def _number(self, token: str) -> int:
+        """As the kernel reads numbers: 0x is hexadecimal, a leading 0 octal (lib/kstrtox.c)."""
+        digits = token.removeprefix("-")
+        try:
+            return int(token, 8 if digits.isdigit() and digits.startswith("0") else 0)
+        except ValueError:
+            raise self._fault(f"{token} is no number: a leading 0 means octal") from None
 
     def _fault(self, why: str) -> UsageFault:
         return UsageFault("this filter cannot be read", why=f"{why}\n  {self._text}\n  {' ' * self._start}^")

@@ -28,7 +28,7 @@ for offset in range(-20, 77):
         pass
 """
 FILTERS = [
-    "offset == 5", "offset != 5", "offset < 7", "offset <= 7", "offset > 0x20", "offset >= 70 || offset == 3",
+    "offset == 5", "offset != 5", "offset < 7", "offset <= 7", "offset > 0x20", "offset == 010", "offset >= 70 || offset == 3",
     "whence == 1 && offset < 50", "whence & 2", "!(whence == 0)", "offset > 10 && (whence == 1 || whence == 2)",
     "common_pid > 1 && offset == 17", "!offset == 4 && offset < 9",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 
 from ftracepy._fastparse import Batch
 from ftracepy.analysis.feed import Feed
+from ftracepy.analysis.filtering import parse
 from ftracepy.batch import decoder_for
 from ftracepy.errors import UsageFault
 from ftracepy.pipeline.candidates import Candidate
@@ -309,13 +310,22 @@ def test_a_name_is_the_one_that_the_task_had_then(run: Run) -> None:
     assert {"sh", "cat", "touch", "ln"} <= names
 
 
+def test_numbers_are_read_as_the_kernel_reads_them() -> None:
+    for text, value in (("a == 010", 8), ("a == 0x10", 16), ("a == -010", -8), ("a == 0", 0)):
+        assert parse(text).test({"a": value}.get), text
+
+
+@pytest.mark.parametrize("text", ["a == 09", "(" * 50_000 + "a == 1", "!" * 50_000 + "a == 1"])
+def test_what_is_no_filter_ends_in_a_sentence(text: str) -> None:
+    with pytest.raises(UsageFault):
+        parse(text)
+
+
 @pytest.mark.parametrize(("text", "where"), [
     ("pid =", 4), ("pid == ", 7), ("pid == 1 &&", 11), ("(pid == 1", 9), ("pid == 1)", 8),
     ('comm > "x"', 5), ("== 1", 0), ('comm == "x', 8),
 ])  # fmt: skip
 def test_a_wrong_filter_is_pointed_at(text: str, where: int) -> None:
-    from ftracepy.analysis.filtering import parse
-
     with pytest.raises(UsageFault) as raised:
         parse(text)
     assert raised.value.why.splitlines()[-1].index("^") - 2 == where
