@@ -272,10 +272,10 @@ def go(app: LiveApp) -> None:
 
     def use(text: str) -> None:
         try:
-            seconds = float(text)
-        except ValueError:
+            ns = int(float(text) * 1e9)
+        except (ValueError, OverflowError):  # OverflowError: inf
             raise UsageFault(f"{text!r} is no time in seconds", hint="5135.448625") from None
-        app.view.move_to(page.place_at(int(seconds * 1e9), page.listing.look.ts))
+        app.view.move_to(page.place_at(ns, page.listing.look.ts))
 
     app.ask("go to which time (seconds)?", use)
 

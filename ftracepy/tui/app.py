@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -215,6 +216,7 @@ class LiveApp(App[None]):
         status = self.status.lines(self.run_, self.engine, self.view, self.playing)
         for name, text in zip(("title", "status"), status, strict=True):
             widget = self.query_one(f"#{name}", Static)
+            text = visible(text)
             shown = text if not self.looks.ascii_only else text.encode("ascii", "replace").decode()
             if getattr(widget, "shown_text", None) != shown:
                 widget.shown_text = shown  # type: ignore[attr-defined]
@@ -230,7 +232,7 @@ class LiveApp(App[None]):
         """Ask for a line of text; Esc gives none. Shown and focused at once, and not with the next repaint."""
         prompt = self.query_one("#prompt", Input)
         self.asked = then
-        prompt.placeholder, prompt.value = question, value
+        prompt.placeholder, prompt.value = visible(question), value
         prompt.cursor_position = len(value)
         prompt.display = True
         self.screen.set_focus(prompt)
@@ -316,7 +318,7 @@ for _key in KEYS:
 def looks_for_terminal(*, plain: bool, ascii_only: bool) -> Looks:
     """What suits the terminal: $FTRACEPY_FPS, a serial line's speed, and whether the locale has UTF-8."""
     fps = os.environ.get("FTRACEPY_FPS", "")
-    rate = float(fps) if fps.replace(".", "", 1).isdigit() and float(fps) > 0 else None
+    rate = float(fps) if re.fullmatch(r"[0-9]*\.?[0-9]+", fps) and float(fps) > 0 else None
     slow = _serial_fps()
     utf8 = "utf" in (os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or "").lower()
     calm = plain or slow is not None

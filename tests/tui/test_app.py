@@ -17,6 +17,7 @@ from ftracepy.tui.app import LiveApp, Looks
 from ftracepy.tui.keys import KEYS
 from ftracepy.tui.model.engine import Engine
 from ftracepy.tui.model.listpage import ListPage
+from ftracepy.tui.model.page import Lines
 
 FIXTURE = Path(__file__).parents[2] / "fixtures/opensnoop-k6.18/trace.dat"
 Steps = Callable[[Pilot[None], LiveApp], Awaitable[None]]
@@ -160,6 +161,28 @@ def test_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def steps(pilot: Pilot[None], app: LiveApp) -> None:
         await press(pilot, "2", "3", "4")
+
+    play(steps)
+
+
+def test_nothing_that_a_page_shows_is_obeyed() -> None:
+    """Names of events and fields come from the recording, and pages are made of them in many places."""
+
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        app.push(Lines("x\x1b]0;owned\x07", [[("a\x1b[2Jb\u202ec", "event")]], heading=[[("\x9b31m", "head")]]))
+        await press(pilot, "down")
+        drawn = [*screen(app), str(app.query_one("#title").render())]
+        assert not any(set("\x1b\x07\x9b\u202e") & set(line) for line in drawn)
+        assert drawn[1] == "a\\x1b[2Jb\\u202ec"
+
+    play(steps)
+
+
+@pytest.mark.parametrize("time", ["nan", "inf", "-inf", "x", "1e400"])
+def test_what_is_no_time_is_told(time: str) -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        await press(pilot, "g", *time.replace("-", "\n").split("\n")[-1], "enter")
+        assert "no time in seconds" in str(app.query_one("#status").render())
 
     play(steps)
 

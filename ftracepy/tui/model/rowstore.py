@@ -9,6 +9,8 @@ from threading import Lock
 from ftracepy.tools.rows import Row
 from ftracepy.tui.model.store import Loss
 
+_FEW = 16
+
 
 class RowStore:
     """The newest `limit` rows and losses, each with a number that it keeps. One thread appends, others look.
@@ -74,6 +76,8 @@ class RowStore:
         """Up to `count` of them from number `start` on, which must not be older than `first`."""
         with self._lock:
             place = max(start - self._end + len(self._items), 0)
+            if count <= _FEW:  # a line of the screen: islice would walk over all rows before it
+                return [self._items[at] for at in range(place, min(place + count, len(self._items)))]
             return list(islice(self._items, place, place + count))
 
     def _keep(self, item: Row | Loss) -> None:

@@ -10,6 +10,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from ftracepy.sinks.escape import visible
 from ftracepy.tui.model.page import Page, Spare
 from ftracepy.tui.model.spans import Line, length
 
@@ -146,7 +147,8 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         """Each piece has a style, never None: Textual's monochrome filter stumbles over that."""
         base = self.rich_style
         under = self._style("cursor") if cursor else RichStyle()
-        segments = [Segment(self._safe(text), base + self._style(style) + under) for text, style in line]
+        line = [(self._safe(text), style) for text, style in line]
+        segments = [Segment(text, base + self._style(style) + under) for text, style in line]
         size = length(line)
         if size > self._widest:
             self._widest = size
@@ -154,7 +156,8 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         return Strip(segments, size).crop_extend(x, x + width, base + under)
 
     def _safe(self, text: str) -> str:
-        """What a terminal without UTF-8 can show."""
+        """What this terminal can show and none obeys: whatever a page made its lines of, this is the only way out."""
+        text = visible(text)
         return text.translate(_ASCII).encode("ascii", "replace").decode() if self._ascii else text
 
     def _style(self, name: str) -> RichStyle:
