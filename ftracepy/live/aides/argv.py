@@ -19,7 +19,7 @@ from ftracepy.tracefs import Tracefs
 
 NAME = "argv"
 _PID = re.compile(rb" pid=(\d+) old_pid=\d+$", re.MULTILINE)
-_BUFFER_KB, _READ_BYTES, _BUSY_MS = 64, 1 << 16, 20
+_BUFFER_KB, _BUSY_MS = 64, 20
 _MAX_ARGV_BYTES = 1 << 16
 _CLOCK = "local"  # what a new instance has: to change it costs 25 ms, and nobody looks at these stamps
 
@@ -45,16 +45,11 @@ class ArgvAide(AideThread):
 
     def report(self) -> bool:
         busy = False
-        while True:
-            try:
-                text = os.read(self._pipe, _READ_BYTES)
-            except OSError:
-                return busy
-            if not text:
-                return busy
+        for text in self.pieces(self._pipe):
             busy = True
             for match in _PID.finditer(text):
                 self._tell(int(match[1]))
+        return busy
 
     def _tell(self, pid: int) -> None:
         if self._scope.pid not in (None, pid) or self._scope.tid not in (None, pid):

@@ -22,7 +22,7 @@ from ftracepy.tracefs import Tracefs
 
 NAME = "maps"
 _HIT = re.compile(rb"-(\d+)\s+\[\d+\] \S+\s+[\d.]+: (seen|sched_process_exec):", re.MULTILINE)
-_BUFFER_KB, _READ_BYTES, _BUSY_MS = 64, 1 << 16, 20
+_BUFFER_KB, _BUSY_MS = 64, 20
 _AGAIN_NS = 250_000_000
 _MAX_KNOWN = 1 << 12
 
@@ -57,15 +57,10 @@ class MapsAide(AideThread):
 
     def report(self) -> bool:
         busy = False
-        while True:
-            try:
-                text = os.read(self._pipe, _READ_BYTES)
-            except OSError:
-                return busy
-            if not text:
-                return busy
+        for text in self.pieces(self._pipe):
             busy = True
             self._look(text)
+        return busy
 
     def _look(self, text: bytes) -> None:
         """Of each thread once for a piece of text: the buffer holds hundreds of hits."""

@@ -11,13 +11,13 @@ import select
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 
 from ftracepy.live.plan import Mark
 from ftracepy.sidefacts import Kind, SideFact
 
-_IDLE_MS, _WAIT_S = 100, 2.0
+_IDLE_MS, _WAIT_S, _READ_BYTES = 100, 2.0, 1 << 16
 
 
 class AideThread(ABC):
@@ -98,6 +98,18 @@ class AideThread(ABC):
             if self._wake_read in ready:
                 os.read(self._wake_read, 4096)
             self.noticed(ready, before)
+
+    @staticmethod
+    def pieces(fd: int) -> Iterator[bytes]:
+        """What can be read from a descriptor without waiting."""
+        while True:
+            try:
+                piece = os.read(fd, _READ_BYTES)
+            except OSError:
+                return
+            if not piece:
+                return
+            yield piece
 
     def _tell_caught_up(self, before: int, asked: int) -> None:
         self._mark(SideFact(Kind.CAUGHT_UP, 0, before, self.name.encode()))
