@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ftracepy.cli import complete
+from ftracepy.cli.shared import events_option
 from ftracepy.cli.signals import exit_code, stop_on_signals
 from ftracepy.errors import ExitCode, UsageFault
 
@@ -20,15 +20,7 @@ _INTERVAL_S = 1.0
 
 
 @click.command("live", context_settings={"allow_interspersed_args": False})
-@click.option(
-    "-e",
-    "--event",
-    "events",
-    multiple=True,
-    metavar="SYSTEM:EVENT[/FILTER/]",
-    shell_complete=complete.events,
-    help="watch this event (* and ? match; FILTER is the kernel's filter language); may be repeated",
-)
+@events_option("watch")
 @click.option("--replay", metavar="FILE", type=click.Path(), help="look at a recording instead of the live kernel")
 @click.option("--keep", type=click.IntRange(min=1000), default=1_000_000, show_default=True, help="how many events to keep")
 @click.option("-b", "--buffer-kb", type=click.IntRange(min=1), metavar="KB", help="ring buffer of each CPU")

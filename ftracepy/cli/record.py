@@ -8,20 +8,13 @@ import click
 
 from ftracepy.cli import complete
 from ftracepy.cli.outputs import Progress
+from ftracepy.cli.shared import events_option
 from ftracepy.cli.signals import exit_code, stop_on_signals
 from ftracepy.errors import UsageFault
 
 
 @click.command("record", context_settings={"allow_interspersed_args": False})
-@click.option(
-    "-e",
-    "--event",
-    "events",
-    multiple=True,
-    metavar="SYSTEM:EVENT[/FILTER/]",
-    shell_complete=complete.events,
-    help="record this event (* and ? match; FILTER is the kernel's filter language); may be repeated",
-)
+@events_option("record")
 @click.option(
     "--tool",
     "tools",
