@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from lab import kernels, table
-from lab.debian import LabFault, cache_dir
+from lab.debian import LabFault
 from lab.guests import MISHAP, ROOT, Told, find, run_all, shell
 
 _PYTEST = "python3 -P -m pytest -q -p no:cacheprovider -o faulthandler_timeout=120"
@@ -83,17 +83,15 @@ def _run(names: list[str], command: str, options: argparse.Namespace) -> int:
 
 
 def _write_table(told: list[Told]) -> None:
-    """What was found now, and of the matrix's other kernels what was found last."""
+    """What was found now, and of the matrix's other kernels what was found last, as data and as a page."""
+    data = ROOT / "docs/kernels.json"
+    found = json.loads(data.read_text())
     for one in told:
-        if found := one.outcome.files.get("survey.json"):
-            kept = {**json.loads(found), "kernel": one.guest.kernel.name}
-            (cache_dir() / f"survey-{one.guest.kernel.name}.json").write_text(json.dumps(kept))
-    places = {name: cache_dir() / f"survey-{name}.json" for name in kernels.MATRIX}
-    lacking = [name for name, place in places.items() if not place.exists()]
-    if lacking:
-        print(f"lab: docs/kernels.md is not written, for these were not looked at yet: {' '.join(lacking)}", file=sys.stderr)
-    else:
-        (ROOT / "docs/kernels.md").write_text(table.render([json.loads(place.read_text()) for place in places.values()]))
+        if survey := one.outcome.files.get("survey.json"):
+            found[one.guest.kernel.name] = {**json.loads(survey), "kernel": one.guest.kernel.name}
+    found = {name: found[name] for name in kernels.MATRIX if name in found}
+    data.write_text(json.dumps(found, indent=1) + "\n")
+    (ROOT / "docs/kernels.md").write_text(table.render([*found.values()]))
 
 
 if __name__ == "__main__":

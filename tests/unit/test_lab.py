@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -159,6 +160,13 @@ def test_the_page_has_every_kernel_tool_and_way() -> None:
     assert "| 7.3 | path of opens: kprobe on do_filp_open | **no**: 307 opens |" in page
     assert "| kprobe on do_filp_open | path of opens | long names |" in page
     assert "| opensnoop | 307 opens |" in page
+
+
+def test_the_page_says_what_was_found() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    found = json.loads((docs / "kernels.json").read_text())
+    assert list(found) == [name for name in kernels.MATRIX if name in found]
+    assert table.render([*found.values()]) == (docs / "kernels.md").read_text()
 
 
 @pytest.mark.parametrize(
