@@ -32,8 +32,8 @@ _NOT_TOOLS = {"__init__", "blockoptions", "eventrows", "functionoptions", "histo
 class Tool(Generic[O, R]):
     """One tool, as its file declares it.
 
-    `wishes(options)` is what to trace; `row_for(options)` the row type those options lead to, `row` the one of the
-    defaults; `run(feed, options)` turns events into rows, in order, and ends when the feed does. `listing(options)` gives rows
+    `wishes(options)` is what to trace; `row_for(options)` the row type those options lead to, `rows` all there are, that of
+    the defaults first; `run(feed, options)` turns events into rows, in order, and ends when the feed does. `listing(options)` gives rows
     for which nothing is traced, None where the options ask for a trace.
     """
 
@@ -41,10 +41,15 @@ class Tool(Generic[O, R]):
     doc: str
     wishes: Callable[[O], tuple[Wish, ...]]
     options: type[O]
-    row: type[R]
+    rows: tuple[type[R], ...]
     row_for: Callable[[O], type[R]]
     run: Callable[[Feed, O], Iterator[R]]
     listing: Callable[[O], Iterator[R] | None]
+
+    @property
+    def row(self) -> type[R]:
+        """The row type of the default options."""
+        return self.rows[0]
 
     @property
     def summary(self) -> str:
@@ -65,7 +70,7 @@ def tool(
 
     def make(run: Callable[[Feed, O], Iterator[R]]) -> Tool[O, R]:
         doc = sys.modules[run.__module__].__doc__ or ""
-        return Tool(run.__name__, doc, ask, options, rows[0], row_for or (lambda _options: rows[0]), run, listing)
+        return Tool(run.__name__, doc, ask, options, rows, row_for or (lambda _options: rows[0]), run, listing)
 
     return make
 
