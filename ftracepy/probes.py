@@ -51,6 +51,11 @@ class Tasks:
 
 
 @dataclass(frozen=True, slots=True)
+class Cgroups:
+    """The control group of each task that is there, as CGROUPS facts, and moves from one to another."""
+
+
+@dataclass(frozen=True, slots=True)
 class KernelCounts:
     """Hits counted in the kernel where it can, nothing recorded: totals come as COUNTS facts called `name`.
 
@@ -168,7 +173,18 @@ class PageCache:
 
 
 Wish = (
-    PageCache | Blocks | Tracepoint | Tracepoints | Syscalls | Execs | Tasks | KernelCounts | Functions | KernelProbe | UserProbe
+    PageCache
+    | Blocks
+    | Tracepoint
+    | Tracepoints
+    | Syscalls
+    | Execs
+    | Tasks
+    | Cgroups
+    | KernelCounts
+    | Functions
+    | KernelProbe
+    | UserProbe
 )
 
 

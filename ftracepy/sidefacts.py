@@ -46,6 +46,7 @@ class Kind(IntEnum):
     # "fields": what the event's format does not say of a field: "c", its type in C; "names" by value; "signed_bits".
     KERNEL_PROBE = 11
     MEMORY = 12  # body: JSON object of /proc/meminfo's Buffers and Cached at that moment, in kB
+    CGROUPS = 13  # body: lines of system/cgroups.py: control groups of the processes that were there at start
 
 
 @dataclass(frozen=True, slots=True)

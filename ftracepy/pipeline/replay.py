@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ftracepy import recording
 from ftracepy.probes import (
     Blocks,
+    Cgroups,
     Execs,
     Functions,
     KernelCounts,
@@ -88,5 +89,7 @@ def _wants(wish: Wish, event: EventFormat) -> bool:
         case Functions():
             own = event.system.startswith("ftracepy_") and event.name in ("call", "call_end")
             return own or (event.system == "ftrace" and event.name in _OF_FUNCTIONS)
+        case Cgroups():
+            return event.system == "cgroup"
         case Tasks():
             return event.name in ("task_newtask", "sched_process_fork")

@@ -54,12 +54,12 @@ class Watch:
         from ftracepy.live.plan import Scope
         from ftracepy.pipeline.live import Setting, find, open_live
         from ftracepy.pipeline.wishes import wished
-        from ftracepy.probes import Tasks
+        from ftracepy.probes import Cgroups, Tasks
 
         request = self.request
         where = find(request.tracefs_root, say)
         tools = (request.tool,) if request.tool else ()
-        wishes = [*wished(request.events, tools, where), Tasks()]
+        wishes = [*wished(request.events, tools, where), *(() if tools else (Tasks(), Cgroups()))]
         options = request.tool[1] if request.tool else None
         setting = Setting(
             header={"tool": request.tool[0].name if request.tool else ""},

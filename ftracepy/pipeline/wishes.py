@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ftracepy.errors import UsageFault
-from ftracepy.probes import Tasks, Tracepoint
+from ftracepy.probes import Cgroups, Tasks, Tracepoint
 
 if TYPE_CHECKING:
     from ftracepy.probes import Wish
@@ -22,6 +22,7 @@ def wished(events: Sequence[str], tools: Sequence[tuple[AnyTool, Filters]], wher
         yield from tool.wishes(options)
     if tools:
         yield Tasks()
+        yield Cgroups()
 
 
 def _tracepoints(text: str, where: Tracefs) -> Iterator[Tracepoint]:

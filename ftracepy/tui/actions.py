@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ftracepy.errors import FtracepyError, UsageFault
@@ -15,8 +16,9 @@ from ftracepy.tui.model.counting import Spread, Top
 from ftracepy.tui.model.flames import Flames
 from ftracepy.tui.model.lanes import Lanes
 from ftracepy.tui.model.listpage import ListPage
+from ftracepy.tui.model.narrowing import Only, narrowings
 from ftracepy.tui.model.overview import Overview
-from ftracepy.tui.model.page import Lines
+from ftracepy.tui.model.page import Lines, Page
 from ftracepy.tui.model.playing import Playing
 from ftracepy.tui.model.spans import Line, Style, cell, plain
 from ftracepy.tui.model.tree import Processes
@@ -51,6 +53,9 @@ def enter(app: LiveApp) -> None:
     if isinstance(page, Builder | Form):
         building.chosen(app, page, place)
         return
+    if isinstance(page, Only):
+        _narrowed(app, page, place)
+        return
     if isinstance(page, Flames):
         page.enter(place)
         app.view.move_to(0)
@@ -60,14 +65,49 @@ def enter(app: LiveApp) -> None:
             app.push(app.run_.detail(item))
         return
     if isinstance(page, Top | Processes) and app.run_ and (condition := page.condition(place)):
-        target = page.listing if isinstance(page, Top) else app.run_.events.listing
-        target.narrow(condition)
         if isinstance(page, Top):
+            page.listing.narrow(condition)
             app.pop()
         else:
-            app.push(app.run_.events)
+            _drill(app, app.run_.events, condition)
         app.view.follow = app.view.page.grows and not app.run_.engine.request.replay
         app.view.sync()
+
+
+def _drill(app: LiveApp, page: ListPage, condition: str) -> None:
+    """Show a list narrowed, from a page that is none; one Esc takes both back."""
+    app.push(page, narrowed=len(page.listing.crumbs))
+    page.listing.narrow(condition)
+
+
+def narrow(app: LiveApp) -> None:
+    """Of a line that is shown in full the list is narrowed that it stands in."""
+    page = app.view.page
+    if not isinstance(page, ListPage) and app.pages and isinstance(app.pages[-1].page, ListPage) and isinstance(page, Lines):
+        app.pop()
+        page = app.view.page
+    found = narrowings(page, app.view.cursor) if isinstance(page, ListPage) else None
+    if found is None:
+        app.say("a line of a list is narrowed by")
+    else:
+        app.push(found)
+
+
+def _narrowed(app: LiveApp, page: Only, place: int) -> None:
+    if not 0 <= place < page.end or (condition := page.choices[place].condition) is None:
+        return
+    app.pop()
+    if isinstance(app.view.page, ListPage):
+        _narrow(app, app.view.page, condition)
+
+
+def _narrow(app: LiveApp, page: ListPage, condition: str) -> None:
+    """The cursor stays on its line, once the list has been looked through that far."""
+    number = page.listing.number(app.view.cursor)
+    page.listing.narrow(condition)
+    page.seek(number)
+    app.view.follow = False
+    app.work()
 
 
 def back(app: LiveApp) -> None:
@@ -75,10 +115,17 @@ def back(app: LiveApp) -> None:
     if isinstance(page, Flames) and page.leave():
         app.view.move_to(0)
         return
-    if isinstance(page, ListPage) and page.listing.widen():
-        app.view.move_to(page.end - 1)
-        return
-    app.pop()
+    if isinstance(page, ListPage) and page.listing.crumbs:
+        number = page.listing.number(app.view.cursor) if page.first <= app.view.cursor < page.end else None
+        page.listing.widen()
+        if app.pages and app.pages[-1].narrowed == len(page.listing.crumbs):
+            app.pop()
+        elif number is not None:
+            page.seek(number)
+            app.work()
+    elif not app.pop():
+        app.view.found = ""
+        app.view.refresh()
 
 
 def next_page(app: LiveApp) -> None:
@@ -89,6 +136,9 @@ def next_page(app: LiveApp) -> None:
 
 
 def page(app: LiveApp, number: int) -> None:
+    if isinstance(app.view.page, Only):
+        _narrowed(app, app.view.page, number - 1)
+        return
     if app.run_ and number <= len(app.run_.pages):
         app.pages = [one for one in app.pages if isinstance(one.page, Overview)]
         chosen = app.run_.pages[number - 1]
@@ -121,11 +171,7 @@ def only(app: LiveApp, unlike: bool = False) -> None:
         if condition is None:
             app.say(f"{page.column.title} has no value here that a filter can name: ← → choose another column")
             return
-        number = page.listing.number(app.view.cursor)
-        page.listing.narrow(condition)
-        while page.listing.tick(lambda: False) is False and page.listing.end == 0:
-            pass
-        app.view.move_to(page.listing.place_of(number))
+        _narrow(app, page, condition)
 
 
 def without(app: LiveApp) -> None:
@@ -133,27 +179,33 @@ def without(app: LiveApp) -> None:
 
 
 def search(app: LiveApp) -> None:
+    """What is typed is looked for while it is typed, from the line on where it began; Esc goes back there."""
     if isinstance(app.view.page, Builder):
         building.search(app, app.view.page)
         return
+    view = app.view
+    start, before = view.cursor, view.found
 
-    def use(text: str) -> None:
-        app.view.found = text
+    def typed(text: str) -> None:
         if text:
-            find(app, 1)
+            app.search(text, start, 1)
+        else:
+            app.forget_search()
+            view.move_to(start)
 
-    app.ask("search for", use, app.view.found)
+    def left() -> None:
+        app.forget_search()
+        view.found = before
+        view.move_to(start)
+
+    app.ask("search for", lambda _text: None, typed=typed, left=left)
 
 
 def find(app: LiveApp, step: int) -> None:
-    if not app.view.found:
-        app.say("nothing is searched for: /")
-        return
-    place = app.view.page.find(app.view.found, app.view.cursor + step, step)
-    if place is None:
-        app.say(f"no line {'after' if step > 0 else 'before'} this one holds {app.view.found!r}")
+    if app.view.found:
+        app.search(app.view.found, app.view.cursor + step, step)
     else:
-        app.view.move_to(place)
+        app.say("nothing is searched for: /")
 
 
 def follow(app: LiveApp) -> None:
@@ -239,19 +291,29 @@ def count(app: LiveApp) -> None:
         app.view.sync()
 
 
+def count_by(app: LiveApp) -> None:
+    page = app.view.page
+    if isinstance(page, ListPage):
+        _ask_field(app, page, "count by which field?", "", lambda field: Top(page.listing, field))
+
+
+def _ask_field(app: LiveApp, page: ListPage, question: str, chosen: str, made: Callable[[str], Page]) -> None:
+    known = page.listing.look.fields()
+
+    def use(field: str) -> None:
+        if field.strip() not in known:
+            raise UsageFault(f"there is no field {field!r}", hint=" ".join(known[:20]))
+        app.push(made(field.strip()))
+
+    app.ask(f"{question} {' '.join(known[:12])} …", use, chosen)
+
+
 def spread(app: LiveApp) -> None:
     page = app.view.page
     if not isinstance(page, ListPage):
         return
-    known = page.listing.look.fields()
     chosen = page.column.name if page.column.align == "right" and page.column.name not in ("time", "cpu", "tid", "pid") else ""
-
-    def use(field: str) -> None:
-        if field not in known:
-            raise UsageFault(f"there is no field {field!r}", hint=" ".join(known[:20]))
-        app.push(Spread(page.listing, field))
-
-    app.ask("spread of which field?", use, chosen)
+    _ask_field(app, page, "spread of which field?", chosen, lambda field: Spread(page.listing, field))
 
 
 def step(app: LiveApp, seconds: int) -> None:

@@ -19,18 +19,19 @@ from ftracepy.errors import FtracepyError
 from ftracepy.sinks.escape import visible
 from ftracepy.tui import actions
 from ftracepy.tui.keys import KEYS
-from ftracepy.tui.model.builder import Builder
 from ftracepy.tui.model.engine import Engine, State
 from ftracepy.tui.model.page import Page
 from ftracepy.tui.model.playing import Playing
 from ftracepy.tui.model.run import Run
+from ftracepy.tui.model.search import Search
 from ftracepy.tui.model.status import Status
 from ftracepy.tui.widgets.lineview import LineView
 
 if TYPE_CHECKING:
     from ftracepy.tui.model.overview import Overview
 
-_SLICE_S = 0.02  # of one tick for background work: counting, filtering
+_SLICE_S = 0.02  # of background work at a time: counting, filtering, sorting, searching
+_PAUSE_S = 0.005  # between two such, for keys and repaints
 _LEAVE_S = 10.0
 _OWN_TICKS = 10
 _ACTIONS = {one.action.partition("(")[0] for one in KEYS}
@@ -53,6 +54,7 @@ class Before:
     cursor: int
     follow: bool
     run: Run | None
+    narrowed: int | None = None  # how often its list was narrowed already, where that is why it was left
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,10 @@ class LiveApp(App[None]):
         self.status = Status()
         self.asked: Callable[[str], None] | None = None
         self.leaving = self.begun = False
+        self.searching: Search | None = None
+        self._typed: Callable[[str], None] | None = None
+        self._left: Callable[[], None] | None = None
+        self._working = False
         self._ticks = 0
         if self.looks.plain:
             self.animation_level = "none"
@@ -131,9 +137,47 @@ class LiveApp(App[None]):
         self._see_pending()
         if self.playing:
             self.view.move_to(self.playing.place())
-        deadline = time.monotonic() + _SLICE_S
-        self.view.tick(lambda: time.monotonic() < deadline)
+        self.view.take_in()
+        self.work()
         self.show_status()
+
+    def work(self) -> None:
+        """Filter, count, sort and search for a moment, and again soon while there is more; keys are answered in between."""
+        deadline = time.monotonic() + _SLICE_S
+
+        def spare() -> bool:
+            return time.monotonic() < deadline
+
+        more = self.view.tick(spare)
+        if (search := self.searching) and search.tick(spare):
+            self.searching = None
+            self._found(search)
+        if (more or self.searching) and not self._working and not self.leaving:
+            self._working = True
+            self.set_timer(_PAUSE_S, self._work_on)
+
+    def _work_on(self) -> None:
+        self._working = False
+        self.work()
+
+    def search(self, text: str, start: int, step: int) -> None:
+        """Go to the next line that holds `text`, as soon as it is found."""
+        self.view.found = text
+        self.searching = Search(self.view.page, text, start, step)
+        self.work()
+
+    def forget_search(self) -> None:
+        """Search no further."""
+        self.searching = None
+
+    def _found(self, search: Search) -> None:
+        if search.page is not self.view.page:
+            return
+        if search.place is None:
+            self.say(f"no line {'after' if search.step > 0 else 'before'} this one holds {search.text!r}")
+            self.view.refresh()
+        else:
+            self.view.move_to(search.place)
 
     def _begin(self) -> None:
         """Show the run's pages once it runs; give up where it never will."""
@@ -178,14 +222,16 @@ class LiveApp(App[None]):
 
     def show(self, page: Page) -> None:
         """Show a page in place of the present one."""
+        self.forget_search()
         run, self.playing = self.run_, None
         recorded = run is not None and run.engine.request.replay is not None
         self.view.show(page, follow=False if recorded else None)
         self.show_status()
 
-    def push(self, page: Page) -> None:
+    def push(self, page: Page, narrowed: int | None = None) -> None:
         """Show a page from which one comes back to the present one."""
-        self.pages.append(Before(self.view.page, self.view.cursor, self.view.follow, self.run_))
+        self.forget_search()
+        self.pages.append(Before(self.view.page, self.view.cursor, self.view.follow, self.run_, narrowed))
         self.playing = None
         self.view.show(page, follow=False)
         self.show_status()
@@ -194,6 +240,7 @@ class LiveApp(App[None]):
         """Back to the page before; False where there is none."""
         if not self.pages:
             return False
+        self.forget_search()
         before, self.playing = self.pages.pop(), None
         self._drop(self.run_, before.run)
         self.run_ = before.run
@@ -228,10 +275,21 @@ class LiveApp(App[None]):
         self.status.said(visible(text))
         self.show_status()
 
-    def ask(self, question: str, then: Callable[[str], None], value: str = "") -> None:
-        """Ask for a line of text; Esc gives none. Shown and focused at once, and not with the next repaint."""
+    def ask(
+        self,
+        question: str,
+        then: Callable[[str], None],
+        value: str = "",
+        *,
+        typed: Callable[[str], None] | None = None,
+        left: Callable[[], None] | None = None,
+    ) -> None:
+        """Ask for a line of text; Esc gives none. Shown and focused at once, and not with the next repaint.
+
+        `typed` hears what stands there at each letter, `left` that Esc was pressed.
+        """
         prompt = self.query_one("#prompt", Input)
-        self.asked = then
+        self.asked, self._typed, self._left = then, typed, left
         prompt.placeholder, prompt.value = visible(question), value
         prompt.cursor_position = len(value)
         prompt.display = True
@@ -250,9 +308,8 @@ class LiveApp(App[None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """What is looked for is shown while it is typed."""
-        if self.asked and isinstance(self.view.page, Builder):
-            self.view.page.search(event.value)
-            self.view.move_to(0)
+        if self.asked and self._typed:
+            self._typed(event.value)
 
     def on_key(self, event: Key) -> None:
         """Keys that are no part of an answer, while a question is asked."""
@@ -261,7 +318,10 @@ class LiveApp(App[None]):
         if event.key in ("up", "down"):
             self.view.move(-1 if event.key == "up" else 1)
         elif event.key == "escape":
+            left = self._left
             self.close_prompt()
+            if left:
+                left()
         elif event.key == "ctrl+q":
             self.leave()
 
@@ -274,7 +334,7 @@ class LiveApp(App[None]):
         prompt = self.query_one("#prompt", Input)
         if self.asked is None:
             return False
-        self.asked = None
+        self.asked = self._typed = self._left = None
         prompt.display = False
         self.screen.set_focus(self.view)
         return True

@@ -26,7 +26,12 @@ def build(app: LiveApp) -> None:
 
 
 def search(app: LiveApp, page: Builder) -> None:
-    app.ask("letters of an event's or a function's name", lambda text: _choose(app, page))
+    def typed(text: str) -> None:
+        page.search(text)
+        app.view.move_to(0)
+        app.work()
+
+    app.ask("letters of an event's or a function's name", lambda _text: _choose(app, page), typed=typed)
 
 
 def _choose(app: LiveApp, page: Builder) -> None:

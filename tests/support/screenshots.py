@@ -10,6 +10,7 @@ from pathlib import Path
 from ftracepy.pipeline.watch import WatchRequest
 from ftracepy.tools import kit
 from ftracepy.tui.app import LiveApp, Looks
+from ftracepy.tui.keys import KEYS
 from ftracepy.tui.model.engine import Engine
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -43,7 +44,15 @@ async def picture(fixture: str, keys: tuple[str, ...]) -> str:
     return re.sub(r"terminal-\d+", "terminal", svg)
 
 
+def key_table(text: str) -> str:
+    """docs/live.md with its table of keys made anew from keys.KEYS."""
+    rows = "".join(f"| `{one.shown}` | {one.what} |\n" for one in KEYS)
+    return re.sub(r"(\| key \| does \|\n\|---\|---\|\n)(\|.*\n)*", lambda found: found[1] + rows, text)
+
+
 def main(folder: Path) -> None:
+    page = folder.parent / "live.md"
+    page.write_text(key_table(page.read_text()))
     folder.mkdir(parents=True, exist_ok=True)
     for name, (fixture, keys) in PICTURES.items():
         (folder / f"{name}.svg").write_text(asyncio.run(picture(fixture, keys)), encoding="utf-8")

@@ -259,3 +259,54 @@ def test_a_recording_that_cannot_be_read_is_told_after_the_screen_is_gone(tmp_pa
     asyncio.run(asyncio.wait_for(session(), 60))
     assert app.error is not None
     assert "bad.dat" in app.error.what
+
+
+def test_a_line_narrows_its_list_to_its_process_or_file_and_back() -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        everything, row = page(app).end, page(app).item(2)
+        await press(pilot, "down", "down", "w")
+        assert [line.split()[1] for line in screen(app)[1:4]] == ["process", "programs", "file"]
+        await press(pilot, "3")
+        assert {page(app).item(place).path for place in range(page(app).end)} == {row.path}
+        await press(pilot, "escape")
+        assert (page(app).end, app.view.cursor) == (everything, 2)
+        await press(pilot, "enter", "w", "enter")  # from the line in full
+        assert {page(app).item(place).pid for place in range(page(app).end)} == {row.pid}
+
+    play(steps)
+
+
+def test_what_is_drilled_into_is_left_by_one_key() -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        await press(pilot, "4", "end", "enter")
+        assert page(app).listing.filter
+        await press(pilot, "escape")
+        assert app.view.page.title == "processes"
+        await press(pilot, "2")
+        assert page(app).listing.filter is None
+
+    play(steps)
+
+
+def test_search_goes_along_with_what_is_typed_and_escape_goes_back() -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        await press(pilot, "slash", *"miss")
+        assert page(app).item(app.view.cursor).path == "missing"
+        found = app.view.render_line(app.view.cursor - page(app).first + 1)
+        assert "miss" in [segment.text for segment in found]
+        await press(pilot, "escape")
+        assert app.view.cursor == page(app).first
+
+    play(steps)
+
+
+def test_lines_are_counted_by_a_field_that_is_no_column() -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        await press(pilot, "2", "T", *"prev_nothing", "enter")
+        assert "there is no field" in str(app.query_one("#status").render())
+        await press(pilot, *["backspace"] * 12, *"system", "enter")
+        counts = {line.split()[2]: int(line.split()[0]) for line in screen(app)[1:] if line}
+        assert set(counts) >= {"syscalls", "task"}
+        assert app.run_ and sum(counts.values()) == app.run_.events.end
+
+    play(steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,11 +26,13 @@ from ftracepy.tui.model.lanes import Lanes
 from ftracepy.tui.model.listing import Listing
 from ftracepy.tui.model.listpage import ListPage
 from ftracepy.tui.model.looks import EventLook, RowLook
+from ftracepy.tui.model.matches import All, Sorted
 from ftracepy.tui.model.names import Names
 from ftracepy.tui.model.page import Page
 from ftracepy.tui.model.playing import Playing
 from ftracepy.tui.model.rowstore import RowStore
 from ftracepy.tui.model.run import Run
+from ftracepy.tui.model.search import Search
 from ftracepy.tui.model.spans import cell, length, plain
 from ftracepy.tui.model.store import EventStore, Loss
 from ftracepy.tui.model.tables import Tables
@@ -356,3 +359,44 @@ def test_playing_goes_along_with_time(tick: Schema, monkeypatch: pytest.MonkeyPa
     playing.faster(2)
     now += 0.00001
     assert playing.place() == 35
+
+
+@pytest.mark.parametrize("backwards", [True, False])
+def test_a_list_is_sorted_in_pieces_as_it_would_be_at_once(tick: Schema, backwards: bool) -> None:
+    """Numbers that repeat, some without a value, more coming: what sorted() says, whenever the pieces end."""
+    store = EventStore()
+    store.append(ticks(tick, 0, 20_011))
+    among = All(store)
+    keys = {number: None if number % 97 == 0 else (number * 7919) % 1009 for number in range(30_000)}
+    order = Sorted(store, among, lambda event: keys[event["number"]], backwards)
+    store.append(ticks(tick, 20_011, 307))
+    while order.scan(613):
+        pass
+    expected = sorted((key, number) for number, key in keys.items() if number < store.end and key is not None)
+    found = [order.number(place) for place in range(order.end)]
+    assert found == [number for _key, number in (reversed(expected) if backwards else expected)]
+    assert order.place(found[4711]) == 4711
+
+
+def test_a_search_ends_where_its_time_does_and_goes_on(tick: Schema) -> None:
+    store = EventStore()
+    store.append(ticks(tick, 0, MANY))
+    page = ListPage("events", Listing(store, Words(tick, Names(Feed((), tick)))))
+    search = Search(page, "number-300", 0, 1)
+    ticks_taken = 0
+    while not search.tick(lambda: False):
+        ticks_taken += 1
+    assert (search.place, ticks_taken) == (300, 6)
+    backwards = Search(page, "number-7", 300, -1)
+    assert backwards.tick(always)
+    assert backwards.place == 79
+    nothing = Search(page, "number-308", 0, 1)
+    assert nothing.tick(always)
+    assert nothing.place is None
+
+
+class Words(EventLook):
+    """Events whose own words are their number."""
+
+    def text(self, event: Any) -> str:
+        return f"number-{event['number']}"

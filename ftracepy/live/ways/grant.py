@@ -15,6 +15,7 @@ from ftracepy.live.ways.trials import Offer, Trials
 from ftracepy.live.ways.verdicts import Verdicts
 from ftracepy.probes import (
     Blocks,
+    Cgroups,
     Execs,
     Functions,
     KernelCounts,
@@ -38,6 +39,7 @@ _EXEC_CALLS = ("execve", "execveat")
 _GRANTED_BY: dict[type[Wish], str] = {
     Functions: "functions",
     Blocks: "blocks",
+    Cgroups: "cgroups",
     PageCache: "pagecache",
     KernelCounts: "kernelcounts",
     KernelProbe: "kernelprobe",

@@ -8,7 +8,7 @@ from typing import Any
 from ftracepy.analysis.histogram import Histogram, Powers
 from ftracepy.tui.model.listing import Listing
 from ftracepy.tui.model.listpage import condition
-from ftracepy.tui.model.page import Page, Spare
+from ftracepy.tui.model.page import Pace, Page, Spare
 from ftracepy.tui.model.spans import Line, cell
 from ftracepy.tui.model.store import Loss
 
@@ -21,13 +21,16 @@ _SHADES = " .:-=+*#%@"
 class Counting(Page):
     """Goes through a listing's lines, as far as it has come and on while more arrive."""
 
+    _news = False
+
     def __init__(self, listing: Listing, field: str) -> None:
         self.listing, self.field = listing, field
         self._at = listing.first
+        self._pace = Pace()
 
     def tick(self, spare: Spare, width: int) -> bool:
         listing = self.listing
-        listing.tick(spare)
+        all_seen = listing.tick(spare)
         before, self._at = self._at, max(self._at, listing.first)
         while self._at < listing.end and spare():
             stop = min(self._at + _PIECE, listing.end)
@@ -36,9 +39,12 @@ class Counting(Page):
                 if item is not None and not isinstance(item, Loss):
                     self.take(item, listing.look.value(item, self.field))
             self._at = stop
-        if before != self._at:
-            self.sum_up()
-        return before != self._at
+        self.behind = not all_seen or self._at < listing.end
+        self._news |= before != self._at
+        if self._news and self._pace.run(self.sum_up):
+            self._news = False
+            return True
+        return False
 
     def take(self, item: Any, value: Any) -> None:
         """One more item and its value (None: it has none)."""

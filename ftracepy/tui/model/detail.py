@@ -31,6 +31,7 @@ def of_event(event: Event, look: EventLook, schema: Schema, names: Names, store:
         _pair("where", f"CPU {event.cpu}, flags {event.flags:#x}, preempt count {event.preempt_count}"),
         _pair("task", f"{escape(comm)}, thread {event.pid} of process {pid}"),
         *_ancestors(names, pid),
+        *_group(names.cgroup(event.pid, event.ts)),
         [],
         *_each(look.lines(event), "event"),
         [],
@@ -43,7 +44,7 @@ def of_event(event: Event, look: EventLook, schema: Schema, names: Names, store:
     return Lines(f"{event.name} at {look.ts(event) / 1e9:.6f}", lines)
 
 
-def of_row(row: Row, look: EventLook, store: EventStore) -> Lines:
+def of_row(row: Row, look: EventLook, names: Names, store: EventStore) -> Lines:
     """Everything about a tool's row, and the events of its process that led to it."""
     lines: list[Line] = [_pair("time", f"{row.ts_ns / 1e9:.9f} s")]
     for column in row.columns():
@@ -55,6 +56,7 @@ def of_row(row: Row, look: EventLook, store: EventStore) -> Lines:
             lines.append(_pair(column.name, escape(shown) if column.escape else shown, column.help))
     pid = getattr(row, "pid", None)
     if isinstance(pid, int):
+        lines += [*_ancestors(names, pid), *_group(names.cgroup(pid, names.raw(row.ts_ns)))]
         lines += [[], [(f"events of process {pid} until then", "head")], *_until(row.ts_ns, pid, look, store)]
     return Lines("row", lines)
 
@@ -77,6 +79,10 @@ def _ancestors(names: Names, pid: int) -> list[Line]:
         found.append(f"{escape(task.comm)}({task.tgid})")
         task = names.tasks.peek(task.ppid) if task.ppid > 0 else None
     return [_pair("parents", " ← ".join(found[1:]))] if len(found) > 1 else []
+
+
+def _group(path: str | None) -> list[Line]:
+    return [_pair("control group", escape(path))] if path else []
 
 
 def _fields(event: Event, schema: Schema) -> list[Line]:

@@ -12,7 +12,7 @@ from ftracepy.tui.model.matches import All, Matches, Numbered, Sorted
 from ftracepy.tui.model.spans import Line, cell
 from ftracepy.tui.model.store import Loss
 
-_SCAN_ITEMS = 2000
+_SCAN_ITEMS = 1000
 
 
 class Listing:
@@ -38,7 +38,7 @@ class Listing:
         return self._order.end
 
     def tick(self, spare: Callable[[], bool]) -> bool:
-        """Look for matches while there is time to `spare`; whether everything has been looked at."""
+        """Look for matches and put them in order while there is time to `spare`; whether that is done."""
         while more := self._order.scan(_SCAN_ITEMS):
             if not spare():
                 break
@@ -88,9 +88,20 @@ class Listing:
         self._order = Sorted(self.store, self._among, key, self.backwards)
 
     def resort(self) -> None:
-        """Bring a sorted list up to date."""
+        """Sort anew: the store's items have all been replaced."""
         if isinstance(self._order, Sorted):
             self._order.again()
+
+    @property
+    def share_seen(self) -> float:
+        """How much of what is stored has been looked at for the filter, from 0 to 1."""
+        among = self._among
+        seen = among.scanned if isinstance(among, Matches) else among.end
+        return (seen - self.store.first) / max(self.store.end - self.store.first, 1)
+
+    def has_seen(self, number: int) -> bool:
+        """Whether item `number` has been looked at."""
+        return not isinstance(self._among, Matches) or self._among.scanned > number
 
     def item(self, place: int) -> Any:
         """What stands at a place; None where nothing does any more."""
@@ -140,15 +151,10 @@ class Listing:
                 line.append((cell(text, width, column.align == "right") + " " if width else text, style_of(column)))
         return line
 
-    def find(self, text: str, start: int, step: int, most: int = 20_000) -> int | None:
-        """The place of the next line from `start` on, forwards or backwards, that holds `text`; None: not among `most` lines."""
-        wanted = text.casefold()
-        stop = min(start + most, self.end) if step > 0 else max(start - most, self.first - 1)
-        for place in range(start, stop, step):
-            item = self.item(place)
-            if item is not None and not isinstance(item, Loss) and wanted in " ".join(self.look.cells(item)).casefold():
-                return place
-        return None
+    def holds(self, place: int, wanted: str) -> bool:
+        """Whether the line there holds `wanted`, which is casefolded."""
+        item = self.item(place)
+        return item is not None and not isinstance(item, Loss) and wanted in " ".join(self.look.cells(item)).casefold()
 
 
 def loss_text(loss: Loss) -> str:

@@ -12,8 +12,6 @@ from ftracepy.tui.model.page import Page, Spare
 from ftracepy.tui.model.spans import Line
 from ftracepy.tui.model.store import Loss
 
-_RESORT_TICKS = 10
-
 
 class ListPage(Page):
     """A Listing as a page. `column` is the chosen one: what is sorted, hidden, counted and narrowed by."""
@@ -22,7 +20,7 @@ class ListPage(Page):
         self.title, self.listing = title, listing
         self._chosen = listing.look.columns[0].name
         self._seen = (-1, -1)
-        self._ticks = 0
+        self._goal: int | None = None
 
     @property
     def grows(self) -> bool:  # type: ignore[override]
@@ -58,22 +56,27 @@ class ListPage(Page):
         chosen = self.listing.columns.index(self.column)
         line: Line = [(text, "chosen" if at == chosen else style) for at, (text, style) in enumerate(titles)]
         wanted = self.listing.filter
-        return [[("filter ", "key"), (escape(wanted.text), "")], line] if wanted else [line]
+        if not wanted:
+            return [line]
+        seen = f"  {self.listing.share_seen:.0%} looked through" if self.behind else ""
+        return [[("filter ", "key"), (escape(wanted.text), ""), (seen, "dim")], line]
 
     def line(self, place: int, width: int) -> Line:
         return self.listing.line(place)
 
     def tick(self, spare: Spare, width: int) -> bool:
-        self.listing.tick(spare)
-        self._ticks += 1
-        if self.listing.sorted_by is not None and self._ticks % _RESORT_TICKS == 0:
-            self.listing.resort()
-            return True
+        was_behind, self.behind = self.behind, not self.listing.tick(spare)
+        if self._goal is not None and (self.listing.has_seen(self._goal) or not self.behind):
+            self.jump, self._goal = self.listing.place_of(self._goal), None
         before, self._seen = self._seen, (self.first, self.end)
-        return before != self._seen
+        return before != self._seen or was_behind or self.behind
 
-    def find(self, text: str, start: int, step: int) -> int | None:
-        return self.listing.find(text, start, step)
+    def seek(self, number: int) -> None:
+        """Let the cursor go to item `number`, or the next one that is shown, once the list has come so far."""
+        self._goal = number
+
+    def holds(self, place: int, wanted: str) -> bool:
+        return self.listing.holds(place, wanted)
 
     def item(self, place: int) -> Any:
         """What stands there, None where nothing or a loss does."""
@@ -118,7 +121,7 @@ class ListPage(Page):
         return low
 
     def hints(self) -> str:
-        return "Enter detail  f filter  o only this value  t count  s sort"
+        return "Enter detail  w only …  f filter  t count  s sort  / search"
 
 
 def condition(name: str, value: Any, unlike: bool = False) -> str | None:

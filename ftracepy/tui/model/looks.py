@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ftracepy.tui.model.names import Names
     from ftracepy.tui.model.spans import Style
 
+# What events and rows call a file's name.
+FILE_FIELDS = ("path", "filename", "pathname", "file")
 _STYLES: dict[str, Style] = {"comm": "comm", "event": "event", "err": "error", "error": "error", "time": "dim", "cpu": "dim"}
 
 
@@ -91,12 +93,21 @@ class EventLook:
     def pid(self, event: Event) -> int:
         return self._names.pid(event.pid)
 
+    def cgroup(self, event: Event) -> str | None:
+        return self._names.cgroup(event.pid, event.ts)
+
     def fields(self) -> list[str]:
         own = {field.name for one in self._schema.formats.values() if one.system != "ftrace" for field in one.fields}
         return [*_OF_EVENTS, *sorted(own)]
 
     def ts(self, event: Event) -> int:
         return self._ns(event.ts)
+
+
+def _file_of(event: Event) -> str | None:
+    """The text that names a file, where the event has one."""
+    found = (event.get(name) for name in FILE_FIELDS)
+    return next((text for text in found if isinstance(text, str) and text), None)
 
 
 _OF_EVENTS: dict[str, Callable[[EventLook, Any], Any]] = {
@@ -107,19 +118,22 @@ _OF_EVENTS: dict[str, Callable[[EventLook, Any], Any]] = {
     "cpu": lambda _look, event: event.cpu,
     "CPU": lambda _look, event: event.cpu,
     "tid": lambda _look, event: event.pid,
-    "pid": EventLook.pid,
+    "pid": lambda look, event: look.pid(event),
+    "cgroup": lambda look, event: look.cgroup(event),
+    "file": lambda _look, event: _file_of(event),
 }
 
 
 class RowLook:
     """A tool's rows, with the columns that they have."""
 
-    def __init__(self, row: type[Row], *, timestamps: bool = False) -> None:
+    def __init__(self, row: type[Row], names: Names | None = None, *, timestamps: bool = False) -> None:
         time = _column("time", 14, "seconds on the trace clock", "right")
         shown = tuple(one for one in row.columns() if one.place == "cell")
         self.columns = (time, *shown) if timestamps else shown
         self._timestamps = timestamps
-        self._row = row
+        self._row, self._names = row, names
+        self._own = {one.name for one in row.columns()}
         self.origin_ns = 0
 
     def cells(self, row: Row) -> list[str]:
@@ -129,10 +143,20 @@ class RowLook:
         return [seconds(max(row.ts_ns - self.origin_ns, 0)), *safe] if self._timestamps else safe
 
     def value(self, row: Row, name: str) -> Any:
-        return getattr(row, "ts_ns" if name == "time" else name, None)
+        if name in self._own or name == "ts_ns":
+            return getattr(row, name)
+        if name == "time":
+            return row.ts_ns
+        if name == "cgroup":
+            return self._cgroup(row)
+        return next((getattr(row, one) for one in FILE_FIELDS if one in self._own), None) if name == "file" else None
+
+    def _cgroup(self, row: Row) -> str | None:
+        whose = getattr(row, "tid", None) or getattr(row, "pid", None)
+        return self._names.cgroup(whose, self._names.raw(row.ts_ns)) if self._names and isinstance(whose, int) else None
 
     def fields(self) -> list[str]:
-        return [one.name for one in self._row.columns()]
+        return [*self._own, "cgroup"]
 
     def ts(self, row: Row) -> int:
         return row.ts_ns

@@ -1,4 +1,4 @@
-"""Whose event it was, by the name that the task had then: a history of names by thread."""
+"""Whose event it was, by the name that the task had then, and in which control group: histories by thread and process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ftracepy.analysis.cgroups import Cgroups
 from ftracepy.analysis.tasks import UNNAMED, Tasks
 from ftracepy.analysis.walk import Handler, Machine, Route, number, text
 from ftracepy.schema import Schema
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from ftracepy._fastparse import Batch, Event
     from ftracepy.analysis.feed import Feed
+
+_LATEST = 1 << 63
 
 
 class Names(Machine):
@@ -29,7 +32,9 @@ class Names(Machine):
         self._changes: dict[int, tuple[list[int], list[str]]] = {}
         heard: Callable[[dict[str, Any]], None] = self.header.update
         feed.header = heard
-        self._route = Route(feed, (self, self.tasks))
+        self._cgroups = Cgroups(self.tasks)
+        self._time = feed.schema.time
+        self._route = Route(feed, (self, self.tasks, self._cgroups))
         self._ids = frozenset(self._route.handlers)
         marker = feed.schema.event("ftrace", "raw_data")
         self._marker = marker.id if marker else -1
@@ -70,6 +75,18 @@ class Names(Machine):
             stamps, comms = self._changes[tid]
             return comms[bisect_right(stamps, ts) - 1]
         return self.tasks.get(tid).comm
+
+    def cgroup(self, tid: int, ts: int) -> str | None:
+        """The control group of a thread's process at a time (raw clock); None where it is not known."""
+        return self._cgroups.at(self.pid(tid), ts)
+
+    def cgroup_now(self, pid: int) -> str | None:
+        """The control group of a process as last known."""
+        return self._cgroups.at(pid, _LATEST)
+
+    def raw(self, ns: int) -> int:
+        """The raw stamp of a time that is shown, to the clock's own precision."""
+        return ((ns - self._time.offset_ns) << self._time.shift) // self._time.mult
 
     def pid(self, tid: int) -> int:
         """The process of a thread, as last known."""

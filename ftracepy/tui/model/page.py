@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from ftracepy.tui.model.spans import Line
 
 Spare = Callable[[], bool]
+
+
+class Pace:
+    """Lets something be done as often as it takes a tenth of the time, so that work goes on beside it."""
+
+    def __init__(self) -> None:
+        self._next_s = 0.0
+
+    def run(self, action: Callable[[], object]) -> bool:
+        """Do it, unless it is too soon; whether it was done."""
+        if (begin := time.monotonic()) < self._next_s:
+            return False
+        action()
+        self._next_s = time.monotonic() + 10 * (time.monotonic() - begin)
+        return True
 
 
 class Page:
@@ -18,6 +34,8 @@ class Page:
     title = ""
     grows = False
     replaces = False
+    behind = False  # there is more to take in than the last tick had time for
+    jump: int | None = None  # where the cursor is to go, found a little after it was asked for
 
     @property
     def first(self) -> int:
@@ -39,12 +57,9 @@ class Page:
         """Take in what is new while there is time to `spare`; whether anything that is shown has changed."""
         return False
 
-    def find(self, text: str, start: int, step: int) -> int | None:
-        """The place of the next line that holds `text`."""
-        wanted = text.casefold()
-        stop = self.end if step > 0 else self.first - 1
-        found = (place for place in range(start, stop, step) if wanted in _text(self.line(place, 10_000)))
-        return next(found, None)
+    def holds(self, place: int, wanted: str) -> bool:
+        """Whether the line there holds `wanted`, which is casefolded."""
+        return wanted in "".join(text for text, _style in self.line(place, 10_000)).casefold()
 
     def hints(self) -> str:
         """A few words on what can be done here."""
@@ -67,7 +82,3 @@ class Lines(Page):
 
     def line(self, place: int, width: int) -> Line:
         return self._lines[place] if 0 <= place < len(self._lines) else []
-
-
-def _text(line: Line) -> str:
-    return "".join(text for text, _style in line).casefold()

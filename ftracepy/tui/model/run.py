@@ -32,11 +32,11 @@ class Run:
         self.pages: list[Page] = []
         if engine.rows is not None and engine.request.tool is not None:
             tool, options = engine.request.tool
-            look = RowLook(tool.row_for(options), timestamps=True)
+            look = RowLook(tool.row_for(options), engine.names, timestamps=True)
             self.rows = ListPage(tool.name, Listing(engine.rows, look))
             self.pages = [self.rows]
             if getattr(options, "interval", None) is not None:
-                self.pages.insert(0, Tables(tool.name, engine.rows, tool.row_for(options)))
+                self.pages.insert(0, Tables(tool.name, engine.rows, tool.row_for(options), engine.names))
         self.events = ListPage("events", Listing(engine.events, self.look))
         self.pages += [
             self.events,
@@ -61,7 +61,7 @@ class Run:
         """One event or row in full."""
         engine = self.engine
         if engine.rows is not None and not hasattr(item, "raw"):
-            return detail.of_row(item, self.look, engine.events)
+            return detail.of_row(item, self.look, engine.names, engine.events)
         return detail.of_event(item, self.look, engine.watch.schema, engine.names, engine.events)
 
     def about(self) -> Lines:

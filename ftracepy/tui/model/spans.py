@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from rich.cells import cell_len, set_cell_size
@@ -28,6 +29,26 @@ def cell(text: str, width: int, right: bool) -> str:
 def length(line: Line) -> int:
     """The columns that a line takes."""
     return sum(cell_len(text) for text, _style in line)
+
+
+def marked(line: Line, text: str) -> Line:
+    """The line with the places where it holds `text` in the style of what was found."""
+    whole = plain(line)
+    places = [found.span() for found in re.finditer(re.escape(text), whole, re.IGNORECASE)]
+    if not places:
+        return line
+    result: Line = []
+    at = 0
+    for piece, style in line:
+        start, end = at, at + len(piece)
+        for low, high in places:
+            low, high = max(low, start), min(high, end)
+            if low < high and low >= at:
+                result += [(whole[at:low], style), (whole[low:high], "found")]
+                at = high
+        result.append((whole[at:end], style))
+        at = end
+    return [one for one in result if one[0]]
 
 
 def plain(line: Line) -> str:

@@ -6,6 +6,7 @@ from ftracepy.tools.rows import Row
 from ftracepy.tui.model.listing import Listing
 from ftracepy.tui.model.listpage import ListPage
 from ftracepy.tui.model.looks import RowLook
+from ftracepy.tui.model.names import Names
 from ftracepy.tui.model.page import Spare
 from ftracepy.tui.model.rowstore import RowStore
 
@@ -39,9 +40,9 @@ class Tables(ListPage):
 
     replaces = True
 
-    def __init__(self, title: str, store: RowStore, row: type[Row]) -> None:
+    def __init__(self, title: str, store: RowStore, row: type[Row], names: Names | None = None) -> None:
         self._latest = Latest(store)
-        super().__init__(f"{title}: latest table", Listing(self._latest, RowLook(row)))
+        super().__init__(f"{title}: latest table", Listing(self._latest, RowLook(row, names)))
 
     @property
     def grows(self) -> bool:  # type: ignore[override]

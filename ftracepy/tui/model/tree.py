@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from ftracepy.sinks.escape import escape
 from ftracepy.tui.model.listpage import condition
-from ftracepy.tui.model.page import Page, Spare
-from ftracepy.tui.model.spans import Line
+from ftracepy.tui.model.page import Pace, Page, Spare
+from ftracepy.tui.model.spans import Line, cell, length
 from ftracepy.tui.model.store import EventStore, Loss
 
 if TYPE_CHECKING:
     from ftracepy.tui.model.names import Names
 
 _PIECE = 2000
+_WIDE = 100
 
 
 class Processes(Page):
@@ -27,6 +28,7 @@ class Processes(Page):
         self._at = store.first
         self._events: Counter[int] = Counter()
         self._lines: list[tuple[int, Line]] = []
+        self._pace, self._news = Pace(), True
         self.busy_only = True
 
     @property
@@ -42,9 +44,15 @@ class Processes(Page):
             items = self._store.items(self._at, _PIECE)
             self._events.update(one.pid for one in items if not isinstance(one, Loss))
             self._at += len(items)
-        if before != self._at or not self._lines:
-            self._lines = self._grow()
-        return before != self._at
+        self.behind = self._at < self._store.end
+        self._news |= before != self._at or not self._lines
+        if self._news and self._pace.run(self._regrow):
+            self._news = False
+            return True
+        return False
+
+    def _regrow(self) -> None:
+        self._lines = self._grow()
 
     def toggle(self) -> None:
         """Show the quiet ones too, or no longer."""
@@ -77,7 +85,13 @@ class Processes(Page):
         return lines
 
     def line(self, place: int, width: int) -> Line:
-        return self._lines[place][1]
+        """On a wide screen with the control group, on the right."""
+        pid, line = self._lines[place]
+        group = self._names.cgroup_now(pid) if width >= _WIDE else None
+        room = width - length(line) - 2
+        if not group or room < 1:
+            return line
+        return [*line, (f"{cell(escape(group), min(room, width // 2), False):>{room + 1}}", "dim")]
 
     def condition(self, place: int) -> str | None:
         """A filter for the process on a line."""

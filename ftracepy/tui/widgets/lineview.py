@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from ftracepy.sinks.escape import visible
 from ftracepy.tui.model.page import Page, Spare
-from ftracepy.tui.model.spans import Line, length
+from ftracepy.tui.model.spans import Line, length, marked
 
 _STYLES = ("dim", "bold", "head", "error", "loss", "good", "key", "comm", "number", "event", "bar", "found", "chosen", "cursor")
 _FIRST_S = 0.03  # what a page may take to be there at once; the rest comes with the ticks
@@ -32,6 +32,7 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         self.paused = False
         self.found = ""
         self._top = 0
+        self._stale = False
         self._ascii = ascii_only
         self._rich: dict[str, RichStyle] = {}
         self._widest = 0
@@ -57,12 +58,23 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         """How many lines fit under the heading."""
         return max(self.size.height - len(self.page.heading(self.size.width)), 1)
 
-    def tick(self, spare: Spare) -> None:
-        """Take in what is new."""
-        line = self.cursor - self.page.first
-        if not self.paused and self.page.tick(spare, self.size.width):
-            if self.page.replaces:
-                self.cursor = self.page.first + line
+    def tick(self, spare: Spare) -> bool:
+        """Let the page take in what is new; whether it has more to do. What has changed is drawn by `take_in`, at its pace."""
+        page = self.page
+        line = self.cursor - page.first
+        if not self.paused or page.behind:
+            self._stale |= page.tick(spare, self.size.width)
+        if page.replaces:
+            self.cursor = page.first + line
+        if page.jump is not None:
+            place, page.jump = page.jump, None
+            self.move_to(place)
+        return page.behind
+
+    def take_in(self) -> None:
+        """Draw what has changed since."""
+        if self._stale:
+            self._stale = False
             self.sync()
 
     def sync(self) -> None:
@@ -148,6 +160,8 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         base = self.rich_style
         under = self._style("cursor") if cursor else RichStyle()
         line = [(self._safe(text), style) for text, style in line]
+        if self.found:
+            line = marked(line, self.found)
         segments = [Segment(text, base + self._style(style) + under) for text, style in line]
         size = length(line)
         if size > self._widest:
