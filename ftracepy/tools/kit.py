@@ -33,8 +33,8 @@ class Tool(Generic[O, R]):
     """One tool, as its file declares it.
 
     `wishes(options)` is what to trace; `row_for(options)` the row type those options lead to, `rows` all there are, that of
-    the defaults first; `run(feed, options)` turns events into rows, in order, and ends when the feed does. `listing(options)` gives rows
-    for which nothing is traced, None where the options ask for a trace.
+    the defaults first; `run(feed, options)` turns events into rows, in order, and ends when the feed does.
+    `listing(options)` gives rows for which nothing is traced, None where the options ask for a trace.
     """
 
     name: str
