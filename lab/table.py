@@ -30,7 +30,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def _short(survey: Survey) -> str:
+def short(survey: Survey) -> str:
     if survey["kernel"] in _OWN:
         return str(survey["kernel"])
     version = ".".join(str(survey["release"]).split("-")[0].split("+")[0].split(".")[:2])
@@ -44,8 +44,8 @@ def _features(surveys: Sequence[Survey]) -> str:
     mark = {True: "yes", False: "-", None: ""}
     rows = [[name, *(mark[one.get(name)] for one in found)] for name in names]
     rows.append(["bpf(2), which ftracepy leaves alone", *(mark[one["bpf"]] for one in surveys)])
-    kernels = ", ".join(f"{one['release']} ({_short(one)})" for one in surveys)
-    return f"## Features\n\n{kernels}\n\n" + _table(["feature", *map(_short, surveys)], rows)
+    kernels = ", ".join(f"{one['release']} ({short(one)})" for one in surveys)
+    return f"## Features\n\n{kernels}\n\n" + _table(["feature", *map(short, surveys)], rows)
 
 
 def _tools(surveys: Sequence[Survey]) -> str:
@@ -54,7 +54,7 @@ def _tools(surveys: Sequence[Survey]) -> str:
         for at, one in enumerate(surveys):
             here = one["tools"].get(tool, {"ways": [], "reason": "not tried", "proofs": []})
             ways = "; ".join(f"{what}: {how}" for what, how, _ in here["ways"]) or here["reason"] or "events alone"
-            rows.append(["" if at else tool, _short(one), ways, right(here["proofs"])])
+            rows.append(["" if at else tool, short(one), ways, right(here["proofs"])])
     counted = [[tool, "; ".join(_counted(surveys, tool))] for tool in dict.fromkeys(row[0] for row in rows if row[0])]
     return (
         "## Tools\n\nRight rows: the tool showed exactly what was done and counted on that kernel.\n\n"

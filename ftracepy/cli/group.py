@@ -23,7 +23,7 @@ COMMANDS = {
 }
 _MODULES = {"list": "listing"}
 _DOC = "Trace Linux through tracefs alone: no BPF, no kernel module, no compiler on the target."
-_EXIT_CODES = (
+EXIT_CODES = (
     "0 done, 1 failed, 2 wrong usage, 3 this kernel cannot, 4 not permitted, 5 events lost under --strict, "
     "128+N ended by signal N (130 Ctrl-C, 141 closed pipe, 143 SIGTERM). Ctrl-C ends live tracing well: 0."
 )
@@ -61,7 +61,7 @@ class LazyGroup(click.Group):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Exit codes"):
-            formatter.write_text(_EXIT_CODES)
+            formatter.write_text(EXIT_CODES)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[click.shell_completion.CompletionItem]:
         from ftracepy.cli import complete

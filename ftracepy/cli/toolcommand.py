@@ -22,6 +22,9 @@ _COMMON: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("--tracefs",), {"metavar": "ROOT", "type": click.Path(), "help": "another tracefs root ($FTRACEPY_TRACEFS)"}),
 )
 
+# The heading of the options that every tool has.
+COMMON = "Options of every tool"
+
 
 def tool_command(tool: AnyTool) -> ToolCommand:
     """The click command of one tool."""
@@ -56,9 +59,16 @@ class ToolCommand(click.Command):
             formatter.write(f"  {line}".rstrip() + "\n")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        _section(formatter, "Arguments", [(_shown(spec), spec.help) for spec in self.tool.options.specs() if spec.is_argument])
-        _section(formatter, "Options", _records(self._own, ctx))
-        _section(formatter, "Options of every tool", _records([*self._shared, self.get_help_option(ctx)], ctx))
+        for title, records in self.sections(ctx):
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+    def sections(self, ctx: click.Context) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Headings of the help, and under each what can be given with its meaning."""
+        arguments = [(_shown(spec), spec.help) for spec in self.tool.options.specs() if spec.is_argument]
+        shared = [*self._shared, self.get_help_option(ctx)]
+        return [("Arguments", arguments), ("Options", _records(self._own, ctx)), (COMMON, _records(shared, ctx))]
 
     def _call(self, **values: Any) -> int:
         """Build the tool's options and hand over; `values` holds the common ones too."""
@@ -132,9 +142,3 @@ def _common(letters: tuple[str, ...], taken: set[str], more: dict[str, Any]) -> 
 
 def _records(params: Iterable[click.Parameter | None], ctx: click.Context) -> list[tuple[str, str]]:
     return [record for param in params if isinstance(param, click.Option) and (record := param.get_help_record(ctx)) is not None]
-
-
-def _section(formatter: click.HelpFormatter, title: str, records: list[tuple[str, str]]) -> None:
-    if records:
-        with formatter.section(title):
-            formatter.write_dl(records)

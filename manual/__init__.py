@@ -1,0 +1,1 @@
+"""The manual: a page for each tool and command, made from the files that define them (scripts/manual)."""
