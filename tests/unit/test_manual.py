@@ -30,7 +30,7 @@ def test_every_tool_and_command_has_a_page() -> None:
 def test_groff_lays_each_page_out_without_a_warning(path: Path) -> None:
     if shutil.which("groff") is None:
         pytest.skip("groff is not installed")
-    done = subprocess.run(["groff", "-man", "-ww", "-Tascii", "-P-c", path], capture_output=True, text=True, check=True)
+    done = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-P-c", path], capture_output=True, text=True, check=True)
     assert done.stderr == ""
 
 
