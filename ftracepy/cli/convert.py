@@ -11,7 +11,9 @@ from ftracepy.cli.signals import exit_code, stop_on_signals
 
 @click.command("convert")
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE...", type=click.Path())
-@click.option("-o", "--output", required=True, metavar="FILE.dat", type=click.Path(), help="the recording to write")
+@click.option(
+    "-o", "--output", required=True, metavar="FILE.dat", type=click.Path(), help="the recording to write; - is standard output"
+)
 @click.option("--version", type=click.Choice(["6", "7"]), default="7", show_default=True, help="of the file format")
 @click.option(
     "--compression", type=click.Choice(["none", "zlib", "zstd"]), default="none", show_default=True, help="how pages are stored"
@@ -33,7 +35,8 @@ def command(
     kernels get another, and clocks that are shown with different scales become the times as shown.
     Without --event, --since, --until and --split, pages are copied as the kernel gave them; with them,
     pages are made anew of exactly the chosen events, losses in their place, and the kernel's counts
-    become the numbers of events kept. What a killed recorder left becomes a whole file.
+    become the numbers of events kept. For a pipe (convert x.dat -o - | ssh board 'cat > y.dat') a file without a name,
+    in $TMPDIR, is made first. What a killed recorder left becomes a whole file.
     """
     from ftracepy.pipeline.convert import ConvertRequest, convert
 

@@ -24,7 +24,14 @@ from ftracepy.errors import UsageFault
     help="record what this tool needs, for `ftracepy TOOL --replay FILE`; may be repeated; with options and arguments: "
     "'TOOL -x WORD'",
 )
-@click.option("-o", "--output", required=True, metavar="FILE.dat", type=click.Path(), help="the recording to write")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE.dat",
+    type=click.Path(),
+    help="the recording to write; - is standard output, at the end",
+)
 @click.option("-b", "--buffer-kb", type=click.IntRange(min=1), metavar="KB", help="ring buffer of each CPU")
 @click.option("--clock", default="mono", show_default=True, shell_complete=complete.clocks, help="trace clock")
 @click.option("-p", "--pid", type=int, help="only this process: all its threads, new ones too")

@@ -49,7 +49,7 @@ def check(path: str, out: BinaryIO, stop: Stop, format: Literal["text", "json"] 
         for stats in counted.values():
             if text := check_counts(events[stats.cpu], stats):
                 told.fault(text, CpuResult(one.instance, stats.cpu))
-        notices += one.health().notices
+        notices += [notice for notice in one.health().notices if notice not in one.contents.remarks]
     for notice in dict.fromkeys(notices):
         told.fault(notice)
     told.end()

@@ -18,10 +18,12 @@ class Child:
     """A held command. `pid` is known before it runs, `status` once it has ended; leaving the context ends it if it still runs.
 
     The thread that waits for it exists from the start: only threads that do are kept out of our own trace.
+    `to_stderr`: its standard output is ours alone, and it writes to stderr.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], *, to_stderr: bool = False) -> None:
         self.command = tuple(command)
+        self._to_stderr = to_stderr
         self.status: int | None = None
         self._gate_read, self._gate_write = os.pipe()
         self._answer_read, self._answer_write = os.pipe()
@@ -40,6 +42,8 @@ class Child:
             os.close(self._gate_write)
             for one in _SIGNALS:
                 signal.signal(one, signal.SIG_DFL)
+            if self._to_stderr:
+                os.dup2(2, 1)
             if os.read(self._gate_read, 1):
                 os.execvp(self.command[0], self.command)
         except OSError as error:

@@ -14,6 +14,7 @@ from ftracepy.pipeline.report import Selection, matches_any, no_such_event
 from ftracepy.pipeline.requests import ReportRequest
 from ftracepy.recording.encode import PageEncoder
 from ftracepy.recording.options import EXTRA_SECTIONS, TIME_OPTIONS, OptionId, unknown_options
+from ftracepy.recording.outputs import STDOUT
 from ftracepy.recording.together import Change, Input, Joined, check_alike, named_inputs, together
 from ftracepy.schematexts import clock_is_ns
 from ftracepy.source import CpuStats, Pages
@@ -60,6 +61,8 @@ def convert(request: ConvertRequest, say: Callable[[str], None], stop: Stop) -> 
     joined = together(inputs)
     for notice in [*joined.notices, *_dropped(request, inputs)]:
         say(notice)
+    if request.split > 1 and request.output == STDOUT:
+        raise UsageFault("several files cannot go into one pipe", hint="-o FILE.dat")
     parts = list(_parts(request, inputs))
     for output, _, _ in parts:
         _check_output(request, output)

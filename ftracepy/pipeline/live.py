@@ -29,6 +29,7 @@ class Setting:
     symbols: bool | None = False
     command: tuple[str, ...] = ()
     only_command: bool = False
+    command_to_stderr: bool = False
     duration_s: float | None = None
     facts: bool = True
 
@@ -45,7 +46,7 @@ def open_live(
 
     Raises FtracepyError for what the kernel cannot, does not allow, or for a command that cannot be run.
     """
-    child = undo.enter_context(Child(setting.command)) if setting.command else None
+    child = undo.enter_context(Child(setting.command, to_stderr=setting.command_to_stderr)) if setting.command else None
 
     def chosen() -> Plan:
         all_ = plan(wishes, where, scope=setting.scope)

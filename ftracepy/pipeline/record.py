@@ -12,6 +12,7 @@ from ftracepy.live.plan import Scope
 from ftracepy.pipeline.live import Setting, find, open_live
 from ftracepy.pipeline.wishes import wished
 from ftracepy.recording import Writer
+from ftracepy.recording.outputs import STDOUT
 
 if TYPE_CHECKING:
     from ftracepy.live import LiveSource
@@ -53,6 +54,7 @@ def _setting(request: RecordRequest) -> Setting:
         symbols=None,
         command=request.command,
         only_command=request.only_command,
+        command_to_stderr=request.output == STDOUT,
         duration_s=request.duration_s,
         facts=bool(request.tools),
     )
@@ -80,7 +82,7 @@ def _summary(source: LiveSource, writer: Writer) -> str:
 
 def _end(request: RecordRequest, source: LiveSource, writer: Writer, say: Callable[[str], None]) -> ExitCode:
     lost = source.health().lost
-    say(f"{request.output}: {_summary(source, writer)}")
+    say(f"{writer.path}: {_summary(source, writer)}")
     if lost and request.strict:
         raise DataLost(f"{lost} events were lost", hint="a larger buffer (-b KB), fewer events, or a filter")
     return ExitCode.DONE

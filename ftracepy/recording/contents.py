@@ -64,7 +64,7 @@ class BufferData:
 class Contents:
     """A whole recording, its page data still where it lies; `extra_sections`: where those lie that no event is read with.
 
-    `cut_short`: why this is only what could be found without the file's end.
+    `remarks` are notices of nothing wrong. `cut_short`: why this is only what could be found without the file's end.
     """
 
     version: int
@@ -75,6 +75,7 @@ class Contents:
     buffers: list[BufferData] = field(default_factory=list)
     options: list[Option] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     stats: StatsTexts = field(default_factory=StatsTexts)
     time_shift: TimeShift | None = None
     extra_sections: dict[int, int] = field(default_factory=dict)

@@ -40,7 +40,7 @@ class Recording:
         self._codec = codec
         self.buffer = buffer
         self._stopped = False
-        self._notices = list(contents.notices)
+        self._notices = [*contents.notices, *contents.remarks]
         self.texts = _texts(contents, buffer)
         self.schema = _schema(cursor, self.texts, self._notices)
         self.cpus: Sequence[int] = list(dict.fromkeys(data.cpu for data in buffer.cpus))
@@ -185,7 +185,7 @@ def open_recording(
         cursor = Cursor(moved[1], path, cursor.at, order=cursor.order)
         contents = read_v7(cursor, replace(head, options_offset=moved[0]), packer)
         contents.notices.append("the recorder was killed while it made the file whole: what it had not moved lies beside it")
-    contents.notices += [notice] if notice else []
+    contents.remarks += [notice] if notice else []
     if is_unfinished(contents) or contents.cut_short:
         _take_beside(contents, path, head)
     if instance is not None:

@@ -11,6 +11,7 @@ import errno
 import os
 from contextlib import suppress
 
+from ftracepy.recording.outputs import nameless
 from ftracepy.recording.sections import Encoder
 
 MOVE_BYTES = 4 << 20  # moved at once, so also what a full disk must still have room for
@@ -18,10 +19,13 @@ _CANNOT_SHARE = {errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errn
 
 
 class Spool:
-    """The file OUTPUT.cpuN (`mark` before the dot, for an instance); made by the first write, gone when moved or closed."""
+    """The file OUTPUT.cpuN (`mark` before the dot, for an instance); made by the first write, gone when moved or closed.
+
+    Where `output` is "" it has no name.
+    """
 
     def __init__(self, output: str, cpu: int, page_bytes: int, mark: str = "") -> None:
-        self.path = f"{output}{mark}.cpu{cpu}"
+        self.path = f"{output}{mark}.cpu{cpu}" if output else ""
         self.cpu = cpu
         self.size_bytes = 0
         self._page_bytes = page_bytes
@@ -43,6 +47,9 @@ class Spool:
         return refused
 
     def _open(self) -> None:
+        if not self.path:
+            self._fd = nameless()
+            return
         # Never through a link, nor into a file somebody else made: the name is easy to guess.
         with suppress(FileNotFoundError):
             os.unlink(self.path)
@@ -93,7 +100,7 @@ class Spool:
             return
         os.close(self._fd)
         self._fd = -1
-        if not self.size_bytes:
+        if self.path and not self.size_bytes:
             with suppress(OSError):
                 os.unlink(self.path)
 

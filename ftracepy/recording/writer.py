@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from ftracepy.errors import FtracepyError, UsageFault
 from ftracepy.recording.codecs import NONE, codec
 from ftracepy.recording.head import MOST_CPUS
 from ftracepy.recording.options import OptionId, kept_options
+from ftracepy.recording.outputs import Output
 from ftracepy.recording.progress import PROGRESS_OPTION, Progress, lock
 from ftracepy.recording.sections import Encoder
 from ftracepy.recording.spool import MOVE_BYTES, Spool
@@ -44,11 +44,11 @@ class Writer:
     """One recording being written; a context manager. `size_bytes` counts the bytes of pages written so far.
 
     `texts` is what the kernel says of its events; `cpus` the CPUs whose pages may come. `finish`
-    makes the file whole. Left without it (an error elsewhere), what was written until then is made
-    whole all the same; killed, the file has the texts and the spools beside it the pages, which a
-    reader puts together. `options` and `sections` are those of another recording, to be kept instead of our own.
-    Raises UsageFault where `path` cannot hold a recording, FtracepyError where
-    the disk refuses.
+    makes the file whole; a `path` that is a pipe ("-" is standard output) gets all of it then. Left
+    without it (an error elsewhere), what was written until then is made whole all the same; killed, the
+    file has the texts and the spools beside it the pages, which a reader puts together. `options` and
+    `sections` are those of another recording, to be kept instead of our own. Raises UsageFault where `path`
+    cannot hold a recording, FtracepyError where the disk refuses, BrokenPipeError where a pipe's reader has gone.
     """
 
     compresses = True
@@ -67,18 +67,19 @@ class Writer:
     ) -> None:
         if compression != NONE and not self.compresses:
             raise UsageFault("a recording of version 6 cannot be compressed", hint="--version 7")
-        self.path = os.fspath(path)
         layout = texts.layout(page_bytes)
         self._texts = texts
         self._page_bytes = layout.size_bytes
         self._given = options
         self._extra = dict(sections or {})
         self._encoder = Encoder(">" if texts.big_endian else "<", codec(compression))
+        self._output = Output(os.fspath(path))
+        self.path = self._output.path
+        self._fd = self._output.fd
         self._buffers: dict[str, Buffer] = {}
         self.add_instance("", cpus, clock or texts.clock, self._page_bytes)
         self._finished = False
         self.size_bytes = 0
-        self._fd = _create(self.path)
         lock(self._fd)
         head, self._options_at = self._encoder.head(layout.long_bytes, self._page_bytes)
         self._end = self._progress_at = 0
@@ -101,7 +102,7 @@ class Writer:
 
     def _spool(self, buffer: Buffer, cpu: int) -> Spool:
         if cpu not in buffer.spools:  # one that came online while recording
-            buffer.spools[cpu] = Spool(self.path, cpu, buffer.page_bytes, buffer.mark)
+            buffer.spools[cpu] = Spool(self._output.spool, cpu, buffer.page_bytes, buffer.mark)
         return buffer.spools[cpu]
 
     def write(self, pages: Pages, instance: str = "") -> None:
@@ -136,10 +137,13 @@ class Writer:
             self.count("", stats)
         try:
             self._write_all(texts or self._texts)
+            self._output.send(self._end)
+        except BrokenPipeError:
+            raise
         except OSError as error:
             raise self._fault(self.path, error, f"pages that are not in the file stay in '{self.path}.cpu*'") from None
         finally:
-            os.close(self._fd)
+            self._output.close()
             for spool in self._all_spools():
                 spool.close()
 
@@ -154,7 +158,7 @@ class Writer:
             with suppress(OSError):  # a full disk fails at the first pages, with a better message
                 os.posix_fallocate(self._fd, 0, self._end + texts + MOVE_BYTES + _SLACK_BYTES)
         except OSError as error:
-            os.close(self._fd)
+            self._output.close()
             raise self._fault(self.path, error) from None
 
     def _write_all(self, texts: SchemaTexts) -> None:
@@ -269,28 +273,15 @@ class Writer:
         return start
 
     def _fault(self, path: str, error: OSError, kept: str = "") -> FtracepyError:
-        code, disk = error.errno or 0, os.statvfs(os.path.dirname(os.path.abspath(self.path)))
-        kept = kept or f"{self.size_bytes >> 10} KB of pages are saved"
+        code, disk = error.errno or 0, os.statvfs(self._output.folder)
+        kept = self._output.why or kept or f"{self.size_bytes >> 10} KB of pages are saved"
         return FtracepyError(
             f"cannot write the recording '{self.path}'",
             kernel=os.strerror(code),
-            wrote=f"{path} ({errno.errorcode.get(code, code)})",
+            wrote=f"{path or self._output.folder} ({errno.errorcode.get(code, code)})",
             why=f"{disk.f_bavail * disk.f_frsize >> 20} MB are free there; {kept}",
             hint="another disk (-o), or fewer events",
         )
-
-
-def _create(path: str) -> int:
-    what = f"cannot write the recording '{path}'"
-    try:
-        # Arguments, paths and kernel addresses of a whole machine: not for every user's eyes.
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
-    except OSError as error:
-        raise UsageFault(what, kernel=os.strerror(error.errno or 0)) from None
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise UsageFault(what, why="it is not a regular file, and parts of a recording are written out of order")
-    return fd
 
 
 def write_at(fd: int, data: bytes, offset: int) -> None:

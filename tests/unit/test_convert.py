@@ -221,6 +221,30 @@ def test_a_compressed_version_6(tmp_path: Path, sample: Path) -> None:
         run(sample, output=tmp_path / "y.dat", version=6, compression="zstd")
 
 
+@pytest.mark.parametrize("options", [[], ["--version", "6"], ["--compression", "zlib"], ["--since", "0"]])
+def test_a_pipe_gets_what_a_file_would(tmp_path: Path, sample: Path, options: list[str]) -> None:
+    command = [sys.executable, "-P", "-m", "ftracepy.cli", "convert", str(sample), *options, "-o"]
+    subprocess.run([*command, str(tmp_path / "y.dat")], check=True)
+    done = subprocess.run([*command, "-"], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == ((tmp_path / "y.dat").read_bytes(), b"")
+    checked = subprocess.run([*command[:4], "report", "--check", "-"], input=done.stdout, capture_output=True)
+    assert (checked.stdout.splitlines()[-1], checked.returncode) == (b"0 faults", 0)
+
+
+def test_a_pipe_whose_reader_has_gone(sample: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-P", "-m", "ftracepy.cli", "convert", str(sample), "-o", "-"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_several_files_and_one_pipe(sample: Path) -> None:
+    with pytest.raises(UsageFault, match="cannot go into one pipe"):
+        run(sample, output=Path("-"), split=2)
+
+
 def test_onto_itself(tmp_path: Path, sample: Path) -> None:
     (tmp_path / "link.dat").symlink_to(sample)
     before = sample.read_bytes()

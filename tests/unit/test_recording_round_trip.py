@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
 from pathlib import Path
@@ -131,13 +132,31 @@ def test_a_link_where_the_pages_go_is_not_followed(tmp_path: Path) -> None:
     assert victim.read_text() == "mine"
 
 
-@pytest.mark.parametrize("name", ["", "missing/x.dat", "pipe"])
+@pytest.mark.parametrize("name", ["", "missing/x.dat", "socket"])
 def test_where_no_recording_can_be_written(tmp_path: Path, name: str) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(tmp_path / "socket"))
+        with pytest.raises(UsageFault, match="cannot write the recording"):
+            Writer(tmp_path / name, texts(), [0])
+
+
+def test_no_recording_goes_to_a_terminal() -> None:
+    main, terminal = os.openpty()
+    with pytest.raises(UsageFault, match="not for a terminal"):
+        Writer(os.ttyname(terminal), texts(), [0])
+    os.close(main)
+    os.close(terminal)
+
+
+@pytest.mark.parametrize("compression", ["none", "zlib", "zstd"])
+def test_into_a_pipe_goes_the_whole_file(tmp_path: Path, compression: str) -> None:
+    """Three spools of a megabyte each: the pipe holds 64 KiB, so that it is read while it is written."""
+    parts = [pages(cpu, range(1000, 251_000, 1000)) for cpu in (0, 1, 2)]
     os.mkfifo(tmp_path / "pipe")
-    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-    with pytest.raises(UsageFault, match="cannot write the recording"):
-        Writer(tmp_path / name, texts(), [0])
-    os.close(reader)
+    with (tmp_path / "x.dat").open("wb") as out, subprocess.Popen(["cat", tmp_path / "pipe"], stdout=out):
+        write(tmp_path / "pipe", parts, compression=compression)
+    assert read_back(recording.open(tmp_path / "x.dat")) == {part.cpu: part.data for part in parts}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pipe", "x.dat"]
 
 
 def test_an_unknown_compression(tmp_path: Path) -> None:
