@@ -125,6 +125,7 @@ def back(app: LiveApp) -> None:
             app.work()
     elif not app.pop():
         app.view.found = ""
+        page.mark("")
         app.view.refresh()
 
 
@@ -196,6 +197,7 @@ def search(app: LiveApp) -> None:
     def left() -> None:
         app.forget_search()
         view.found = before
+        view.page.mark(before)
         view.move_to(start)
 
     app.ask("search for", lambda _text: None, typed=typed, left=left)
@@ -238,7 +240,7 @@ def _sideways(app: LiveApp, step: int) -> None:
     elif isinstance(page, Lanes):
         page.pan(step * 0.5)
         page.tick(lambda: True, app.view.size.width)
-    else:
+    elif not app.view.steer(step, 0):
         app.view.scroll_relative(x=step * 20, animate=False)
     app.view.refresh()
 
@@ -286,7 +288,7 @@ def count(app: LiveApp) -> None:
     page = app.view.page
     if isinstance(page, ListPage):
         app.push(Top(page.listing, page.column.name))
-    elif isinstance(page, Processes):
+    elif isinstance(page, Processes | Flames):
         page.toggle()
         app.view.sync()
 
@@ -399,11 +401,13 @@ def export(app: LiveApp) -> None:
             _write(_new(path), app.export_screenshot(title="ftracepy live"))
         elif path.endswith((".json", ".csv")) and isinstance(page, ListPage):
             _write(_new(path), exporting.as_data(page.listing, path.rpartition(".")[2]))
+        elif path.endswith(".folded") and isinstance(page, Flames):
+            _write(_new(path), page.folded())
         else:
             _write(_new(path), exporting.as_text(page))
         app.say(f"wrote {path}")
 
-    app.ask("write what is shown to which file? (.txt .svg, of a list .json .csv too)", use, "shown.txt")
+    app.ask("write what is shown to which file? (.txt .svg, of a list .json .csv, of flames .folded)", use, "shown.txt")
 
 
 def copy(app: LiveApp) -> None:

@@ -163,6 +163,7 @@ class LiveApp(App[None]):
     def search(self, text: str, start: int, step: int) -> None:
         """Go to the next line that holds `text`, as soon as it is found."""
         self.view.found = text
+        self.view.page.mark(text)
         self.searching = Search(self.view.page, text, start, step)
         self.work()
 

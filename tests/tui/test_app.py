@@ -307,6 +307,7 @@ def test_lines_are_counted_by_a_field_that_is_no_column() -> None:
         await press(pilot, *["backspace"] * 12, *"system", "enter")
         counts = {line.split()[2]: int(line.split()[0]) for line in screen(app)[1:] if line}
         assert set(counts) >= {"syscalls", "task"}
-        assert app.run_ and sum(counts.values()) == app.run_.events.end
+        assert app.run_
+        assert sum(counts.values()) == app.run_.events.end
 
     play(steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ftracepy.tui.model.counting import Spread, Top
 from ftracepy.tui.model.engine import Engine, State
 from ftracepy.tui.model.export import as_data, as_text
 from ftracepy.tui.model.flames import Flames
+from ftracepy.tui.model.folds import Fold
 from ftracepy.tui.model.lanes import Lanes
 from ftracepy.tui.model.listing import Listing
 from ftracepy.tui.model.listpage import ListPage
@@ -204,14 +206,68 @@ def test_lanes_show_who_ran(tick: Schema) -> None:
     assert "ant" in "".join(plain(lanes.line(place, 107)) for place in range(2, lanes.end))
 
 
-def test_stacks_fold(tick: Schema) -> None:
-    flames = Flames(EventStore(), tick, lambda event: ())
+def test_stacks_fold() -> None:
+    fold = Fold(EventStore())
     for stack, times in ((("read", "vfs", "entry"), 3), (("write", "vfs", "entry"), 2), (("exit", "entry"), 1)):
         for _time in range(times):
-            flames.add(stack)
-    tree = {name: (one.count, set(one.children)) for name, one in flames.root.children["entry"].children.items()}
-    assert flames.root.children["entry"].count == 6
+            fold.add(stack)
+    tree = {name: (one.weight, set(one.children)) for name, one in fold.root.children["entry"].children.items()}
+    assert fold.root.children["entry"].weight == 6
     assert tree == {"vfs": (5, {"read", "write"}), "exit": (1, set())}
+
+
+def flames() -> Flames:
+    """entry calls vfs (read 3, write 2) and exit (1); drawn 61 wide."""
+    fold = Fold(EventStore())
+    for stack, times in ((("read", "vfs", "entry"), 3), (("write", "vfs", "entry"), 2), (("exit", "entry"), 1)):
+        for _time in range(times):
+            fold.add(stack)
+    page = Flames([fold])
+    page.tick(always, 60)
+    return page
+
+
+def test_a_flame_graph_gives_each_frame_its_share_of_the_width() -> None:
+    page = flames()
+    rows = [plain(page.line(place, 60)) for place in range(page.end)]
+    assert [len(row) for row in rows] == [60, 60, 60, 50]
+    assert rows[2] == f"{'vfs':<49}│{'exit':<9}│"
+    assert rows[3] == f"{'read':<29}│{'write':<19}│"
+
+
+def test_arrows_walk_over_frames_and_enter_makes_one_the_root() -> None:
+    page = flames()
+    assert (page.steer(0, 1), page.steer(0, 1), page.steer(0, 1), page.steer(1, 0)) == (1, 2, 3, 3)
+    assert page.chosen.name == "write"
+    assert "33.3% of all, 2 stacks" in plain(page.heading(60)[0])
+    page.enter(3)
+    assert plain(page.line(0, 60)) == f"{'write':<59}│"
+    assert page.leave()
+    assert plain(page.line(0, 60)) == f"{'vfs':<59}│"
+    page.mark("READ")
+    assert "60.0% holds 'read'" in plain(page.heading(100)[0])
+    assert page.folded() == "entry;vfs;read 3\nentry;vfs;write 2\n"
+
+
+def test_the_tracers_calls_fold_by_the_time_that_they_took() -> None:
+    """Every function's time and calls are those of the tool's rows, for the whole of a recording."""
+    tool = kit.load("funcgraph")
+    path = FIXTURE.parents[1] / "funcgraph-k6.12/trace.dat"
+    engine = Engine(WatchRequest(tool=(tool, tool.options(functions=("*",))), replay=str(path)))
+    engine.start()
+    assert engine.join(30)
+    assert engine.rows
+    page = next(one for one in Run(engine).pages if isinstance(one, Flames))
+    while not page.tick(always, 100) or page.behind:
+        pass
+    found: Counter[str] = Counter()
+    for _depth, node in page.root.walk():
+        found[node.name] += node.weight
+    expected: Counter[str] = Counter()
+    for row in engine.rows.items(0, 10_000):
+        assert not isinstance(row, Loss)
+        expected[row.function] += row.took_ns or 0  # type: ignore[attr-defined]
+    assert {name: took for name, took in found.items() if name != "all"} == dict(expected)
 
 
 class Done(Row):

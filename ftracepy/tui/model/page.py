@@ -57,6 +57,16 @@ class Page:
         """Take in what is new while there is time to `spare`; whether anything that is shown has changed."""
         return False
 
+    def steer(self, right: int, down: int) -> int | None:
+        """Arrow keys, on pages where they choose more than a line: the place of the line where the choice is; None: lines do."""
+        return None
+
+    def arrived(self, place: int) -> None:
+        """The cursor has come to a line."""
+
+    def mark(self, text: str) -> None:
+        """What is searched for, to be shown where it is."""
+
     def holds(self, place: int, wanted: str) -> bool:
         """Whether the line there holds `wanted`, which is casefolded."""
         return wanted in "".join(text for text, _style in self.line(place, 10_000)).casefold()

@@ -10,6 +10,7 @@ from ftracepy.sinks.escape import escape
 from ftracepy.tui.model import detail
 from ftracepy.tui.model.engine import Engine
 from ftracepy.tui.model.flames import Flames
+from ftracepy.tui.model.folds import Calls, EventStacks, Fold, RowStacks
 from ftracepy.tui.model.lanes import Lanes
 from ftracepy.tui.model.listing import Listing
 from ftracepy.tui.model.listpage import ListPage
@@ -42,9 +43,19 @@ class Run:
             self.events,
             Lanes(engine.events, schema, list(engine.watch.stream.source.cpus)),
             Processes(engine.events, engine.names),
-            Flames(engine.events, schema, lambda event: symbols.of(event.get("caller", ()))),
+            Flames(self._folds(symbols)),
             Lines("run", []),
         ]
+
+    def _folds(self, symbols: Symbols) -> list[Fold]:
+        """Where call paths come from: a tool's rows, where they have stacks, else stacks of events, and the tracer's calls."""
+        engine, schema = self.engine, self.engine.watch.schema
+        if engine.rows is not None and engine.request.tool is not None:
+            tool, options = engine.request.tool
+            if any(one.name == "stack" for one in tool.row_for(options).columns()):
+                return [RowStacks(engine.rows)]
+        stacks = EventStacks(engine.events, schema, lambda event: symbols.of(event.get("caller", ())))
+        return [stacks, Calls(engine.events, schema, engine.names.tasks)]
 
     @property
     def name(self) -> str:

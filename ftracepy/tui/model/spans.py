@@ -7,7 +7,10 @@ from typing import Literal
 
 from rich.cells import cell_len, set_cell_size
 
-Style = Literal["", "dim", "bold", "head", "error", "loss", "good", "key", "comm", "number", "event", "bar", "found", "chosen"]
+Style = Literal[
+    "", "dim", "bold", "head", "error", "loss", "good", "key", "comm", "number", "event", "bar", "found", "chosen",
+    "flame0", "flame1", "flame2", "flame3", "chosen_frame",
+]  # fmt: skip
 Span = tuple[str, Style]
 Line = list[Span]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import get_args
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
@@ -12,11 +13,11 @@ from textual.strip import Strip
 
 from ftracepy.sinks.escape import visible
 from ftracepy.tui.model.page import Page, Spare
-from ftracepy.tui.model.spans import Line, length, marked
+from ftracepy.tui.model.spans import Line, Style, length, marked
 
-_STYLES = ("dim", "bold", "head", "error", "loss", "good", "key", "comm", "number", "event", "bar", "found", "chosen", "cursor")
+_STYLES = (*(name for name in get_args(Style) if name), "cursor")
 _FIRST_S = 0.03  # what a page may take to be there at once; the rest comes with the ticks
-_ASCII = str.maketrans({"█": "#", "…": "~", "─": "-", "▼": "v", "▲": "^", "·": ".", "←": "<", "→": ">", "µ": "u", "●": "*"})
+_ASCII = str.maketrans("█…─━▼▲·←→µ●│▁▂▃▄▅▆▇", "#~--v^.<>u*|_.,-=+*")
 
 
 class LineView(ScrollView, can_focus=True, inherit_bindings=False):
@@ -120,12 +121,25 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         self.follow = False
         self.cursor = place
         self.sync()
+        self.page.arrived(self.cursor)
+
+    def steer(self, right: int, down: int) -> bool:
+        """An arrow key on a page that knows what it means there; False where it does not."""
+        place = self.page.steer(right, down)
+        if place is None:
+            return False
+        self.follow = False
+        self.cursor = place
+        self.sync()
+        return True
 
     def key_up(self) -> None:
-        self.move(-1)
+        if not self.steer(0, -1):
+            self.move(-1)
 
     def key_down(self) -> None:
-        self.move(1)
+        if not self.steer(0, 1):
+            self.move(1)
 
     key_k, key_j = key_up, key_down
 
