@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
+
+from ftracepy.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

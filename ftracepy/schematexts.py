@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 
 from ftracepy.schema import (
     EventFormat,
@@ -20,6 +19,7 @@ from ftracepy.schema import (
     parse_event_format,
     parse_header_page,
 )
+from ftracepy.values import dataclass, field, replace
 
 FTRACE = "ftrace"  # the system of function, print, raw_data …: its formats are needed whatever else is traced
 OWN_GROUP = "ftracepy_"  # the systems of our own probe events begin so

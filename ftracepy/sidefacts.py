@@ -10,8 +10,9 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
+
+from ftracepy.values import dataclass
 
 MAGIC = 0x59505446  # "FTPY" in memory on a little-endian machine: the raw_data event's `id`
 # Older kernels keep 1024 bytes of a write, id included, and answer with that count (6.1: TRACE_BUF_SIZE in

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from ftracepy.schema import Schema
+from ftracepy.values import dataclass, field
 
 Buffer = bytes | bytearray | memoryview
 

@@ -6,7 +6,6 @@ import os
 import re
 from collections import deque
 from collections.abc import Collection
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from ftracepy.printfmt import (
     target_of,
 )
 from ftracepy.schema import Schema
+from ftracepy.values import replace
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Batch, Event

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
 from ftracepy.analysis.walk import number
 from ftracepy.symbols import words
+from ftracepy.values import dataclass, field
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event

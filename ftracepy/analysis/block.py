@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from ftracepy.analysis.walk import Machine, number
 from ftracepy.sidefacts import Kind, SideFact
 from ftracepy.system import devices
+from ftracepy.values import dataclass
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event

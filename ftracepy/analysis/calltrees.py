@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from ftracepy.analysis.spans import ENTRY, EXIT, duration_ns, in_interrupt, signed, whose, words
@@ -16,6 +15,7 @@ from ftracepy.analysis.stacks import Names
 from ftracepy.analysis.tasks import Tasks
 from ftracepy.analysis.walk import Handler, Machine, number, to_ns
 from ftracepy.schema import Schema
+from ftracepy.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event

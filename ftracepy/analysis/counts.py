@@ -7,7 +7,6 @@ interval in which it entered, its time and error in the one in which it left.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from ftracepy.analysis.walk import Handler, Machine, Route, number, to_ns
 from ftracepy.schema import Schema
 from ftracepy.system import syscalls
 from ftracepy.system.errnos import MAX_ERRNO, RESTARTS
+from ftracepy.values import dataclass
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Batch, Event

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftracepy.analysis.argv import Argv, from_block, from_fact, from_loader, from_site
@@ -21,6 +20,7 @@ from ftracepy.schema import Schema
 from ftracepy.sidefacts import Kind, SideFact
 from ftracepy.system import errnos
 from ftracepy.system.tasklines import UNKNOWN
+from ftracepy.values import dataclass
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event

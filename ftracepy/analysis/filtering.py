@@ -10,11 +10,11 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 from ftracepy.errors import UsageFault
+from ftracepy.values import dataclass
 
 Get = Callable[[str], Any]
 Test = Callable[[Get], bool]

@@ -8,9 +8,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from typing import Protocol
+
+from ftracepy.values import dataclass
 
 # A stretch of empty buckets longer than this is left out of a listing: one outlier must not make a thousand lines.
 _LONGEST_GAP = 16

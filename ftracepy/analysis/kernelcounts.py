@@ -9,7 +9,6 @@ import json
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ftracepy.analysis.filtering import parse
@@ -19,6 +18,7 @@ from ftracepy.errors import UsageFault
 from ftracepy.probes import KernelCounts
 from ftracepy.schema import Schema
 from ftracepy.sidefacts import Kind, SideFact
+from ftracepy.values import dataclass, field
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Batch

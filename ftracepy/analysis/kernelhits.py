@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftracepy.analysis.stacks import Hit
@@ -13,6 +12,7 @@ from ftracepy.analysis.walk import OWN_SYSTEM, Handler, Machine, number
 from ftracepy.probespec.probes import ENTRY, STACK_POINTER
 from ftracepy.schema import EventFormat, Schema
 from ftracepy.sidefacts import Kind, SideFact
+from ftracepy.values import dataclass
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event

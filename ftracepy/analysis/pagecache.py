@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftracepy.analysis.tasks import Tasks
 from ftracepy.analysis.walk import Handler, Machine, number, own_probes
 from ftracepy.schema import Schema
 from ftracepy.sidefacts import Kind, SideFact
+from ftracepy.values import dataclass
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event

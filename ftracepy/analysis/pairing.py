@@ -11,13 +11,13 @@ Where events were lost, everything open is forgotten: a call that cannot be matc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from ftracepy.analysis.tasks import Tasks
 from ftracepy.analysis.walk import Machine
 from ftracepy.system.errnos import ERESTARTNOINTR, ERESTARTSYS, RESTARTS, failed
+from ftracepy.values import dataclass, field
 
 PATIENCE = 1_000_000_000
 _EINTR = 4

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ftracepy.analysis.shares import Told, in_order, share_out
 from ftracepy.analysis.walk import ways_of
 from ftracepy.sidefacts import Kind, SideFact
+from ftracepy.values import dataclass, field
 
 if TYPE_CHECKING:
     from ftracepy.analysis.pairing import Entry

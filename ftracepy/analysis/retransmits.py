@@ -9,13 +9,13 @@ addresses are there as IPv6, those of IPv4 mapped into it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from ftracepy.analysis.stacks import hits
 from ftracepy.analysis.tasks import Tasks
 from ftracepy.analysis.walk import number, to_ns
+from ftracepy.values import dataclass
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+
+from ftracepy.values import dataclass
 
 Asked = tuple[tuple[Any, ...], str | None]  # the call's arguments, and the path it passed where that was seen
 

@@ -7,13 +7,13 @@ entry belongs to the next return of the same function on the same thread; a loss
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftracepy.analysis.stacks import Names
 from ftracepy.analysis.tasks import Tasks
 from ftracepy.analysis.walk import Handler, Machine, number, own_probes, to_ns
 from ftracepy.schema import Schema
+from ftracepy.values import dataclass
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event

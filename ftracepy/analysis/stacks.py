@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from ftracepy.analysis.tasks import Tasks
 from ftracepy.analysis.walk import Handler, Machine, walk
 from ftracepy.schema import Schema
 from ftracepy.symbols.kallsyms import Kallsyms
+from ftracepy.values import dataclass
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftracepy.analysis.walk import Handler, Machine, header_of, number, text
 from ftracepy.schema import Schema
 from ftracepy.sidefacts import Kind, SideFact
 from ftracepy.system.tasklines import UNKNOWN, unpack_tasks
+from ftracepy.values import dataclass
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from ftracepy.sidefacts import Kind, SideFact
 from ftracepy.symbols import words
 from ftracepy.symbols.usercode import Mapped, Maps, Names
 from ftracepy.symbols.userprobes import CALLER
+from ftracepy.values import dataclass, field
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event

@@ -12,7 +12,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+
+from ftracepy.values import dataclass, field
 
 Taken = tuple[list[tuple[int, bytes]], int, bool, list[tuple[int, int]]]
 _IDLE_MS = 200

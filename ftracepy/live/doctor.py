@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ftracepy.errors import FtracepyError, UsageFault
 from ftracepy.live import config
 from ftracepy.probes import Way, Wish
 from ftracepy.tracefs import Tracefs, clock, events, files, options, permission
+from ftracepy.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from ftracepy.errors import FtracepyError
 from ftracepy.live.owner import is_alive, owner_of, start_ticks
 from ftracepy.tracefs import Tracefs, files, instances, probes
+from ftracepy.values import dataclass
 
 LOCK = Path("/var/tmp/.ftrace-lock")  # perf-tools' scripts leave their pid here
 # Kernel: trace.h, TRACE_DEFAULT_FLAGS, and the defaults of trace_functions.c and trace_functions_graph.c.

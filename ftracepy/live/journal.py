@@ -9,10 +9,10 @@ import json
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ftracepy.live.owner import Owner, boot_id, myself
+from ftracepy.values import dataclass, field
 
 ENV_STATE = "FTRACEPY_STATE"
 _SUFFIX = ".journal"

@@ -9,9 +9,10 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from ftracepy.values import dataclass
 
 PREFIX = "ftracepy_"
 FIRST_PID_NS = 0xEFFFFFFC  # kernel: proc_ns.h, PROC_PID_INIT_INO

@@ -31,11 +31,11 @@ known. A body without a leading "/" is a last component: the folder was gone alr
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from ftracepy.probes import Tracepoint, Way, Wish
 from ftracepy.sidefacts import SideFact
+from ftracepy.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from ftracepy.errors import FtracepyError

@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -22,6 +21,7 @@ from ftracepy.live.ways.verdicts import Verdicts
 from ftracepy.probes import Tracepoint
 from ftracepy.symbols import btf, elf
 from ftracepy.tracefs import Tracefs, events, files, probes
+from ftracepy.values import dataclass
 
 _FUNCTIONS = ("do_sys_openat2", "vfs_read", "vfs_open")
 _EVENT = Tracepoint("sched", "sched_process_exec")

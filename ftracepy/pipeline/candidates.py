@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Literal
 
 from ftracepy import tracefs
 from ftracepy.errors import FtracepyError
 from ftracepy.schema import FormatFault, parse_event_format
 from ftracepy.tracefs import events, functions
+from ftracepy.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

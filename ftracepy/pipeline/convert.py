@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftracepy import recording
@@ -19,6 +18,7 @@ from ftracepy.recording.together import Change, Input, Joined, check_alike, name
 from ftracepy.schematexts import clock_is_ns
 from ftracepy.source import CpuStats, Pages
 from ftracepy.stream import Stream
+from ftracepy.values import dataclass
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Batch

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ftracepy import live, tracefs
 from ftracepy.live.plan import Plan, Scope, plan
 from ftracepy.pipeline.children import Child
+from ftracepy.values import dataclass, field
 
 if TYPE_CHECKING:
     from ftracepy.live import LiveSource

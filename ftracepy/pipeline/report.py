@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -13,6 +12,7 @@ from ftracepy.errors import DataLost, ExitCode, UsageFault
 from ftracepy.pipeline.merge import merge
 from ftracepy.sinks.base import line_writer
 from ftracepy.stream import ALL_NS, Stream
+from ftracepy.values import dataclass
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Batch

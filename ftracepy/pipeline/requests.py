@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from ftracepy.values import dataclass, field
 
 if TYPE_CHECKING:
     from ftracepy.tools.kit import AnyTool, Filters

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import chain
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from ftracepy.errors import FtracepyError, UsageFault
 from ftracepy.source import Health, Pages, Round
+from ftracepy.values import dataclass, replace
 
 if TYPE_CHECKING:
     from ftracepy.live import LiveSource

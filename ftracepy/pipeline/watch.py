@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftracepy.analysis.feed import Feed
@@ -12,6 +11,7 @@ from ftracepy.errors import FtracepyError, UsageFault
 from ftracepy.pipeline.requests import Stop
 from ftracepy.pipeline.tapped import Tapped
 from ftracepy.stream import Stream
+from ftracepy.values import dataclass
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Batch

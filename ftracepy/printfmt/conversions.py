@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ftracepy.printfmt.nodes import PrintFmtFault
 from ftracepy.printfmt.program import ALT, LEFT, PLUS, SPACE, ZERO
+from ftracepy.values import dataclass
 
 _SPEC = re.compile(
     rb"%(?P<flags>[-+ #0]*)(?P<width>\*|\d+)?(?P<dot>\.(?P<precision>\*|-?\d+)?)?"

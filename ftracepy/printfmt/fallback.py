@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ftracepy.printfmt.program import ALT, REL, SIGNED, ZERO, Instruction, Op, Pool
 from ftracepy.printfmt.target import Target
 from ftracepy.printfmt.texts import Code
 from ftracepy.schema import EventFormat, Field, FieldKind
 from ftracepy.symbols.kallsyms import PLACE
+from ftracepy.values import replace
 
 _WITH_SYMBOLS = (6, 16)  # the option `fields` names symbols since
 _TEXTS = ("char", "u8", "s8")  # arrays that trace-cmd shows as text where they can be

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ftracepy.printfmt.nodes import PrintFmtFault
+from ftracepy.values import dataclass
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)

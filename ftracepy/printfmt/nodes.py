@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ftracepy.values import dataclass
 
 
 class PrintFmtFault(ValueError):

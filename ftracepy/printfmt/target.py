@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from typing import Literal
 
 from ftracepy.schema import EventFormat, Schema
+from ftracepy.values import dataclass, field
 
 Style = Literal["kernel", "trace-cmd"]
 Form = Literal["text", "raw", "latency"]

@@ -6,9 +6,9 @@ x86_64: System V psABI 1.0, 3.2.3; the kernel passes no floating point. arm64: A
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from ftracepy.symbols.btf_types import CType, Types
+from ftracepy.values import dataclass
 
 REGISTERS = {
     "x86_64": ("%di", "%si", "%dx", "%cx", "%r8", "%r9"),

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from ftracepy.probespec.pointing import fault
+from ftracepy.values import dataclass
 
 _HEAD = re.compile(r"([prft])(\d*)(?::(?:(?P<group>\w+)/)?(?P<event>[\w.]*))?$")
 _PLACE = re.compile(r"(?:(?P<module>\w+):)?(?P<symbol>[A-Za-z_][\w.]*)(?:\+(?P<offset>0[xX][0-9a-fA-F]+|\d+))?(?P<ret>%return)?$")

@@ -6,9 +6,9 @@ path->dentry->d_name.name   ((struct inode *)x)->i_ino   v[2].iov_len   *pos   &
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from ftracepy.probespec.pointing import fault
+from ftracepy.values import dataclass
 
 _TOKEN = re.compile(r"\s*(->|[.\[\]()*&]|\$\w+|@\w+|0[xX][0-9a-fA-F]+|\d+|[A-Za-z_]\w*)")
 _BASE_WORDS = ("const", "volatile", "struct", "union", "enum", "unsigned", "signed", "long", "short", "int", "char", "bool")

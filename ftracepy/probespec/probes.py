@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, count
 from typing import Any
@@ -17,6 +16,7 @@ from ftracepy.probespec.pointing import fault
 from ftracepy.probespec.resolve import Fetch, Memory, Registers, Resolver, Value, Word
 from ftracepy.symbols.btf import Btf, Kind, Type
 from ftracepy.symbols.btf_types import CType, Types
+from ftracepy.values import dataclass, field, replace
 
 _BARE_VARIABLE = re.compile(r"\$(?:retval|arg\d+)$|@[\w.]+$")
 _NATURAL = frozenset({"", "x", "d", "u"})

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 
 from ftracepy.errors import UsageFault
 from ftracepy.probespec.expressions import Address, Cast, Deref, Expr, Index, Member, Name
 from ftracepy.probespec.pointing import fault
 from ftracepy.symbols.btf import Kind
 from ftracepy.symbols.btf_types import CType, Types
+from ftracepy.values import dataclass, field, replace
 
 MOST_CHARACTERS = 63  # of one fetch argument without its name (kernel: trace_probe.h, MAX_ARGSTR_LEN)
 _MOST_ELEMENTS = 64  # MAX_ARRAY_LEN

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from shlex import quote
 
 from ftracepy.probespec import filters
 from ftracepy.probespec.probes import Probe
+from ftracepy.values import dataclass
 
 _NAME = "ftracepy"
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ftracepy.recording.contents import CpuData
 from ftracepy.recording.reader import Recording
 from ftracepy.source import CpuStats, Pages
+from ftracepy.values import dataclass, field
 
 Decode = Callable[[Pages], "PageEvents"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from ftracepy.errors import RecordingFault
 from ftracepy.recording.codecs import NONE
 from ftracepy.recording.cursor import Cursor
@@ -13,6 +11,7 @@ from ftracepy.recording.timeshift import TimeShift, parse_time_shift
 from ftracepy.schema import TimeScale
 from ftracepy.schematexts import SchemaTexts, chosen_clock, clock_is_ns
 from ftracepy.source import CpuStats
+from ftracepy.values import dataclass, field
 
 _NS_PER_US = 1000
 

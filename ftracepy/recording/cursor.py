@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Protocol
 
 from ftracepy.errors import RecordingFault
+from ftracepy.values import dataclass
 
 _LONGEST_NAME_BYTES = 4096
 _LARGEST_PART_BYTES = 1 << 30  # read at once; no text of a kernel has a tenth of it

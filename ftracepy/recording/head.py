@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ftracepy.recording.codecs import NONE
 from ftracepy.recording.cursor import Cursor
+from ftracepy.values import dataclass
 
 MAGIC = b"\x17\x08\x44tracing"
 VERSIONS = (6, 7)

@@ -9,7 +9,6 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ftracepy.errors import FtracepyError, RecordingFault
 from ftracepy.recording.contents import BufferData, Contents, CpuData
@@ -17,6 +16,7 @@ from ftracepy.recording.head import MOST_CPUS
 from ftracepy.recording.rawdir import folder_texts
 from ftracepy.schema import parse_cmdlines
 from ftracepy.schematexts import chosen_clock
+from ftracepy.values import replace
 
 
 def leftovers(path: str) -> dict[str, list[CpuData]]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 
 from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.progress import PROGRESS_OPTION
+from ftracepy.values import dataclass
 
 
 class OptionId(IntEnum):

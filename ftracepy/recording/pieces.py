@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from ftracepy.errors import RecordingFault
 from ftracepy.recording.codecs import Codec, CodecFault
@@ -15,6 +14,7 @@ from ftracepy.recording.timeshift import Shifter, TimeShift
 from ftracepy.recording.v7 import decompress
 from ftracepy.schema import PageLayout
 from ftracepy.source import Buffer, Pages
+from ftracepy.values import dataclass
 
 _PIECE_BYTES = 256 << 10
 _LARGEST_CHUNK_BYTES = 64 << 20

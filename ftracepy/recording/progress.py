@@ -10,7 +10,8 @@ import fcntl
 import os
 import struct
 from contextlib import suppress
-from dataclasses import dataclass
+
+from ftracepy.values import dataclass
 
 PROGRESS_OPTION = 0x4650  # "FP": far above the format's own numbers
 _ENDING = 2**64 - 1

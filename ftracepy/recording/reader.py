@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from ftracepy.errors import FtracepyError, RecordingFault
 from ftracepy.recording.codecs import Codec, codec
@@ -24,6 +23,7 @@ from ftracepy.recording.v7 import open_section, read_v7
 from ftracepy.schema import FormatFault, PageLayout, Schema
 from ftracepy.schematexts import SchemaTexts
 from ftracepy.source import Health, Round
+from ftracepy.values import replace
 
 
 class Recording:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ftracepy.errors import RecordingFault
 from ftracepy.recording.contents import BufferData, Contents, CpuData
@@ -17,6 +16,7 @@ from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.timeshift import page_decoder
 from ftracepy.schema import FormatFault, PageLayout
 from ftracepy.source import CpuStats
+from ftracepy.values import dataclass
 
 _HEADER_BYTES = 16
 _LARGEST_NUMBER = 64  # of a section: far above those that are known

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ftracepy._fastparse import Decoder
@@ -19,6 +18,7 @@ from ftracepy.recording.encode import PageEncoder
 from ftracepy.recording.head import check_cpu_count
 from ftracepy.schema import PageLayout
 from ftracepy.source import Buffer
+from ftracepy.values import dataclass, replace
 
 _INTERPOLATE = 1
 _MOST_STAMP = 2**64 - 1

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from ftracepy.errors import UsageFault
 from ftracepy.recording.reader import Recording
 from ftracepy.schema import TimeScale
 from ftracepy.schematexts import SchemaTexts
+from ftracepy.values import dataclass, replace
 
 _ID = re.compile(rb"^ID:\s*(\d{1,9})\b", re.MULTILINE)
 _MOST_TYPES = 1 << 16

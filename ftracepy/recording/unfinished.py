@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ftracepy.errors import RecordingFault
 from ftracepy.recording.contents import Contents, CpuData
@@ -15,6 +14,7 @@ from ftracepy.recording.inputs import FileBytes, Overlay, open_plain
 from ftracepy.recording.options import OptionId
 from ftracepy.recording.progress import PROGRESS_OPTION, Progress, is_being_written, unpack_progress
 from ftracepy.recording.v7 import read_places
+from ftracepy.values import replace
 
 _MOST_CPUS = 1 << 16
 

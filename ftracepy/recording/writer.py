@@ -6,7 +6,6 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Literal
 
 from ftracepy import __version__
@@ -22,6 +21,7 @@ from ftracepy.recording.stats import stats_texts
 from ftracepy.recording.v7 import OPTIONS_SECTION
 from ftracepy.schematexts import SchemaTexts
 from ftracepy.source import CpuStats, Pages
+from ftracepy.values import dataclass, field
 
 _CHUNK_PAGES = 64  # more a chunk than trace-cmd's 10 compresses better, and its reader is slow with many chunks
 _SLACK_BYTES = 256 << 10

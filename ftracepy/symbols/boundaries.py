@@ -6,11 +6,11 @@ The kernel puts a breakpoint wherever it is told: in the middle of an instructio
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 
 from ftracepy.symbols import x86
 from ftracepy.symbols.elf import EM_AARCH64, EM_X86_64
 from ftracepy.symbols.image import Image
+from ftracepy.values import dataclass
 
 # What the kernel refuses itself it says; a probe on these is taken, or taken for one, and never hit.
 _UNFIT = {0x0F05: "syscall", 0xCC: "int3"}

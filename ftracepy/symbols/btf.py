@@ -10,10 +10,10 @@ import os
 import struct
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 
 from ftracepy.errors import KernelCannot
+from ftracepy.values import dataclass
 
 VMLINUX = "/sys/kernel/btf/vmlinux"
 _MAGIC = 0xEB9F

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from ftracepy.symbols.btf import Btf, Kind, Member, Type
+from ftracepy.values import dataclass, replace
 
 _THROUGH = (Kind.TYPEDEF, Kind.VOLATILE, Kind.CONST, Kind.RESTRICT, Kind.TYPE_TAG)
 _COMPOUND = (Kind.STRUCT, Kind.UNION)

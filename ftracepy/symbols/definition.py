@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from ftracepy.errors import UsageFault
+from ftracepy.values import dataclass, replace
 
 Form = Literal["symbol", "offset", "address", "line", "usdt"]
 _NUMBER = r"0[xX][0-9a-fA-F]+|\d+"

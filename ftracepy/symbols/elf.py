@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import struct
 from bisect import bisect_right
-from dataclasses import dataclass
 from functools import cached_property
+
+from ftracepy.values import dataclass
 
 PT_LOAD, PT_INTERP, PT_GNU_EH_FRAME, _PF_X = 1, 3, 0x6474E550, 1
 EM_386, EM_X86_64, EM_AARCH64 = 3, 62, 183

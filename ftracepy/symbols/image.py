@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 
 from ftracepy.symbols import debugfiles, elf, sections, symtab
 from ftracepy.symbols.elf import Elf, ElfFault
 from ftracepy.symbols.symtab import Symbol
+from ftracepy.values import replace
 
 
 class Image:

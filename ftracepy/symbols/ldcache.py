@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from ftracepy.values import dataclass
 
 _NEW = b"glibc-ld.so.cache1.1"
 _HEAD_BYTES, _ENTRY_BYTES = 48, 24

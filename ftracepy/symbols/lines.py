@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from ftracepy.errors import FtracepyError, KernelCannot, UsageFault
 from ftracepy.symbols.image import Image
+from ftracepy.values import dataclass
 
 _NEAR = 3
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ftracepy.errors import UsageFault
 from ftracepy.symbols import demangle, targets, usdt
@@ -12,6 +11,7 @@ from ftracepy.symbols.elf import ElfFault
 from ftracepy.symbols.image import Image
 from ftracepy.symbols.spots import Search
 from ftracepy.symbols.symtab import Symbol
+from ftracepy.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ machine on some processors (measured: 1.0 against 11 µs). What cannot be follow
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from ftracepy.symbols import a64, x86
 from ftracepy.symbols.elf import EM_AARCH64, EM_X86_64, Elf
 from ftracepy.symbols.x86 import Insn
+from ftracepy.values import dataclass, field
 
 _SYSCALL = 0x0F05
 _ARGUMENTS = (x86.RDI, x86.RSI, x86.RDX, 10, 8, 9)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from ftracepy.errors import FtracepyError, UsageFault
@@ -15,6 +14,7 @@ from ftracepy.symbols.image import Image
 from ftracepy.symbols.symtab import Symbol
 from ftracepy.symbols.targets import Target
 from ftracepy.symbols.usdtargs import Argument
+from ftracepy.values import dataclass, field, replace
 
 _MAX_SPOTS = 1000
 _EVENT_CHARS = 50  # the kernel takes 63 (MAX_EVENT_NAME_LEN), and numbers are added to names that are taken

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ftracepy.symbols import sections
 from ftracepy.symbols.elf import EM_AARCH64, Elf
 from ftracepy.symbols.sections import SHT_DYNSYM, SHT_GNU_VERDEF, SHT_GNU_VERSYM, SHT_SYMTAB, Section
+from ftracepy.values import dataclass
 
 _NOTYPE, _FUNC, _GNU_IFUNC, _LOCAL = 0, 2, 10, 0
 _SHF_EXECINSTR = 4

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
 
 from ftracepy.errors import NotPermitted, UsageFault
 from ftracepy.symbols import ldcache
+from ftracepy.values import dataclass
 
 _MACHINES = {"x86_64": "x86_64", "aarch64": "aarch64", "riscv64": "riscv64", "s390x": "s390x", "ppc64le": "powerpc64"}
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ftracepy.symbols import sections
 from ftracepy.symbols.elf import PT_LOAD, Elf, ElfFault
+from ftracepy.values import dataclass
 
 _NT_STAPSDT = 3
 

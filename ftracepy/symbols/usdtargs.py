@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ftracepy.symbols.elf import EM_AARCH64, EM_X86_64, Elf, ElfFault
+from ftracepy.values import dataclass
 
 _ARGUMENT = re.compile(r"(?:(-?\d)(f?)@)?((?:\[[^\]]*\]|\([^)]*\)|[^\s\[(])+)")
 _SIZES = (1, 2, 4, 8)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from ftracepy.symbols.definition import Definition
 from ftracepy.symbols.elf import EM_AARCH64, EM_X86_64, Elf
 from ftracepy.symbols.spots import Spot
 from ftracepy.symbols.usdtargs import Argument
+from ftracepy.values import dataclass, field
 
 _STRING = re.compile(r"(?:(?P<name>\w+)=)?(?P<fetch>.+):(?P<kind>u?string)(?P<array>\[\d+\])?")
 _NAMED = re.compile(r"(?:(\w+)=)?(.*)", re.DOTALL)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from dataclasses import dataclass
 
 from ftracepy.symbols import demangle, elf, sections
 from ftracepy.symbols.image import Image
+from ftracepy.values import dataclass
 
 _HEAD_BYTES = 1 << 16  # headers and notes are in front; a program may be large
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ftracepy.symbols import definition, spots, userargs
 from ftracepy.symbols.definition import Definition
 from ftracepy.symbols.elf import EM_AARCH64, EM_X86_64
+from ftracepy.values import dataclass
 
 _WORD = re.compile(r'"[^"]*"|[A-Za-z_]\w*')
 _FETCHES = re.compile(r"(?:\w+=)?[%$@+\\-]\S+(?:\s+(?:\w+=)?[%$@+\\-]\S+)*")

@@ -5,7 +5,7 @@ Opcode maps: Intel SDM volume 2, appendix A; instruction format: chapter 2. Prov
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ftracepy.values import dataclass
 
 RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI = range(8)
 NAMES = ("ax", "cx", "dx", "bx", "sp", "bp", "si", "di", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15")

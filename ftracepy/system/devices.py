@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from ftracepy.values import dataclass
 
 _MINOR_BITS = 20
 _ROOT = Path("/sys/dev/block")

@@ -6,9 +6,9 @@ A comm may hold any byte but NUL, a newline among them, so lines end with NUL.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from ftracepy.sidefacts import MAX_BODY_BYTES
+from ftracepy.values import dataclass
 
 UNKNOWN = -1
 

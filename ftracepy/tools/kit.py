@@ -9,7 +9,6 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from ftracepy.analysis.feed import Feed
@@ -17,6 +16,7 @@ from ftracepy.errors import FtracepyError, UsageFault
 from ftracepy.probes import Wish
 from ftracepy.tools.options import Filters, Options, OptionSpec, argument, flag, option, pattern
 from ftracepy.tools.rows import Column, Row, col
+from ftracepy.values import dataclass
 
 __all__ = [
     "Column", "Feed", "Filters", "OptionSpec", "Options", "Row", "Tool", "argument", "col", "flag", "load", "names",

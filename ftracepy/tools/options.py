@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable
 from typing import Any, dataclass_transform
 
 from ftracepy.errors import UsageFault
+from ftracepy.values import attributes, dataclass, field, replace
 
 Pattern = re.Pattern[str]
 
@@ -20,7 +20,7 @@ def pattern(text: str) -> Pattern:
         raise UsageFault(f"{text!r} is not a regular expression", why=str(fault)) from None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class OptionSpec:
     """One option or argument of a command line.
 
@@ -72,7 +72,7 @@ def argument(
 
 def _declared(letters: tuple[str, ...], type: Callable[[str], Any], default: Any, help: str, **more: Any) -> Any:
     spec = {"letters": letters, "type": type, "default": default, "help": help, **more}
-    return dataclasses.field(default=default, metadata={"option": spec})
+    return field(default=default, metadata={"option": spec})
 
 
 @dataclass_transform(kw_only_default=True)
@@ -80,7 +80,7 @@ class Options:
     """Base of all options; subclasses become dataclasses."""
 
     def __init_subclass__(cls) -> None:
-        dataclasses.dataclass(kw_only=True)(cls)
+        dataclass(kw_only=True)(cls)
 
     def __post_init__(self) -> None:
         self.check()
@@ -114,8 +114,8 @@ class Filters(Options):
 
 
 def _specs(options: type[Options]) -> tuple[OptionSpec, ...]:
-    common = {one.name for one in dataclasses.fields(Filters)}
-    fields = [one for one in dataclasses.fields(options) if "option" in one.metadata]  # type: ignore[arg-type]
+    common = {one.name for one in attributes(Filters)}
+    fields = [one for one in attributes(options) if "option" in one.metadata]
     own = [_spec(one.name, dict(one.metadata["option"]), False) for one in fields if one.name not in common]
     taken = {letter for spec in own for letter in spec.letters}
     shared = [_spec(one.name, dict(one.metadata["option"]), True) for one in fields if one.name in common]
@@ -130,4 +130,4 @@ def _spec(name: str, declared: dict[str, Any], common: bool) -> OptionSpec:
 
 
 def _without(spec: OptionSpec, taken: set[str]) -> OptionSpec:
-    return dataclasses.replace(spec, letters=tuple(letter for letter in spec.letters if letter not in taken))
+    return replace(spec, letters=tuple(letter for letter in spec.letters if letter not in taken))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, dataclass_transform, get_type_hints
+
+from ftracepy.values import MISSING, attributes, dataclass, field
 
 Align = Literal["left", "right"]
 Place = Literal["cell", "below", "data"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Column:
     """One column: `name` is the attribute and the JSON key, `title` the head of a table.
 
@@ -33,14 +34,14 @@ class Column:
 def col(
     *, width: int = 0, align: Align | None = None, help: str = "", title: str | None = None,
     show: Callable[[Any], str] | None = None, escape: bool = True, none: str = "-",
-    default: Any = dataclasses.MISSING, place: Place = "cell",
+    default: Any = MISSING, place: Place = "cell",
 ) -> Any:  # fmt: skip
     """A column of a Row; numbers are aligned right, everything else left, unless `align` says otherwise."""
     meta = {
         "width": width, "align": align, "help": help, "title": title, "show": show, "escape": escape, "none": none,
         "place": place,
     }  # fmt: skip
-    return dataclasses.field(default=default, metadata={"col": meta})
+    return field(default=default, metadata={"col": meta})
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(col,))
@@ -48,7 +49,7 @@ class _Declared:
     """Makes dataclasses of its subclasses; apart from Row because type checkers see no fields in a class so marked."""
 
     def __init_subclass__(cls) -> None:
-        dataclasses.dataclass(kw_only=True)(cls)
+        dataclass(kw_only=True)(cls)
 
 
 class Row(_Declared):
@@ -86,7 +87,7 @@ def cell(column: Column, value: Any) -> str:
 
 def _columns(row: type[Row]) -> tuple[Column, ...]:
     hints = get_type_hints(row)
-    fields = dataclasses.fields(row)
+    fields = attributes(row)
     return tuple(_column(one.name, hints[one.name], **one.metadata["col"]) for one in fields if "col" in one.metadata)
 
 

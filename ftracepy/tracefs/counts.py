@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ftracepy.tracefs import files
+from ftracepy.values import dataclass
 
 _ENTRY = re.compile(r"^\{ (.+) \} hitcount: +(\d+)\s*$")
 _HITS = re.compile(r"^    Hits: (\d+)$", re.MULTILINE)

@@ -7,10 +7,10 @@ just written (kernel: trace.c, tracing_log_err). Its caret counts from the start
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from ftracepy.tracefs import files
+from ftracepy.values import dataclass
 
 _HEAD = re.compile(r"^\[\s*(?P<stamp>[\d.]+)\] (?P<location>.*?): error: (?P<message>.*)$")
 _COMMAND = "  Command: "

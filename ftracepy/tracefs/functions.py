@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ftracepy.tracefs import files, instances
+from ftracepy.values import dataclass
 
 ONLY, WITHOUT, ROOTS, NOT_ROOTS = "set_ftrace_filter", "set_ftrace_notrace", "set_graph_function", "set_graph_notrace"
 PIDS, NOT_PIDS = "set_ftrace_pid", "set_ftrace_notrace_pid"

@@ -10,11 +10,11 @@ import errno
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from ftracepy.errors import FtracepyError, KernelCannot, NotPermitted
 from ftracepy.tracefs import permission
+from ftracepy.values import dataclass
 
 ENV_ROOT = "FTRACEPY_TRACEFS"
 TRACEFS, DEBUGFS = "tracefs", "debugfs"
@@ -40,8 +40,11 @@ class Places:
     proc: Path = Path("/proc")
 
 
+_PLACES = Places()
+
+
 def find(
-    root: str | os.PathLike[str] | None = None, *, mount: bool = True, say: Say | None = None, places: Places = Places()
+    root: str | os.PathLike[str] | None = None, *, mount: bool = True, say: Say | None = None, places: Places = _PLACES
 ) -> Tracefs:
     """The tracefs to use: `root`, else $FTRACEPY_TRACEFS, else where it is mounted, else (root only) mounted now.
 

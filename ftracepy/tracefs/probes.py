@@ -8,12 +8,12 @@ from __future__ import annotations
 import errno
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ftracepy.errors import KernelCannot
 from ftracepy.tracefs import error_log, files
+from ftracepy.values import dataclass
 
 ProbeFile = Literal["kprobe_events", "uprobe_events", "dynamic_events"]
 FILES: tuple[ProbeFile, ...] = ("kprobe_events", "uprobe_events", "dynamic_events")

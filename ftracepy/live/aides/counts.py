@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ftracepy.errors import FtracepyError, KernelCannot
@@ -19,6 +18,7 @@ from ftracepy.live.plan import EVERYBODY, Mark, ProbeDef, Scope
 from ftracepy.probes import Tracepoint
 from ftracepy.sidefacts import Kind, SideFact
 from ftracepy.tracefs import Tracefs, counts, events
+from ftracepy.values import dataclass
 
 if TYPE_CHECKING:
     from ftracepy.live.instance import Instance

@@ -11,8 +11,9 @@ import ctypes
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
+
+from ftracepy.values import dataclass
 
 FAN_CLOEXEC, FAN_NONBLOCK, FAN_UNLIMITED_QUEUE, FAN_UNLIMITED_MARKS, FAN_REPORT_TID = 0x1, 0x2, 0x10, 0x20, 0x100
 FAN_REPORT_DIR_FID, FAN_REPORT_NAME = 0x400, 0x800

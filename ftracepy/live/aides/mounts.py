@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from ftracepy.values import dataclass
 
 _OCTAL = re.compile(r"\\([0-7]{3})")
 

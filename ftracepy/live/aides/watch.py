@@ -6,10 +6,10 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from ftracepy.live.aides import fanotify, mounts
 from ftracepy.live.aides.fanotify import Opened
+from ftracepy.values import dataclass, field
 
 # Opening a file there again has effects of its own, or may wait for somebody else.
 _NEVER_REOPENED = frozenset({"tracefs", "debugfs", "securityfs", "configfs", "autofs", "binfmt_misc", "nfsd", "efivarfs",

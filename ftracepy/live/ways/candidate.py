@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from ftracepy.live.plan import Aide, ProbeDef
 from ftracepy.probes import Tracepoint, Way
+from ftracepy.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -19,6 +18,7 @@ from ftracepy.live.ways.nofunction import no_such_function
 from ftracepy.probes import Functions, Way
 from ftracepy.tracefs import files, functions, options, probes
 from ftracepy.tracefs.functions import Function
+from ftracepy.values import dataclass, replace
 
 if TYPE_CHECKING:
     from ftracepy.live.aides.functioncounts import ByHist, ByProfile

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from ftracepy.errors import FtracepyError, KernelCannot, UsageFault
 from ftracepy.live.plan import Plan, Scope
@@ -30,6 +29,7 @@ from ftracepy.probes import (
     Wish,
 )
 from ftracepy.tracefs import Tracefs, events
+from ftracepy.values import replace
 
 OPENS = ("open", "openat", "openat2", "creat")
 _PATH_ARGUMENTS = frozenset({"filename", "pathname", "path"})

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from ftracepy.values import dataclass
 
 _NAME = re.compile(r"/(?:libc[.-][^/]*so[^/]*|ld-[^/]*\.so[^/]*|ld[.-][^/]*so\.[12]|libc\.musl-[^/]*)$")
 _GLOBS = ("lib*/ld-linux*.so.[123]", "lib*/ld-musl-*.so.1", "lib*/libc.so.6", "lib/*-linux-*/libc.so.6",

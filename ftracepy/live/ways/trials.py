@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 
 from ftracepy.errors import FtracepyError, KernelCannot
 from ftracepy.live.ways import canary
 from ftracepy.live.ways.candidate import Candidate
 from ftracepy.live.ways.verdicts import Verdicts
 from ftracepy.tracefs import Tracefs
+from ftracepy.values import dataclass, field
 
 # EOPNOTSUPP is called ENOTSUP by Python: the same number on Linux.
 _LASTING = ("EINVAL", "ENOENT", "ENOTSUP", "E2BIG", "ENOSYS")
