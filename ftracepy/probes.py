@@ -173,6 +173,11 @@ class PageCache:
     interval_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class LossProbes:
+    """What tells TCP's tail loss probes from other segments sent again: marks around them, or the stack of each segment."""
+
+
 Wish = (
     PageCache
     | Blocks
@@ -186,6 +191,7 @@ Wish = (
     | Functions
     | KernelProbe
     | UserProbe
+    | LossProbes
 )
 
 

@@ -1,20 +1,22 @@
 """TCP segments sent again: who talks to whom, in which state, and what made the kernel send them.
 
-tcp:tcp_retransmit_skb tells of each segment sent again, whatever timer or acknowledgement was the reason; that it was a
-tail loss probe shows in the kernel's stack alone (kernel: net/ipv4/tcp_output.c, tcp_send_loss_probe). A listener's
-answer (SYN-ACK) has no socket yet and an event of its own. On 5.10 the event has no address family: there both
+tcp:tcp_retransmit_skb tells of each segment sent again, whatever timer or acknowledgement was the reason. That it was a
+tail loss probe (kernel: net/ipv4/tcp_output.c, tcp_send_loss_probe) our own probes `loss_probe` and `loss_probe_end` tell,
+or the kernel's stack, of which kernels without the ORC unwinder leave out some innermost functions. A listener's answer
+(SYN-ACK) has no socket yet and an event of its own. On 5.10 the event has no address family: there both
 addresses are there as IPv6, those of IPv4 mapped into it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
-from ftracepy.analysis.stacks import hits
+from ftracepy.analysis.stacks import context_of, hits
 from ftracepy.analysis.tasks import Tasks
-from ftracepy.analysis.walk import number, to_ns
+from ftracepy.analysis.walk import Handler, Machine, number, own_probes, to_ns
+from ftracepy.schema import Schema
 from ftracepy.values import dataclass
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ STATES = {
 }  # fmt: skip
 _SYN_RECV, _INET, _INET6 = 3, 2, 10
 _PROBE = "tcp_send_loss_probe"
+# Whatever else calls the function that sends a segment again, or is called for it (net/ipv4/tcp_*.c).
+_REASONS = {"tcp_retransmit_skb", "tcp_retransmit_timer", "tcp_xmit_retransmit_queue", "tcp_simple_retransmit"}
 RETRANSMIT, ANSWER, PROBE, EITHER = "R", "S", "L", "?"
 
 
@@ -52,20 +56,20 @@ class Retransmit:
     stack: tuple[str, ...] | None
 
 
-def retransmits(feed: Feed, *, stacks: bool) -> Iterator[Retransmit]:
-    """Those of a feed in order; tail loss probes are known as such only with `stacks`.
+def retransmits(feed: Feed, *, stacks: bool = False, probes: bool = False) -> Iterator[Retransmit]:
+    """Those of a feed in order, with `stacks` each with its own; tail loss probes are known as such only with `probes`.
 
-    Without its stack a segment is EITHER then: kernels write none where they find nothing on it, as in interrupts of idle CPUs.
+    One of which neither our probes nor its stack tells what made the kernel send it is EITHER then.
     """
     wanted = ("tcp_retransmit_skb", "tcp_retransmit_synack")
     formats = feed.schema.by_name()
     events = [formats["tcp", name].id for name in wanted if ("tcp", name) in formats]
-    ns, tasks = to_ns(feed.schema.time), Tasks(feed.schema)
-    for hit in hits(feed, events, tasks, stacks=stacks):
+    ns, tasks, marks = to_ns(feed.schema.time), Tasks(feed.schema), _Marks(feed.schema)
+    for hit in hits(feed, events, tasks, stacks=stacks or (probes and not marks.are_there), machines=(marks,)):
         event = hit.event
         family = _family(event)
         is_answer = event.name == "tcp_retransmit_synack"
-        kind = ANSWER if is_answer else _kind(hit.stack) if stacks else RETRANSMIT
+        kind = ANSWER if is_answer else (marks.kind(event) or _kind(hit.stack)) if probes else RETRANSMIT
         state = _SYN_RECV if is_answer else number(event, "state")
         yield Retransmit(
             ns(event.ts), event.pid, hit.pid, hit.comm, kind, family,
@@ -73,10 +77,56 @@ def retransmits(feed: Feed, *, stacks: bool) -> Iterator[Retransmit]:
         )  # fmt: skip
 
 
+class _Marks(Machine):
+    """Which segments were sent between the beginning and the end of the function that sends tail loss probes."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._begins, self._ends = (set(own_probes(schema, name)) for name in ("loss_probe", "loss_probe_end"))
+        self._begins -= self._ends
+        self.are_there = bool(self._begins)
+        self._inside: dict[tuple[int, int], int] = {}  # the connection, by context
+        self._kinds: dict[tuple[int, int], str] = {}  # by CPU and stamp
+        self._is_sure = self._is_whole = True
+
+    def handlers(self, schema: Schema) -> Mapping[int, Handler]:
+        if not self.are_there:
+            return {}
+        found: dict[int, Handler] = dict.fromkeys(self._begins, self._begin)
+        found |= dict.fromkeys(self._ends, self._end)
+        if sent := schema.event("tcp", "tcp_retransmit_skb"):
+            found[sent.id] = self._sent
+        return found
+
+    def _begin(self, event: Event) -> None:
+        self._inside[context_of(event)] = number(event, "sk")
+        self._is_sure = self._is_whole
+
+    def _end(self, event: Event) -> None:
+        self._inside.pop(context_of(event), None)
+
+    def _sent(self, event: Event) -> None:
+        if self._is_sure:
+            is_probe = self._inside.get(context_of(event)) == number(event, "skaddr")
+            self._kinds[event.cpu, event.ts] = PROBE if is_probe else RETRANSMIT
+        self._is_sure = self._is_whole
+
+    def kind(self, event: Event) -> str | None:
+        """Of a segment; None where our probes do not tell."""
+        return self._kinds.pop((event.cpu, event.ts), None)
+
+    def doubt(self) -> None:
+        self._is_whole = self._is_sure = False
+
+    def lost(self) -> None:
+        """Of the next segment it is not known whether a probe of it had begun."""
+        self._inside.clear()
+        self._is_whole, self._is_sure = True, False
+
+
 def _kind(stack: tuple[str, ...] | None) -> str:
-    if stack is None:
-        return EITHER
-    return PROBE if any(name.partition(" ")[0].partition("+")[0] == _PROBE for name in stack) else RETRANSMIT
+    """By the functions that the kernel ran through: those of a segment sent again for another reason are known, too."""
+    names = {name.partition(" ")[0].partition("+")[0] for name in stack or ()}
+    return PROBE if _PROBE in names else RETRANSMIT if names & _REASONS else EITHER
 
 
 def _family(event: Event) -> int:

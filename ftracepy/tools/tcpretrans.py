@@ -5,11 +5,11 @@
           0 [fe80::1:2]:22       R> [fe80::3:4]:40044      ESTABLISHED  -
        4711 10.1.18.225:40012    S> 10.105.152.9:80        SYN_RECV     -
 
-R> is a segment sent again, S> a listener's answer (SYN-ACK) sent again. With -l and -s a tail loss probe, which sends the
-last segment again before its time, shows as L>, known by the kernel's stack; where the kernel wrote none, as some do not
-for idle CPUs, ?> may be either. A probe that sends new data is no retransmission, and not shown. PID is the process that
-was running, which for timers and acknowledgements is any, or none (0). ERR is why the segment could not be sent, on
-kernels that tell (7.x).
+R> is a segment sent again, S> a listener's answer (SYN-ACK) sent again. With -l a tail loss probe, which sends the last
+segment again before its time, shows as L>. Kernels with kprobes tell of each; without, the kernel's stack shows it, and
+where that is not written or lacks its innermost functions ?> may be either. A probe that sends new data is no
+retransmission, and not shown. PID is the process that was running, which for timers and acknowledgements is any, or
+none (0). ERR is why the segment could not be sent, on kernels that tell (7.x).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ftracepy.analysis.retransmits import Retransmit, retransmits, shown
-from ftracepy.probes import Tasks, Tracepoint, Wish
+from ftracepy.probes import LossProbes, Tasks, Tracepoint, Wish
 from ftracepy.system import errnos
 from ftracepy.tools.kit import Feed, Filters, Row, col, flag, tool
 
@@ -25,10 +25,6 @@ from ftracepy.tools.kit import Feed, Filters, Row, col, flag, tool
 class Options(Filters):
     probes: bool = flag("-l", "--loss-probes", help="tell tail loss probes apart (L>)")
     stacks: bool = flag("-s", "--stacks", help="the kernel stack of each")
-
-    @property
-    def wants_stacks(self) -> bool:
-        return self.probes or self.stacks
 
 
 class Sent(Row):
@@ -44,17 +40,18 @@ class Sent(Row):
 
 
 def _wishes(options: Options) -> tuple[Wish, ...]:
-    stack = options.wants_stacks
+    stack = options.stacks
     return (
         Tracepoint("tcp", "tcp_retransmit_skb", stack=stack, scoped=False),
         Tracepoint("tcp", "tcp_retransmit_synack", stack=stack, scoped=False, optional=True),
+        *((LossProbes(),) if options.probes else ()),
         Tasks(),
     )
 
 
 @tool(wishes=_wishes, options=Options, row=Sent)
 def tcpretrans(feed: Feed, options: Options) -> Iterator[Sent]:
-    for one in retransmits(feed, stacks=options.wants_stacks):
+    for one in retransmits(feed, stacks=options.stacks, probes=options.probes):
         if options.admits(pid=one.pid, tid=one.tid, comm=one.comm):
             yield _row(one, options)
 

@@ -74,7 +74,7 @@ class Event:
     """What tests need of _fastparse.Event."""
 
     def __init__(self, ts: int, pid: int, fmt: EventFormat, values: dict[str, Any]) -> None:
-        self.ts, self.pid, self.cpu, self.id = ts, pid, 0, fmt.id
+        self.ts, self.pid, self.cpu, self.flags, self.id = ts, pid, 0, 0, fmt.id
         self.system, self.name, self.values = fmt.system, fmt.name, values
 
     def __getitem__(self, field: str) -> Any:

@@ -44,6 +44,13 @@ def counts() -> dict[str, int]:
     return {name: found.get(name, 0) for name in ("RetransSegs", "TCPLossProbes", "TCPSynRetrans", "TCPTimeouts")}
 
 
+def abort(*sockets: socket.socket) -> None:
+    """No goodbye that somebody deaf would have to be told again and again while the counts are read."""
+    for one in sockets:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        one.close()
+
+
 def listener(version: int) -> socket.socket:
     one = socket.socket(socket.AF_INET6 if version == 6 else socket.AF_INET, socket.SOCK_STREAM)
     one.bind((_LOOPBACK[version], 0))
@@ -61,6 +68,7 @@ def data(version: int) -> None:
     time.sleep(1.7)
     hear_again(peer)
     assert peer.recv(7, socket.MSG_WAITALL) == b"unheard"
+    abort(client, peer, server)
     del kept
 
 
@@ -79,6 +87,7 @@ def tail(version: int) -> None:
     time.sleep(0.6)
     hear_again(peer)
     assert peer.recv(3, socket.MSG_WAITALL) == b"yyy"
+    abort(client, peer, server)
     del kept
 
 
@@ -93,6 +102,7 @@ def syn(version: int) -> None:
     hear_again(server)
     select.select([], [client], [], 10)
     assert client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+    abort(client, server)
     del kept
 
 
@@ -102,7 +112,7 @@ def synack(version: int) -> None:
     kept = filter_out(server, _DROP_ACK)
     client = socket.create_connection(server.getsockname()[:2])
     time.sleep(1.5)
-    client.close()
+    abort(client, server)
     del kept
 
 
@@ -117,7 +127,16 @@ def main() -> None:
     before = counts()
     for kind in sys.argv[2:]:
         {"data": data, "syn": syn, "synack": synack, "tail": tail}[kind](int(sys.argv[1]))
-    print(json.dumps({name: count - before[name] for name, count in counts().items()}))
+    after = counts()
+    while (more := later()) != after:
+        after = more
+    print(json.dumps({name: count - before[name] for name, count in after.items()}))
+
+
+def later() -> dict[str, int]:
+    """The counts once nothing is under way any more: every socket has been aborted."""
+    time.sleep(0.3)
+    return counts()
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
 
-from ftracepy.analysis.retransmits import Retransmit, retransmits, shown
+from ftracepy.analysis.retransmits import Retransmit, _kind, retransmits, shown
 from ftracepy.schema import EventFormat, Field, FieldKind
 from tests.support.events import Trace
 
@@ -35,7 +36,7 @@ def sent(trace: Trace, source: str, target: str, name: str = "skb", **more: Any)
 
 
 def rows(trace: Trace) -> list[Retransmit]:
-    return list(retransmits(trace.feed(), stacks=False))
+    return list(retransmits(trace.feed()))
 
 
 @pytest.mark.parametrize("family", [True, False], ids=["with family", "without, as 5.10 has it"])
@@ -66,3 +67,52 @@ def test_states_answers_and_errors() -> None:
         ("R", "99", -113),
         ("S", "SYN_RECV", 0),
     ]
+
+
+def probed(*what: str) -> Trace:
+    """`begin` and `end` are those of the function that sends loss probes, of connection 7; 7 and 8 are segments; ! is a loss."""
+    trace = trace_of()
+    for ident, name in ((910, "loss_probe"), (911, "loss_probe_end")):
+        sk = Field("sk", "long", 8, 8, False, FieldKind.FIXED, 8, None)
+        trace.schema.add([EventFormat("ftracepy_1_2", name, ident, (), (sk,), "", "")])
+    form = trace.schema.by_name()["tcp", "tcp_retransmit_skb"]
+    address = Field("skaddr", "long", 800, 8, False, FieldKind.FIXED, 8, None)
+    trace.schema.add([replace(form, fields=(*form.fields, address))])
+    for one in what:
+        if one == "begin":
+            trace.event(7, "ftracepy_1_2", "loss_probe", sk=7)
+        elif one == "end":
+            trace.event(7, "ftracepy_1_2", "loss_probe_end", sk=0)
+        elif one == "!":
+            trace.lose(3)
+        else:
+            sent(trace, "10.0.0.1", "10.0.0.2", skaddr=int(one))
+    return trace
+
+
+@pytest.mark.parametrize(
+    ("what", "kinds"),
+    [
+        (("begin", "7", "end", "7"), "LR"),
+        (("begin", "8", "7", "end"), "RL"),
+        (("begin", "end", "7"), "R"),
+        (("begin", "!", "7", "7"), "?R"),
+        (("!", "begin", "7", "end", "8"), "LR"),
+    ],
+)
+def test_loss_probes_are_those_sent_while_one_is(what: tuple[str, ...], kinds: str) -> None:
+    assert "".join(one.kind for one in retransmits(probed(*what).feed(), probes=True)) == kinds
+
+
+@pytest.mark.parametrize(
+    ("stack", "kind"),
+    [
+        (("__tcp_retransmit_skb", "tcp_send_loss_probe", "tcp_write_timer_handler"), "L"),
+        (("__tcp_retransmit_skb", "tcp_retransmit_skb", "tcp_retransmit_timer"), "R"),
+        (("tcp_retransmit_timer", "tcp_write_timer"), "R"),
+        (("tcp_write_timer", "tcp_write_timer", "call_timer_fn"), "?"),
+        (None, "?"),
+    ],
+)
+def test_a_stack_without_its_innermost_functions_tells_nothing(stack: tuple[str, ...] | None, kind: str) -> None:
+    assert _kind(stack) == kind

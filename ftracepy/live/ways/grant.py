@@ -19,6 +19,7 @@ from ftracepy.probes import (
     Functions,
     KernelCounts,
     KernelProbe,
+    LossProbes,
     PageCache,
     Syscalls,
     Tasks,
@@ -43,6 +44,7 @@ _GRANTED_BY: dict[type[Wish], str] = {
     PageCache: "pagecache",
     KernelCounts: "kernelcounts",
     KernelProbe: "kernelprobe",
+    LossProbes: "lossprobes",
     Tracepoints: "tracepoints",
     UserProbe: "userprobe",
 }
