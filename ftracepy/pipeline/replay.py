@@ -15,6 +15,7 @@ from ftracepy.probes import (
     Functions,
     KernelCounts,
     KernelProbe,
+    LossProbes,
     PageCache,
     Syscalls,
     Tasks,
@@ -91,5 +92,7 @@ def _wants(wish: Wish, event: EventFormat) -> bool:
             return own or (event.system == "ftrace" and event.name in _OF_FUNCTIONS)
         case Cgroups():
             return event.system == "cgroup"
+        case LossProbes():
+            return event.system == "tcp"
         case Tasks():
             return event.name in ("task_newtask", "sched_process_fork")
