@@ -113,7 +113,7 @@ class Schema:
     """All that is needed to read one instance's pages.
 
     A byte that is not UTF-8 stands in `cmdlines`, `kallsyms` and `printk_formats` as a surrogate, so that a line of text
-    has it as the kernel wrote it.
+    has it as the kernel wrote it. Names learned later come as a new `cmdlines`: a dict that is there is not changed.
     """
 
     page: PageLayout = PageLayout()

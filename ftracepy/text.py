@@ -87,7 +87,7 @@ class Formatter:
         self._machine.set_prefix(prefix)
         self._machine.set_symbols(schema.kallsyms.encode("utf-8", "surrogateescape"))
         self._machine.set_strings(printk_strings(schema.printk_formats))
-        self._comms: dict[int, str] = {}
+        self._comms: dict[int, str] | None = None
         listed = self._target.exact or form == "latency"
         graph = graph_events(schema) if listed and tracer in {None, _GRAPH} else None
         self._graph_ids = tuple(one.id for one in graph) if graph else ()
@@ -220,8 +220,8 @@ class Formatter:
 
     def _learn_comms(self) -> None:
         comms = self._schema.cmdlines
-        if comms != self._comms:
-            self._comms = dict(comms)
+        if comms is not self._comms:
+            self._comms = comms
             self._machine.set_comms({pid: comm.encode("utf-8", "surrogateescape") for pid, comm in comms.items()})
 
     def _add(self, id: int) -> None:

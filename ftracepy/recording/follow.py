@@ -120,7 +120,7 @@ class Following:
             self._notices.append(f"the end cannot be read: {fault.why or fault.what}")
             yield Round(last=True)
             return
-        self.schema.cmdlines.update(self._whole.schema.cmdlines)
+        self.schema.cmdlines = self.schema.cmdlines | self._whole.schema.cmdlines
         readers = (self._whole.reader(data) for data in self._whole.buffer.cpus if data.cpu in self.cpus)
         yield from rounds(map(self._unseen, readers), self._stop.is_set)
 
@@ -158,7 +158,7 @@ class FollowingPages(Following):
         """What is older than all that was there a while ago: good for CPUs that are busy."""
         if os.path.lexists(self.path):
             return None
-        self.schema.cmdlines.update(comms_now())
+        self.schema.cmdlines = self.schema.cmdlines | comms_now()
         now_s, size = time.monotonic(), self.schema.page.size_bytes
         last = [
             CpuData(one.cpu, one.size // size * size - size, size, one.path)

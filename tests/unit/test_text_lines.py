@@ -121,9 +121,9 @@ def test_comms_learned_later_are_shown(implementation: str) -> None:
     batch = decode(implementation, made, {0: writer.page(0, writer.event("tick", delta=0, pid=99, n=1))})
     formatter = Formatter(made)
     assert formatter.lines(batch).startswith(b"           <...>-99 ")
-    made.cmdlines[99] = "late"
+    made.cmdlines = made.cmdlines | {99: "late"}
     assert formatter.lines(batch).startswith(b"            late-99 ")
-    made.cmdlines[99] = "later"
+    made.cmdlines = made.cmdlines | {99: "later"}
     assert formatter.lines(batch).startswith(b"           later-99 ")
 
 
