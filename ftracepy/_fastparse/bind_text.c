@@ -149,11 +149,12 @@ set_comms(PyObject *object, PyObject *dict)
 }
 
 static fp_program *
-program_of(Py_buffer *parts, bool nested)
+program_of(Py_buffer *parts, const fp_text_settings *settings, bool nested)
 {
     const char *why;
     fp_program *program = fp_program_new(parts[1].buf, (size_t)parts[1].len, parts[2].buf, (size_t)parts[2].len, parts[3].buf,
-                                         (size_t)parts[3].len, parts[0].buf, (size_t)parts[0].len, nested, &why);
+                                         (size_t)parts[3].len, parts[0].buf, (size_t)parts[0].len,
+                                         settings, nested, &why);
     if (program == NULL && strcmp(why, "memory") == 0)
         PyErr_NoMemory();
     else if (program == NULL)
@@ -178,7 +179,7 @@ machine_add(PyObject *object, PyObject *args)
     Py_buffer parts[4] = {0};
     if (!PyArg_ParseTuple(args, "Hy*y*y*y*:add", &id, &parts[0], &parts[1], &parts[2], &parts[3]))
         return NULL;
-    fp_program *program = program_of(parts, false);
+    fp_program *program = program_of(parts, &machine->settings, false);
     release_parts(parts);
     if (program == NULL)
         return NULL;
@@ -209,7 +210,7 @@ machine_add_format(PyObject *object, PyObject *args)
     Py_buffer parts[4] = {0};
     if (!PyArg_ParseTuple(args, "Ky*y*y*:add_format", &address, &parts[1], &parts[2], &parts[3]))
         return NULL;
-    fp_program *program = program_of(parts, true);
+    fp_program *program = program_of(parts, &machine->settings, true);
     release_parts(parts);
     if (program == NULL)
         return NULL;

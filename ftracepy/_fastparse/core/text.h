@@ -40,8 +40,9 @@ typedef struct {
 typedef struct {
     fp_instruction *code; /* changed where trace-cmd remembers: FP_RAW_FIELD */
     const fp_entry *entries;
-    const uint8_t *literals, *name;
-    size_t code_total, entries_total, literals_total, name_length;
+    const uint8_t *literals, *name, *tail; /* tail: what stands between the time and the text */
+    size_t code_total, entries_total, literals_total, name_length, tail_length;
+    size_t most; /* room that its quick instructions need together, see text_quick.h */
 } fp_program;
 
 /* Growing output; `failed` stays set once memory ran out, and nothing is written after that. */
@@ -76,11 +77,19 @@ typedef struct {
     } seen[256];
 } fp_symbols;
 
+/* The columns of one task on one CPU. */
 typedef struct {
     int32_t pid;
-    uint32_t length; /* 0: empty slot */
+    uint16_t cpu, length; /* 0: empty slot */
     uint8_t text[56];
 } fp_head;
+
+/* The second that was shown last. */
+typedef struct {
+    uint64_t first_ns;
+    uint32_t length; /* 0: none yet */
+    uint8_t text[24];
+} fp_second;
 
 typedef struct {
     bool kernel, big_endian, lazy_bit, is_ns, latency;
@@ -147,7 +156,8 @@ typedef struct {
     const uint8_t *prefix; /* before every line; owned by the binding */
     size_t prefix_length;
     fp_symbols symbols;
-    fp_head *heads; /* FP_HEADS of them, a cache by pid */
+    fp_head *heads; /* FP_HEADS of them, a cache by pid and CPU */
+    fp_second second;
     fp_text_out out;
 } fp_text_machine;
 
@@ -155,7 +165,8 @@ enum { FP_HEADS = 1024 };
 
 /* Copies and checks a program; NULL with *why set where it is not one, or without memory (*why "memory"). */
 fp_program *fp_program_new(const void *code, size_t code_bytes, const void *entries, size_t entries_bytes, const void *literals,
-                           size_t literals_bytes, const void *name, size_t name_length, bool nested, const char **why);
+                           size_t literals_bytes, const void *name, size_t name_length, const fp_text_settings *settings,
+                           bool nested, const char **why);
 
 /* Runs `program` over `record` and appends its text. */
 void fp_text_run(fp_text_machine *machine, const fp_program *program, const fp_record *record, fp_text_out *out);

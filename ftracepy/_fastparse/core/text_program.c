@@ -2,7 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
+#include "text_quick.h"
+
+enum { NAME_COLUMNS = 20 };
 
 /* What each instruction takes from the stack and leaves there. */
 static const struct {
@@ -110,12 +112,34 @@ check(const fp_program *program, bool nested)
     return why;
 }
 
+/* The event's name between colons; trace-cmd pads it, and the kernel leaves out one that is not there. */
+static size_t
+make_tail(uint8_t *tail, const void *name, size_t length, bool kernel)
+{
+    uint8_t *to = tail;
+    memcpy(to, ": ", 2);
+    to += 2;
+    if (kernel && length == 0)
+        return 2;
+    if (length)
+        memcpy(to, name, length);
+    memcpy(to + length, ": ", 2);
+    to += length + 2;
+    if (!kernel && length < NAME_COLUMNS) {
+        memset(to, ' ', NAME_COLUMNS - length);
+        to += NAME_COLUMNS - length;
+    }
+    return (size_t)(to - tail);
+}
+
 fp_program *
 fp_program_new(const void *code, size_t code_bytes, const void *entries, size_t entries_bytes, const void *literals,
-               size_t literals_bytes, const void *name, size_t name_length, bool nested, const char **why)
+               size_t literals_bytes, const void *name, size_t name_length, const fp_text_settings *settings, bool nested,
+               const char **why)
 {
     *why = "memory";
-    uint8_t *block = calloc(1, sizeof(fp_program) + code_bytes + entries_bytes + literals_bytes + name_length + FP_SLACK);
+    size_t tail_bytes = name_length + sizeof ": : " + NAME_COLUMNS;
+    uint8_t *block = calloc(1, sizeof(fp_program) + code_bytes + entries_bytes + literals_bytes + name_length + tail_bytes + FP_SLACK);
     if (block == NULL)
         return NULL;
     fp_program *program = (fp_program *)block;
@@ -123,21 +147,26 @@ fp_program_new(const void *code, size_t code_bytes, const void *entries, size_t 
     memcpy(at, code, code_bytes);
     memcpy(at + code_bytes, entries, entries_bytes);
     memcpy(at + code_bytes + entries_bytes, literals, literals_bytes);
+    uint8_t *own_name = at + code_bytes + entries_bytes + literals_bytes;
     if (name_length)
-        memcpy(at + code_bytes + entries_bytes + literals_bytes, name, name_length);
+        memcpy(own_name, name, name_length);
     *program = (fp_program){
         .code = (fp_instruction *)at,
         .entries = (const fp_entry *)(at + code_bytes),
         .literals = at + code_bytes + entries_bytes,
-        .name = at + code_bytes + entries_bytes + literals_bytes,
+        .name = own_name,
+        .tail = own_name + name_length,
         .code_total = code_bytes / sizeof(fp_instruction),
         .entries_total = entries_bytes / sizeof(fp_entry),
         .literals_total = literals_bytes,
         .name_length = name_length,
     };
+    program->tail_length = make_tail(own_name + name_length, name, name_length, settings->kernel);
     *why = code_bytes % sizeof(fp_instruction) || entries_bytes % sizeof(fp_entry) ? "odd length" : check(program, nested);
-    if (*why == NULL)
+    if (*why == NULL) {
+        fp_quick_rewrite(program, settings->big_endian);
         return program;
+    }
     free(block);
     return NULL;
 }

@@ -1,6 +1,7 @@
 /* The machine: expressions on a small stack, text appended. Programs were checked; the record's bytes were not. */
 #include "cursor.h"
 #include "text_out.h"
+#include "text_quick.h"
 #include "text_show.h"
 
 static inline uint64_t
@@ -104,29 +105,85 @@ operate(fp_text_run_state *run, const fp_instruction *one)
 static void run_format(fp_text_run_state *run, const fp_instruction *one);
 static void show_next_string(fp_text_run_state *run);
 
+/* Up to 16 bytes of the record. */
+static inline uint8_t *
+put_string(uint8_t *to, const fp_record *record, uint32_t at)
+{
+    const uint8_t *from = record->data + at;
+    if ((uint64_t)at + 16 <= record->length) {
+        memcpy(to, from, 16);
+        return to + fp_text16_length(from);
+    }
+    for (uint32_t end = at + 16; at < record->length && at < end && *from; at++)
+        *to++ = *from++;
+    return to;
+}
+
+/* What is not written at a pointer. */
+static void
+append(fp_text_run_state *run, const fp_instruction *one)
+{
+    const fp_record *record = run->record;
+    bool big = run->machine->settings.big_endian;
+    switch (one->op) {
+    case FP_FIELD_NUMBER: fp_show_number(run, one, fp_record_load(record, one->a, one->size, one->flags & FP_SIGNED, big)); break;
+    case FP_NUMBER: fp_show_number(run, one, run->stack[--run->depth]); break;
+    case FP_STRING: fp_show_string(run, fp_record_reference(record, one->a, one->b)); break;
+    case FP_STRING_LOC: fp_show_string(run, fp_record_located(record, one->a, one->flags & FP_REL, big)); break;
+    case FP_NEXT_STRING: show_next_string(run); break;
+    case FP_BPRINT: run_format(run, one); break;
+    default: fp_show(run, one);
+    }
+}
+
+/* A number of the host's byte order; 0 where the record ends before it. */
+#define QUICK_LOAD(type) \
+    ({ \
+        type value = 0; \
+        if ((uint64_t)one->a + sizeof value <= record->length) \
+            memcpy(&value, record->data + one->a, sizeof value); \
+        value; \
+    })
+
+#define QUICK_NUMBER(number, put, type) \
+    case FP_QUICK + FP_QUICK_WITH_TEXT + (number): \
+        memcpy(to, program->literals + one->a, FP_SHORT); \
+        to += one->b; \
+        one++; \
+        to = put(to, QUICK_LOAD(type)); \
+        break; \
+    case FP_QUICK + (number): \
+        to = put(to, QUICK_LOAD(type)); \
+        break;
+
+#define QUICK_NUMBERS(kind, put, sign) \
+    QUICK_NUMBER(kind, put, sign##8_t) \
+    QUICK_NUMBER((kind) + 1, put, sign##16_t) \
+    QUICK_NUMBER((kind) + 2, put, sign##32_t) \
+    QUICK_NUMBER((kind) + 3, put, sign##64_t)
+
 static void
 run_state(fp_text_run_state *run)
 {
     const fp_program *program = run->program;
-    const fp_instruction *one = program->code, *end = one + program->code_total;
+    const fp_record *record = run->record;
     fp_text_out *out = run->out;
-    bool big = run->machine->settings.big_endian;
-    for (; one < end; one++) {
+    if (!fp_out_room(out, program->most))
+        return;
+    uint8_t *to = out->data + out->used;
+    for (const fp_instruction *one = program->code, *end = one + program->code_total; one < end; one++) {
         switch (one->op) {
+        QUICK_NUMBERS(FP_QUICK_HEX, fp_put_hex, uint)
+        QUICK_NUMBERS(FP_QUICK_UNSIGNED, fp_put_decimal, uint)
+        QUICK_NUMBERS(FP_QUICK_SIGNED, fp_put_signed, int)
         case FP_TEXT:
-            fp_out_slack(out, program->literals + one->a, one->b);
+            to = fp_put_slack(to, program->literals + one->a, one->b);
             break;
-        case FP_FIELD_NUMBER:
-            fp_show_number(run, one, fp_record_load(run->record, one->a, one->size, one->flags & FP_SIGNED, big));
+        case FP_QUICK_STRING16:
+            to = put_string(to, record, one->a);
             break;
-        case FP_NUMBER:
-            fp_show_number(run, one, run->stack[--run->depth]);
-            break;
-        case FP_STRING:
-            fp_show_string(run, fp_record_reference(run->record, one->a, one->b));
-            break;
-        case FP_STRING_LOC:
-            fp_show_string(run, fp_record_located(run->record, one->a, one->flags & FP_REL, big));
+        case FP_QUICK_TEST:
+            one += fp_record_load(record, one->a, one->size, one->flags & FP_SIGNED, FP_HOST_BIG) & (uint64_t)one[1].v ? 3 : 3 + one[3].a;
             break;
         case FP_JUMP:
             one += one->a;
@@ -136,16 +193,18 @@ run_state(fp_text_run_state *run)
                 one += one->a;
             break;
         default:
-            if (one->op < FP_TEXT || one->op == FP_NEXT)
+            if (one->op < FP_TEXT || one->op == FP_NEXT) {
                 operate(run, one);
-            else if (one->op == FP_NEXT_STRING)
-                show_next_string(run);
-            else if (one->op == FP_BPRINT)
-                run_format(run, one);
-            else
-                fp_show(run, one);
+                break;
+            }
+            out->used = (size_t)(to - out->data);
+            append(run, one);
+            if (!fp_out_room(out, program->most))
+                return;
+            to = out->data + out->used;
         }
     }
+    out->used = (size_t)(to - out->data);
 }
 
 static void
