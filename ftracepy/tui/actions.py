@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ftracepy.errors import FtracepyError, UsageFault
 from ftracepy.tui import building
@@ -13,6 +13,8 @@ from ftracepy.tui.keys import KEYS
 from ftracepy.tui.model import export as exporting
 from ftracepy.tui.model.builder import Builder, Form
 from ftracepy.tui.model.counting import Spread, Top
+from ftracepy.tui.model.detail import number_of
+from ftracepy.tui.model.ends import Partner
 from ftracepy.tui.model.flames import Flames
 from ftracepy.tui.model.lanes import Lanes
 from ftracepy.tui.model.listpage import ListPage
@@ -208,6 +210,45 @@ def find(app: LiveApp, step: int) -> None:
         app.search(app.view.found, app.view.cursor + step, step)
     else:
         app.say("nothing is searched for: /")
+
+
+def other_end(app: LiveApp) -> None:
+    """An event's other end, in the list of events; of a row the events of its moment."""
+    run = app.run_
+    item = _item(app)
+    if run is None or item is None:
+        app.say("an event or a row has another end")
+        return
+    if not hasattr(item, "raw"):
+        app.push(run.events)
+        app.view.move_to(run.events.place_at(item.ts_ns, run.look.ts))
+        return
+    number = number_of(item, run.engine.events)
+    if number is None:
+        return
+    partner = Partner(run.engine.events, run.engine.watch.schema, item, number)
+
+    def found() -> None:
+        if partner.number is None:
+            app.say(partner.why)
+            return
+        place = run.events.listing.place_of(partner.number)
+        if run.events.listing.item(place) is None or run.events.listing.number(place) != partner.number:
+            app.say("its other end is there, but the filter of this list hides it")
+            return
+        if app.view.page is not run.events:
+            app.pop()
+        app.view.move_to(place)
+
+    app.look_for(partner, found)
+
+
+def _item(app: LiveApp) -> Any:
+    """What is under the cursor, or is shown in full."""
+    page, place = app.view.page, app.view.cursor
+    if isinstance(page, Lines) and app.pages:
+        page, place = app.pages[-1].page, app.pages[-1].cursor
+    return page.item(place) if isinstance(page, ListPage) else None
 
 
 def follow(app: LiveApp) -> None:

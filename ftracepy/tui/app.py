@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding
@@ -20,7 +20,7 @@ from ftracepy.sinks.escape import visible
 from ftracepy.tui import actions
 from ftracepy.tui.keys import KEYS
 from ftracepy.tui.model.engine import Engine, State
-from ftracepy.tui.model.page import Page
+from ftracepy.tui.model.page import Page, Spare
 from ftracepy.tui.model.playing import Playing
 from ftracepy.tui.model.run import Run
 from ftracepy.tui.model.search import Search
@@ -66,6 +66,13 @@ class Pending:
     failed: Callable[[FtracepyError], None]
 
 
+class Looking(Protocol):
+    """Something that is looked for a piece at a time."""
+
+    def tick(self, spare: Spare) -> bool:
+        """Look further while there is time to `spare`; whether it is over."""
+
+
 class LiveApp(App[None]):
     """Shows runs. `error` is why the only run could not begin, for the caller to tell once the terminal is back."""
 
@@ -96,7 +103,7 @@ class LiveApp(App[None]):
         self.status = Status()
         self.asked: Callable[[str], None] | None = None
         self.leaving = self.begun = False
-        self.searching: Search | None = None
+        self.searching: tuple[Looking, Callable[[], None]] | None = None
         self._typed: Callable[[str], None] | None = None
         self._left: Callable[[], None] | None = None
         self._working = False
@@ -149,9 +156,9 @@ class LiveApp(App[None]):
             return time.monotonic() < deadline
 
         more = self.view.tick(spare)
-        if (search := self.searching) and search.tick(spare):
+        if (search := self.searching) and search[0].tick(spare):
             self.searching = None
-            self._found(search)
+            search[1]()
         if (more or self.searching) and not self._working and not self.leaving:
             self._working = True
             self.set_timer(_PAUSE_S, self._work_on)
@@ -164,7 +171,12 @@ class LiveApp(App[None]):
         """Go to the next line that holds `text`, as soon as it is found."""
         self.view.found = text
         self.view.page.mark(text)
-        self.searching = Search(self.view.page, text, start, step)
+        search = Search(self.view.page, text, start, step)
+        self.look_for(search, lambda: self._found(search))
+
+    def look_for(self, looking: Looking, found: Callable[[], None]) -> None:
+        """Look on between repaints, and do `found` when it is over."""
+        self.searching = (looking, found)
         self.work()
 
     def forget_search(self) -> None:

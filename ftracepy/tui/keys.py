@@ -28,6 +28,12 @@ KEYS = (
     Key("search", ("slash", "f3"), "/ F3", "search in what is shown"),
     Key("find(1)", ("n",), "n", "the next line found"),
     Key("find(-1)", ("N",), "N", "the one before"),
+    Key(
+        "other_end",
+        ("percent_sign",),
+        "%",
+        "the other end of an event (return, completion, who ran after a wakeup); of a row its events",
+    ),
     Key("follow", ("F", "end"), "F End", "go along with what is new"),
     Key("pause", ("p", "space"), "p Space", "hold the screen; tracing goes on and nothing is lost"),
     Key("left", ("left",), "←", "choose the column or frame to the left; in CPUs: into the past"),

@@ -311,3 +311,19 @@ def test_lines_are_counted_by_a_field_that_is_no_column() -> None:
         assert sum(counts.values()) == app.run_.events.end
 
     play(steps)
+
+
+def test_from_a_call_to_its_return_and_back() -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        await press(pilot, "2", "slash", *"sys_enter_open", "enter")
+        call = page(app).item(app.view.cursor)
+        await press(pilot, "enter")
+        assert any("other end" in line and "sys_exit_open" in line for line in screen(app))
+        await press(pilot, "percent_sign")
+        back = page(app).item(app.view.cursor)
+        assert (back.name, back.pid) == (call.name.replace("enter", "exit"), call.pid)
+        assert back.ts > call.ts
+        await press(pilot, "percent_sign")
+        assert page(app).item(app.view.cursor).ts == call.ts
+
+    play(steps)

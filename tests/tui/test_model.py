@@ -20,6 +20,7 @@ from ftracepy.tools import kit
 from ftracepy.tools.rows import Row, col
 from ftracepy.tui.model.builder import Builder
 from ftracepy.tui.model.counting import Spread, Top
+from ftracepy.tui.model.ends import Partner
 from ftracepy.tui.model.engine import Engine, State
 from ftracepy.tui.model.export import as_data, as_text
 from ftracepy.tui.model.flames import Flames
@@ -456,3 +457,67 @@ class Words(EventLook):
 
     def text(self, event: Any) -> str:
         return f"number-{event['number']}"
+
+
+@pytest.fixture
+def ends() -> Schema:
+    switch = ("char prev_comm[16]; 8; 16; 0", "int prev_pid; 24; 4; 1", "int next_pid; 28; 4; 1")
+    return schema(
+        event_format("sys_enter", 5, "long id; 8; 8; 1", system="raw_syscalls"),
+        event_format("sys_exit", 6, "long id; 8; 8; 1", system="raw_syscalls"),
+        event_format("sched_switch", 7, *switch, system="sched"),
+        event_format("sched_waking", 8, "int pid; 8; 4; 1", system="sched"),
+        event_format("block_rq_issue", 9, "int dev; 8; 4; 0", "u64 sector; 16; 8; 0", system="block"),
+        event_format("block_rq_complete", 10, "int dev; 8; 4; 0", "u64 sector; 16; 8; 0", system="block"),
+    )
+
+
+def partner(ends: Schema, at: int, *events: tuple[str, dict[str, int]], lost: int = 0) -> int | str:
+    """Where the other end of event `at` was found, or why not; events are those of one CPU, a loss before the last one."""
+    writer = PageWriter(ends)
+    decoder = decoder_for(ends, [0])
+    made = [writer.event(name, delta=1, **values) for name, values in events]
+    pages = [writer.page(1000, *made[:-1]), writer.page(2000, made[-1], lost=lost)] if lost else [writer.page(1000, *made)]
+    for page in pages:
+        decoder.feed(0, page)
+    store = EventStore()
+    store.append(decoder.batch())
+    event = store.item(at)
+    assert event is not None
+    assert not isinstance(event, Loss)
+    found = Partner(store, ends, event, at)
+    while not found.tick(lambda: False):
+        pass
+    return found.why if found.number is None else found.number
+
+
+CALLS = (
+    ("sys_enter", {"common_pid": 7, "id": 1}), ("sys_enter", {"common_pid": 8, "id": 1}),
+    ("sys_exit", {"common_pid": 8, "id": 1}),
+    ("sys_exit", {"common_pid": 7, "id": 1}), ("sys_exit", {"common_pid": 7, "id": 1}),
+)  # fmt: skip
+WOKEN = (
+    ("sched_waking", {"common_pid": 5, "pid": 7}), ("sched_switch", {"next_pid": 6}), ("sched_switch", {"next_pid": 7}),
+    ("sched_switch", {"next_pid": 7}),
+)  # fmt: skip
+BLOCKS = (
+    ("block_rq_issue", {"dev": 1, "sector": 8}), ("block_rq_issue", {"dev": 1, "sector": 16}),
+    ("block_rq_complete", {"dev": 2, "sector": 8, "common_pid": 3}),
+    ("block_rq_complete", {"dev": 1, "sector": 8, "common_pid": 9}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("events", "at", "wanted"), [
+    (CALLS, 0, 3), (CALLS, 1, 2), (CALLS, 2, 1), (CALLS, 3, 0), (CALLS, 4, "its other end is not here"),
+    (WOKEN, 0, 2), (WOKEN, 2, 0), (WOKEN, 1, "its other end is not here"),
+    (BLOCKS, 0, 3), (BLOCKS, 3, 0), (BLOCKS, 1, "its other end is not here"),
+])  # fmt: skip
+def test_the_other_end_of_an_event(
+    ends: Schema, events: tuple[tuple[str, dict[str, int]], ...], at: int, wanted: int | str
+) -> None:
+    assert partner(ends, at, *events) == wanted
+
+
+def test_where_events_are_lost_nobody_knows_the_other_end(ends: Schema) -> None:
+    """The thread may have called once more, unseen."""
+    assert partner(ends, 0, CALLS[0], CALLS[3], lost=3) == "events were lost before its other end"

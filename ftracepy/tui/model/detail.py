@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ftracepy.sinks.escape import escape
 from ftracepy.sinks.table import seconds
 from ftracepy.tools.rows import Row, cell
+from ftracepy.tui.model.ends import Partner
 from ftracepy.tui.model.page import Lines
 from ftracepy.tui.model.spans import Line, Style
 from ftracepy.tui.model.store import EventStore, Loss
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _AROUND = 400  # items looked at on each side
 _SHOWN = 12
+_AT_ONCE_S = 0.02
 
 
 def of_event(event: Event, look: EventLook, schema: Schema, names: Names, store: EventStore) -> Lines:
@@ -31,6 +34,7 @@ def of_event(event: Event, look: EventLook, schema: Schema, names: Names, store:
         _pair("where", f"CPU {event.cpu}, flags {event.flags:#x}, preempt count {event.preempt_count}"),
         _pair("task", f"{escape(comm)}, thread {event.pid} of process {pid}"),
         *_ancestors(names, pid),
+        *_other_end(event, look, schema, store),
         *_group(names.cgroup(event.pid, event.ts)),
         [],
         *_each(look.lines(event), "event"),
@@ -79,6 +83,30 @@ def _ancestors(names: Names, pid: int) -> list[Line]:
         found.append(f"{escape(task.comm)}({task.tgid})")
         task = names.tasks.peek(task.ppid) if task.ppid > 0 else None
     return [_pair("parents", " ← ".join(found[1:]))] if len(found) > 1 else []
+
+
+def _other_end(event: Event, look: EventLook, schema: Schema, store: EventStore) -> list[Line]:
+    """Its call's return, its wakeup's switch and the like, where it is near enough to be found at once."""
+    number = number_of(event, store)
+    if number is None:
+        return []
+    partner = Partner(store, schema, event, number)
+    deadline = time.monotonic() + _AT_ONCE_S
+    partner.tick(lambda: time.monotonic() < deadline)
+    found = store.item(partner.number) if partner.number is not None else None
+    if found is None or isinstance(found, Loss):
+        return [] if partner.over else [_pair("other end", "far away: % goes there")]
+    delta = look.ts(found) - look.ts(event)
+    return [_pair("other end", f"{delta / 1000:+,.3f} µs  {found.name} {look.text(found)}", "% goes there")]
+
+
+def number_of(event: Event, store: EventStore) -> int | None:
+    """Where an event stands in its store; None where it is gone."""
+    start = store.at_time(event.ts)
+    for at, one in enumerate(store.items(start, _AROUND) if start >= store.first else (), start):
+        if not isinstance(one, Loss) and (one.ts, one.id, one.cpu, one.raw) == (event.ts, event.id, event.cpu, event.raw):
+            return at
+    return None
 
 
 def _group(path: str | None) -> list[Line]:
