@@ -12,7 +12,7 @@ import operator
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-__all__ = ["MISSING", "Attribute", "attributes", "dataclass", "field", "replace"]
+__all__ = ["MISSING", "Attribute", "as_dict", "attributes", "dataclass", "field", "replace"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +40,11 @@ class Attribute:
 def attributes(of: Any) -> Sequence[Attribute]:
     """The attributes of a class made here, or of an object of one, those of its bases first."""
     return tuple(of.__attributes__.values())
+
+
+def as_dict(one: Any) -> dict[str, Any]:
+    """The values by their names."""
+    return {name: getattr(one, name) for name in one.__attributes__}
 
 
 if not TYPE_CHECKING:

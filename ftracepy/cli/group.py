@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from difflib import get_close_matches
 
 import click
 
 from ftracepy import __version__
 from ftracepy.errors import UsageFault
-from ftracepy.tools import kit
+from ftracepy.tools import listed
 
 COMMANDS = {
     "live": "watch the kernel or a recording in a terminal",
@@ -33,17 +32,18 @@ class LazyGroup(click.Group):
     """Help and completion need names and one line each, which come without importing any command."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*kit.names(), *COMMANDS]
+        return [*listed.names(), *COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
             module = importlib.import_module(f"ftracepy.cli.{_MODULES.get(cmd_name, cmd_name)}")
             command: click.Command = module.command
             return command
-        if cmd_name in kit.names():
+        if cmd_name in listed.names():
             from ftracepy.cli.toolcommand import tool_command
+            from ftracepy.tools.kit import load
 
-            return tool_command(kit.load(cmd_name))
+            return tool_command(load(cmd_name))
         return None
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
@@ -53,9 +53,9 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        if tools := kit.names():
+        if tools := listed.names():
             with formatter.section("Tools"):
-                formatter.write_dl([(name, kit.summary(name)) for name in tools])
+                formatter.write_dl([(name, listed.summary(name)) for name in tools])
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -70,6 +70,8 @@ class LazyGroup(click.Group):
 
 
 def _unknown(name: str, known: list[str]) -> UsageFault:
+    from difflib import get_close_matches
+
     near = get_close_matches(name, known, n=1)
     return UsageFault(f"there is no command or tool '{name}'", hint=f"ftracepy {near[0]}" if near else "ftracepy --help")
 

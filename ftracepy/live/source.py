@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +28,7 @@ from ftracepy.schematexts import SchemaTexts
 from ftracepy.sidefacts import Kind, SideFact, pack
 from ftracepy.source import CpuStats, Health, Round
 from ftracepy.tracefs import Tracefs, options
+from ftracepy.values import as_dict, replace
 
 DEFAULT_BUFFER_KB = 8192
 _MIN_BUFFER_KB = 512
@@ -187,7 +187,7 @@ class LiveSource:
         return {
             "version": 1,
             "tool": "",
-            "ways": [asdict(way) for way in self.plan.ways],
+            "ways": [as_dict(way) for way in self.plan.ways],
             "uname": f"{name.sysname} {name.release} {name.machine}",
             "argv": [os.path.basename(sys.argv[0]), *sys.argv[1:]],
             "own": sorted(int(tid) for tid in os.listdir("/proc/self/task")),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO, Literal, TextIO, get_args
+from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO, get_args
 
-from ftracepy.sinks.base import Sink
-from ftracepy.tools.rows import Row
+if TYPE_CHECKING:
+    from ftracepy.sinks.base import Sink
+    from ftracepy.tools.rows import Row
 
 __all__ = ["FORMATS", "Format", "Sink", "open"]
 

@@ -6,7 +6,6 @@ Front ends build their command lines, columns, JSON keys and help from the two c
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, cast
@@ -14,6 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 from ftracepy.analysis.feed import Feed
 from ftracepy.errors import FtracepyError, UsageFault
 from ftracepy.probes import Wish
+from ftracepy.tools.listed import names, short, summary
 from ftracepy.tools.options import Filters, Options, OptionSpec, argument, flag, option, pattern
 from ftracepy.tools.rows import Column, Row, col
 from ftracepy.values import dataclass
@@ -25,7 +25,6 @@ __all__ = [
 
 O = TypeVar("O", bound=Filters)  # noqa: E741
 R = TypeVar("R", bound=Row)
-_NOT_TOOLS = {"__init__", "blockoptions", "eventrows", "functionoptions", "histograms", "kit", "options", "rows"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Tool(Generic[O, R]):
     @property
     def summary(self) -> str:
         """The first line of the docstring, without the name."""
-        return _summary(self.doc.partition("\n")[0])
+        return short(self.doc.partition("\n")[0])
 
 
 def tool(
@@ -78,29 +77,12 @@ def tool(
 AnyTool = Tool[Any, Any]
 
 
-def names() -> list[str]:
-    """Every tool's name, from the file names alone."""
-    files = (os.path.splitext(name) for name in os.listdir(os.path.dirname(__file__)))
-    return sorted(stem for stem, suffix in files if suffix == ".py" and stem not in _NOT_TOOLS)
-
-
-def summary(name: str) -> str:
-    """A tool's one line of help, read from its file without importing it."""
-    path = os.path.join(os.path.dirname(__file__), f"{name}.py")
-    with open(path, encoding="utf-8") as file:
-        return _summary(file.readline().strip().removeprefix('"""'))
-
-
 def load(name: str) -> AnyTool:
     """Import one tool; UsageFault where there is none of that name."""
     if name not in names():
         raise _unknown(name)
     module = importlib.import_module(f"ftracepy.tools.{name}")
     return cast(AnyTool, getattr(module, name))
-
-
-def _summary(first_line: str) -> str:
-    return first_line.partition(":")[2].strip().removesuffix(".")
 
 
 def _unknown(name: str) -> FtracepyError:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 
 from ftracepy.errors import FtracepyError, KernelCannot, UsageFault
 from ftracepy.live.plan import Plan, Scope
-from ftracepy.live.ways import argv_kernel, argv_loader, argv_proc, path_eprobe, path_fanotify, path_field, path_kprobe, sites
 from ftracepy.live.ways.candidate import Candidate
 from ftracepy.live.ways.trials import Offer, Trials
 from ftracepy.live.ways.verdicts import Verdicts
@@ -152,6 +151,8 @@ class Granting:
         return known
 
     def _texts(self, arguments: set[str], syscalls: Sequence[str], *, absolute: bool) -> None:
+        from ftracepy.live.ways import path_field
+
         opens = [name for name in syscalls if name in OPENS]
         if opens and arguments & _PATH_ARGUMENTS:
             self._open_paths(opens, absolute=absolute)
@@ -161,6 +162,8 @@ class Granting:
                 self.plan.ways.extend(Way(f"{one} of {name}", "not read here", "none", "the text") for one in missing)
 
     def _open_paths(self, syscalls: Sequence[str], *, absolute: bool) -> None:
+        from ftracepy.live.ways import path_eprobe, path_fanotify, path_field, path_kprobe, sites
+
         found = self.trials.first(
             lambda: path_kprobe.candidates(self.tracefs),
             lambda: path_field.candidate(self.tracefs),
@@ -181,6 +184,8 @@ class Granting:
         self._calls(_EXEC_CALLS)
         if not wish.argv:
             return
+        from ftracepy.live.ways import argv_kernel, argv_loader, argv_proc, sites
+
         found = self.trials.first(
             lambda: argv_kernel.by_tracepoint(self.tracefs),
             lambda: argv_kernel.by_kprobe(self.tracefs, self.verdicts),

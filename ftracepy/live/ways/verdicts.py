@@ -6,10 +6,10 @@ at the next start, so a state folder that cannot be written is no fault.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +24,31 @@ def state_dir() -> Path:
 
 def _identity() -> str:
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
-        boot = ""
+        boot = os.uname().release
     code = max((path.stat().st_mtime_ns for path in Path(__file__).parent.glob("*.py")), default=0)
-    return hashlib.sha256(f"{boot}{os.uname().release}{os.uname().version}{__version__}{code}".encode()).hexdigest()[:16]
+    return f"{boot}-{__version__}-{code:x}"
 
 
 class Verdicts:
-    """A small persistent dictionary. `get` computes what is not known yet; `save` keeps it."""
+    """A small persistent dictionary, read when it is first asked. `get` computes what is not known yet; `save` keeps it."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.path = (folder or state_dir()) / f"verdicts-{_identity()}.json"
+        self._folder = folder or state_dir()
         self._changed = False
+
+    @cached_property
+    def path(self) -> Path:
+        return self._folder / f"verdicts-{_identity()}.json"
+
+    @cached_property
+    def _known(self) -> dict[str, Any]:
         try:
             found = json.loads(self.path.read_text())
         except (OSError, ValueError):
             found = {}
-        self._known: dict[str, Any] = found if isinstance(found, dict) else {}
+        return found if isinstance(found, dict) else {}
 
     def get(self, key: str, compute: Callable[[], Any]) -> Any:
         """The JSON value kept under `key`, computed now if there is none."""
