@@ -7,7 +7,7 @@ ring_buffer_print_page_header).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -108,12 +108,18 @@ class TimeScale:
     is_ns: bool = True
 
 
+def no_types() -> bytes:
+    """Of a kernel whose BTF nobody has."""
+    return b""
+
+
 @dataclass(slots=True)
 class Schema:
     """All that is needed to read one instance's pages.
 
     A byte that is not UTF-8 stands in `cmdlines`, `kallsyms` and `printk_formats` as a surrogate, so that a line of text
     has it as the kernel wrote it. Names learned later come as a new `cmdlines`: a dict that is there is not changed.
+    `types` gives the kernel's BTF, which is read only when somebody asks.
     """
 
     page: PageLayout = PageLayout()
@@ -126,6 +132,7 @@ class Schema:
     time: TimeScale = TimeScale()
     uname: str = ""
     arch: str = ""
+    types: Callable[[], bytes] = field(default=no_types, repr=False, compare=False)
 
     def event(self, system: str, name: str) -> EventFormat | None:
         """The format of system:name, or None where the recording kernel had no such event."""

@@ -7,7 +7,7 @@ distribution kernel would cost 0.1 s.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from ftracepy.schema import (
     EventFormat,
@@ -15,6 +15,7 @@ from ftracepy.schema import (
     PageLayout,
     Schema,
     TimeScale,
+    no_types,
     parse_cmdlines,
     parse_event_format,
     parse_header_page,
@@ -39,6 +40,7 @@ class SchemaTexts:
     `formats` maps a system to the texts of events/SYSTEM/*/format. `clock` is the instance's trace
     clock by name; `time` how its stamps become nanoseconds, None where the clock itself says so.
     `page_bytes` is the instance's sub-buffer size: header_page tells that of the top instance only.
+    `types` reads the kernel's BTF, which is needed only to name the arguments that the function tracers record.
     """
 
     header_page: bytes = b""
@@ -53,6 +55,7 @@ class SchemaTexts:
     uname: str = ""
     big_endian: bool = False
     page_bytes: int | None = None
+    types: Callable[[], bytes] = field(default=no_types, repr=False, compare=False)
 
     def layout(self, page_bytes: int | None = None) -> PageLayout:
         """The sub-buffer's layout; raises FormatFault where header_page does not say it."""
@@ -75,6 +78,7 @@ class SchemaTexts:
             time=self.time or TimeScale(is_ns=clock_is_ns(self.clock)),
             uname=self.uname,
             arch=self.uname.rpartition(" ")[2],
+            types=self.types,
         )
         schema.add(self.events(layout.long_bytes, skipped))
         return schema

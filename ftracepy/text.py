@@ -7,12 +7,13 @@ import re
 from collections import deque
 from collections.abc import Collection
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ftracepy.printfmt import (
     Form,
     Style,
     Target,
+    argument_events,
     blk_event,
     compile_for,
     compile_printk,
@@ -27,6 +28,7 @@ from ftracepy.values import replace
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Batch, Event
+    from ftracepy.printfmt.prototypes import Prototypes
 
 _PRINTK = re.compile(r'^\s*0x([0-9a-fA-F]+)\s*:\s*"(.*)"\s*$')
 _FLAG_NAMES = ("need-resched", "hardirq/softirq", "preempt-depth", "migrate-disable")
@@ -38,6 +40,7 @@ _LEGEND_WITHOUT_FLAGS = """\
 """
 _MESSAGES = ("print", "bprint", "bputs")
 _GRAPH = "function_graph"
+_NO_MORE, _HELD, _ASKS = -1, -2, -3  # why the text machine stopped where it names no event
 _MOST_HELD = 1 << 18  # events that wait for what an idle CPU does next
 _RT_FLAG_NAMES = (
     "irqs-off", "need-resched", "need-resched-lazy", "hardirq/softirq", "preempt-depth", "preempt-lazy-depth", "migrate-disable",
@@ -88,6 +91,9 @@ class Formatter:
         self._machine.set_symbols(schema.kallsyms.encode("utf-8", "surrogateescape"))
         self._machine.set_strings(printk_strings(schema.printk_formats))
         self._comms: dict[int, str] | None = None
+        self._argument_events = argument_events(schema)
+        self._prototypes: Prototypes | None = None
+        self._machine.set_arguments(self._argument_events)
         listed = self._target.exact or form == "latency"
         graph = graph_events(schema) if listed and tracer in {None, _GRAPH} else None
         self._graph_ids = tuple(one.id for one in graph) if graph else ()
@@ -205,13 +211,28 @@ class Formatter:
         while True:
             text, start, why = self._machine.lines(batch, start, stop, losses, following, hold)
             parts.append(text)
-            if why < 0:
+            if why in (_NO_MORE, _HELD):
                 return b"".join(parts), start
             losses = [loss for loss in losses if loss[0] >= start]
-            self._add(why)
+            if why == _ASKS:
+                self._add_prototype(self._machine.asked())
+            else:
+                self._add(why)
+
+    def _add_prototype(self, address: int) -> None:
+        if self._prototypes is None:
+            from ftracepy.printfmt.prototypes import prototypes_of
+
+            self._prototypes = prototypes_of(self._schema, self._target)
+        self._machine.add_prototype(address, self._prototypes.rows(self._machine.symbol(address)))
 
     def text(self, event: Event) -> str:
         """The event's own text, what a line shows after the event's name."""
+        function_at, arguments_at = self._argument_events.get(event.id, (0, 0))
+        long_bytes, raw = self._target.long_bytes, event.raw
+        if arguments_at and len(raw) >= arguments_at + long_bytes:
+            order: Literal["little", "big"] = "big" if self._target.big_endian else "little"
+            self._add_prototype(int.from_bytes(raw[function_at : function_at + long_bytes], order))
         text = self._machine.text(event.id, event.raw)
         if text is None:
             self._add(event.id)

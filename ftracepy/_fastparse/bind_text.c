@@ -58,6 +58,7 @@ machine_dealloc(PyObject *object)
     free(machine->out.data);
     fp_text_map_clear(&machine->strings);
     fp_text_map_clear(&machine->comms);
+    fp_text_map_clear(&machine->prototypes);
     fp_symbols_clear(&machine->symbols);
     Py_XDECREF(self->kallsyms);
     Py_XDECREF(self->prefix);
@@ -291,6 +292,72 @@ machine_set_graph(PyObject *object, PyObject *args)
 }
 
 static PyObject *
+machine_set_arguments(PyObject *object, PyObject *places)
+{
+    TextMachineObject *self = (TextMachineObject *)object;
+    fp_argument_event events[FP_ARGUMENT_EVENTS];
+    PyObject *id, *place;
+    Py_ssize_t at = 0;
+    size_t total = 0;
+    if (!PyDict_Check(places) || PyDict_Size(places) > FP_ARGUMENT_EVENTS) {
+        PyErr_SetString(PyExc_TypeError, "a small dict of event ids to places is wanted");
+        return NULL;
+    }
+    while (PyDict_Next(places, &at, &id, &place)) {
+        fp_argument_event *event = events + total++;
+        event->id = (unsigned)PyLong_AsUnsignedLong(id);
+        if (PyErr_Occurred() || !PyArg_ParseTuple(place, "II", &event->function_at, &event->arguments_at))
+            return NULL;
+    }
+    lock(self);
+    memcpy(self->machine.argument_events, events, total * sizeof *events);
+    self->machine.argument_events_total = total;
+    PyThread_release_lock(self->lock);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+machine_add_prototype(PyObject *object, PyObject *args)
+{
+    TextMachineObject *self = (TextMachineObject *)object;
+    unsigned long long address;
+    const char *rows;
+    Py_ssize_t length;
+    size_t known;
+    if (!PyArg_ParseTuple(args, "Ky#:add_prototype", &address, &rows, &length))
+        return NULL;
+    lock(self);
+    fp_text_map *map = &self->machine.prototypes;
+    bool added = fp_text_map_find(map, address, &known) || fp_text_map_add(map, address, (const uint8_t *)rows, (size_t)length);
+    PyThread_release_lock(self->lock);
+    if (!added)
+        return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+machine_asked(PyObject *object, PyObject *Py_UNUSED(none))
+{
+    return PyLong_FromUnsignedLongLong(((TextMachineObject *)object)->machine.asked);
+}
+
+static PyObject *
+machine_symbol(PyObject *object, PyObject *address)
+{
+    TextMachineObject *self = (TextMachineObject *)object;
+    uint64_t value = PyLong_AsUnsignedLongLong(address);
+    if (PyErr_Occurred())
+        return NULL;
+    lock(self);
+    const fp_symbol *found = fp_symbols_find(&self->machine.symbols, value);
+    const uint8_t *name = found ? self->machine.symbols.text + found->at : NULL;
+    const uint8_t *tab = found ? memchr(name, '\t', found->length) : NULL;
+    PyObject *text = PyBytes_FromStringAndSize((const char *)name, !found ? 0 : tab ? tab - name : (Py_ssize_t)found->length);
+    PyThread_release_lock(self->lock);
+    return text;
+}
+
+static PyObject *
 machine_text(PyObject *object, PyObject *args)
 {
     TextMachineObject *self = (TextMachineObject *)object;
@@ -322,8 +389,12 @@ static PyMethodDef machine_methods[] = {
     {"add", machine_add, METH_VARARGS, "add(id, name, code, entries, literals): the program of one event type."},
     {"add_format", machine_add_format, METH_VARARGS, "add_format(address, code, entries, literals): a binary printk's format."},
     {"set_graph", machine_set_graph, METH_VARARGS, "set_graph(settings, plain_ids): from here on a function_graph listing."},
+    {"set_arguments", machine_set_arguments, METH_O, "By event id where its function's address is, and where its arguments begin."},
+    {"add_prototype", machine_add_prototype, METH_VARARGS, "add_prototype(address, rows): how a function's arguments are shown."},
+    {"asked", machine_asked, METH_NOARGS, "The address of the function whose prototype lines() stopped for."},
+    {"symbol", machine_symbol, METH_O, "The name that an address lies in, without its module; b\"\" where there is none."},
     {"lines", machine_lines, METH_VARARGS,
-     "lines(batch, start, stop, losses, following, hold) -> (text, next, id without a program, -1 or -2: held)."},
+     "lines(batch, start, stop, losses, following, hold) -> (text, next, id without a program, -1, -2: held, -3: asks for a prototype)."},
     {"text", machine_text, METH_VARARGS, "text(id, record) -> the event's text, or None without a program."},
     {NULL, NULL, 0, NULL},
 };

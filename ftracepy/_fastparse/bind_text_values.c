@@ -49,14 +49,15 @@ fp_graph_settings_of(PyObject *given, fp_graph_settings *settings)
         "entry", "exit", "cpu_digits", "abstime", "cpu", "proc", "duration", "overhead", "tail", "overrun", "retval",
         "entry_func_at", "entry_func_bytes", "entry_depth_at", "entry_depth_bytes", "exit_func_at", "exit_func_bytes",
         "exit_depth_at", "exit_depth_bytes", "calltime_at", "calltime_bytes", "rettime_at", "rettime_bytes",
-        "exit_overrun_at", "exit_overrun_bytes", "exit_retval_at", "exit_retval_bytes", "irq_start", "irq_end",
+        "exit_overrun_at", "exit_overrun_bytes", "exit_retval_at", "exit_retval_bytes", "entry_retaddr_at", "entry_retaddr_bytes",
+        "retaddr", "retaddr_entry", "irq_start", "irq_end",
     };
-    enum { NAMES = sizeof names / sizeof *names, SMALL = NAMES - 2 };
+    enum { NAMES = sizeof names / sizeof *names, SMALL = NAMES - 2, FIELDS = 9 };
     long long v[NAMES];
     for (size_t at = 0; at < NAMES; at++) {
         if (setting(given, names[at], &v[at]) < 0)
             return -1;
-        bool size = at >= 12 && at % 2 == 0;
+        bool size = at >= 12 && at < 12 + 2 * FIELDS && at % 2 == 0;
         if (at >= SMALL)
             continue;
         if (v[at] < 0 || v[at] > UINT16_MAX || (size && v[at] != 0 && v[at] != 1 && v[at] != 2 && v[at] != 4 && v[at] != 8)) {
@@ -64,14 +65,15 @@ fp_graph_settings_of(PyObject *given, fp_graph_settings *settings)
             return -1;
         }
     }
-    fp_graph_field fields[8];
-    for (size_t at = 0; at < 8; at++)
+    fp_graph_field fields[FIELDS];
+    for (size_t at = 0; at < FIELDS; at++)
         fields[at] = (fp_graph_field){(unsigned)v[11 + at * 2], (unsigned)v[12 + at * 2]};
     *settings = (fp_graph_settings){
         .on = true, .entry = (unsigned)v[0], .exit = (unsigned)v[1], .cpu_digits = v[2] < 1 ? 1 : v[2] > 5 ? 5 : (unsigned)v[2],
         .abstime = v[3], .cpu = v[4], .proc = v[5], .duration = v[6], .overhead = v[7], .tail = v[8], .overrun = v[9],
         .retval = (unsigned)v[10], .entry_func = fields[0], .entry_depth = fields[1], .exit_func = fields[2],
         .exit_depth = fields[3], .calltime = fields[4], .rettime = fields[5], .exit_overrun = fields[6], .exit_retval = fields[7],
+        .entry_retaddr = fields[8], .retaddr = v[SMALL - 2], .retaddr_entry = (unsigned)v[SMALL - 1],
         .irq_start = (uint64_t)v[SMALL], .irq_end = (uint64_t)v[SMALL + 1],
     };
     return 0;

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ftracepy._fastparse.twin_arguments import ArgumentMachine, arguments
 from ftracepy.printfmt.arith import MASK
 
 _MARKS = ((10**9, b"$"), (10**8, b"@"), (10**7, b"*"), (10**6, b"#"), (10**5, b"!"), (10**4, b"+"))
@@ -37,13 +38,12 @@ class TextRecord(Protocol):
     def raw(self) -> bytes: ...
 
 
-class GraphMachine(Protocol):
+class GraphMachine(ArgumentMachine, Protocol):
     """What the listing asks the text machine for."""
 
     kernel: bool
-    long_bytes: int
 
-    def number(self, raw: bytes, at: int, size: int) -> int: ...
+    def place(self, address: int) -> bytes: ...
     def function(self, address: int) -> bytes: ...
     def comm(self, pid: int) -> bytes: ...
     def seconds(self, ts: int) -> bytes: ...
@@ -70,7 +70,11 @@ class Graph:
 
     def needs_next(self, event: TextRecord) -> bool:
         """Whether the line of `event` depends on its CPU's next event."""
-        return event.id == self.settings["entry"]
+        return self.is_entry(event.id)
+
+    def is_entry(self, id: int) -> bool:
+        """Whether a call begins; with the option funcgraph-retaddr its event is another one."""
+        return id in (self.settings["entry"], self.settings["retaddr_entry"])
 
     def line(self, machine: GraphMachine, event: TextRecord, following: TextRecord | None) -> bytes:
         cpu = self._cpus.setdefault(event.cpu, _Cpu())
@@ -81,7 +85,7 @@ class Graph:
             return self._switch(machine, cpu, event) + self._exit(machine, cpu, event)
         cpu.skip = False
         head = self._switch(machine, cpu, event)
-        if event.id == self.settings["entry"]:
+        if self.is_entry(event.id):
             return head + self._entry(machine, cpu, event, following)
         indent = b" " * min((cpu.depth + 1) * 2, _WIDEST) if cpu.depth > 0 else b""
         text = machine.named_text(event).removesuffix(b"\n")
@@ -124,18 +128,26 @@ class Graph:
         indent = b" " * min(depth * 2, _WIDEST)
         columns = self._columns(machine, event)
         before = self._interrupt(machine, event, function, b"==========>")
-        name = machine.function(function)
+        call = indent + machine.function(function) + b"(" + arguments(machine, event.id, event.raw) + b")"
         if following and self._is_end(machine, event, following, function):
             cpu.depth, cpu.skip = depth - 1, True
             cpu.entered.pop(depth, None)
-            value = self._returned(machine, following)
-            call = indent + name + b"();" + (b" /*%s */" % value if value and machine.kernel else value) + b"\n"
+            told = self._caller(machine, event), self._returned(machine, following)
             after = self._interrupt(machine, event, function, b"<==========")
-            return before + columns + self._took(machine, following) + call + after
+            return before + columns + self._took(machine, following) + call + b";" + _comment(machine, *told) + b"\n" + after
         cpu.depth = depth
         if depth < _DEEPEST:
             cpu.entered[depth] = function
-        return before + columns + self._fill(machine) + indent + name + b"() {\n"
+        caller = _comment(machine, self._caller(machine, event), b"")
+        return before + columns + self._fill(machine) + call + (b" {" + caller if machine.kernel else caller + b" {") + b"\n"
+
+    def _caller(self, machine: GraphMachine, event: TextRecord) -> bytes:
+        """Where the call returns to (print_graph_retaddr)."""
+        shown = self.settings["retaddr"] and self.settings["entry_retaddr_bytes"]
+        if not shown or event.id != self.settings["retaddr_entry"]:
+            return b""
+        address = self._field(machine, event, "entry_retaddr")
+        return b" <-" + (machine.place(address) if machine.kernel else machine.function(address))
 
     def _is_end(self, machine: GraphMachine, event: TextRecord, following: TextRecord, function: int) -> bool:
         same = following.id == self.settings["exit"] and (following.cpu, following.pid) == (event.cpu, event.pid)
@@ -175,6 +187,13 @@ class Graph:
         if not machine.kernel:
             return b" (ret=" + library_returned(self._field(machine, event, "exit_retval")) + b")"
         return (b" = " if shown & OLD_RETVAL else b" ret=") + value
+
+
+def _comment(machine: GraphMachine, caller: bytes, value: bytes) -> bytes:
+    """What a line ends with: the kernel has caller and value in one comment, trace-cmd the caller alone."""
+    if not machine.kernel:
+        return (b" /*%s */" % caller if caller else b"") + value
+    return b" /*%s%s */" % (caller, value) if caller or value else b""
 
 
 def mark(duration_ns: int, kernel: bool = True) -> bytes:

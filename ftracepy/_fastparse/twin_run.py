@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from ftracepy._fastparse.twin_address import bitmask, ip4, ip6, mac, sockaddr, uuid
+from ftracepy._fastparse.twin_arguments import ArgumentMachine, arguments, function_of
 from ftracepy.printfmt.arith import MASK, calculate, signed64
 from ftracepy.printfmt.program import ALT, LEFT, PLUS, REL, SIGNED, SPACE, STAR, ZERO, Instruction, Op
 from ftracepy.symbols.kallsyms import BARE, OR_NOTHING, Kallsyms
@@ -61,12 +62,11 @@ class Unpacked(NamedTuple):
     literals: bytes
 
 
-class Machine(Protocol):
+class Machine(ArgumentMachine, Protocol):
     """What programs look up while they run."""
 
     kernel: bool
     order: Literal["little", "big"]
-    long_bytes: int
     symbols: Kallsyms
     strings: dict[int, bytes]
     formats: dict[int, Unpacked]
@@ -77,9 +77,9 @@ class Machine(Protocol):
 class Run:
     """One run of one program over one record."""
 
-    def __init__(self, machine: Machine, raw: bytes, program: Unpacked, cpu: int = 0) -> None:
+    def __init__(self, machine: Machine, raw: bytes, program: Unpacked, cpu: int = 0, id: int = 0) -> None:
         self.machine = machine
-        self.cpu = cpu
+        self.cpu, self.id = cpu, id
         self.raw = raw
         self.code, self.entries, self.literals = program
         self.out = bytearray()
@@ -406,6 +406,11 @@ def _hex_dump(run: Run, one: Instruction) -> None:
         run.out += prefix + (b"%08x: " % at if one.b & 2 else b"") + shown + b"\n"
 
 
+def _arguments(run: Run, one: Instruction) -> None:
+    if function_of(run.machine, run.id, run.raw) is not None:
+        run.out += b"(" + arguments(run.machine, run.id, run.raw) + b")"
+
+
 def _raw_field(run: Run, one: Instruction) -> None:
     data = run.pop_bytes()
     if one.b in {2, 4}:
@@ -463,4 +468,5 @@ _STEPS: dict[Op, Callable[[Run, Instruction], None]] = {
     Op.IP6: _ip6, Op.SOCKADDR: _sockaddr, Op.UUID: _uuid, Op.BITMASK: _bitmask, Op.STRING_POINTER: _string_pointer,
     Op.STACK: _stack, Op.RAW_FIELD: _raw_field, Op.QUOTED_LOC: _quoted_loc, Op.BPRINT: _bprint, Op.NEXT: _next,
     Op.NEXT_STRING: _next_string, Op.CALL_INDENT: _call_indent, Op.LEARN_COMM: _learn_comm, Op.HEX_DUMP: _hex_dump,
+    Op.ARGUMENTS: _arguments,
 }  # fmt: skip

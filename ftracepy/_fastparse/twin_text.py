@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
+from ftracepy._fastparse.twin_arguments import function_of
 from ftracepy._fastparse.twin_graph import Graph, TextRecord
 from ftracepy._fastparse.twin_run import Run, Unpacked
 from ftracepy.printfmt.arith import MASK
@@ -12,7 +13,7 @@ from ftracepy.printfmt.program import ENTRY, INSTRUCTION, Instruction
 from ftracepy.symbols.kallsyms import Kallsyms
 
 Loss = tuple[int, int, int]
-NO_MORE, HELD = -1, -2
+NO_MORE, HELD, ASKS = -1, -2, -3
 
 
 class TextMachine:
@@ -32,6 +33,9 @@ class TextMachine:
         self.strings: dict[int, bytes] = {}
         self.formats: dict[int, Unpacked] = {}
         self.calls: dict[int, list[bytes]] = {}
+        self.arguments: dict[int, tuple[int, int]] = {}
+        self.prototypes: dict[int, bytes] = {}
+        self._asked = 0
         self._programs: dict[int, tuple[bytes, Unpacked]] = {}
         self.comms: dict[int, bytes] = {}
         self._prefix = b""
@@ -63,11 +67,28 @@ class TextMachine:
         """The program for one binary-printk format string."""
         self.formats[address] = _unpacked(code, entries, literals)
 
+    def set_arguments(self, places: Mapping[int, tuple[int, int]]) -> None:
+        """By event id: where the function's address is, and where its arguments begin."""
+        self.arguments = dict(places)
+
+    def add_prototype(self, address: int, rows: bytes) -> None:
+        """How the arguments of the function at `address` are shown (printfmt/prototypes.py)."""
+        self.prototypes.setdefault(address, rows)
+
+    def asked(self) -> int:
+        """The address of the function whose prototype lines() stopped for."""
+        return self._asked
+
+    def symbol(self, address: int) -> bytes:
+        """The name that `address` lies in, without its module; b"" where there is none."""
+        found = self.symbols.find(address)
+        return found.name.encode("utf-8", "surrogateescape") if found else b""
+
     def text(self, id: int, raw: bytes) -> bytes | None:
         """The event's text without a closing newline; None where there is no program for `id`."""
         if id not in self._programs:
             return None
-        return Run(self, raw, self._programs[id][1]).go().removesuffix(b"\n")
+        return Run(self, raw, self._programs[id][1], id=id).go().removesuffix(b"\n")
 
     def lines(
         self,
@@ -78,7 +99,8 @@ class TextMachine:
         following: Sequence[TextRecord] | None = None,
         hold: bool = False,
     ) -> tuple[bytes, int, int]:
-        """Lines of batch[start:stop], how far it came, and why no further: NO_MORE, HELD, or the id it has no program for.
+        """Lines of batch[start:stop], how far it came, and why no further: NO_MORE, HELD, ASKS for a function's prototype, or
+        the id it has no program for.
 
         `following` is the batch after this one, where it is known; `hold` stops at an event whose line depends on
         what neither holds.
@@ -89,6 +111,10 @@ class TextMachine:
             event = batch[at]
             if event.id not in self._programs:
                 return bytes(out), at, event.id
+            function = function_of(self, event.id, event.raw) if self.arguments else None
+            if function is not None and function not in self.prototypes:
+                self._asked = function
+                return bytes(out), at, ASKS
             later = None
             if self._graph and self._graph.needs_next(event):
                 later = self._settling(batch, at, following or ())
@@ -112,7 +138,7 @@ class TextMachine:
         return batch[at + 1] if at + 1 < len(batch) else following[0] if len(following) else None
 
     def _listed(self, graph: Graph, id: int) -> bool:
-        return id not in self._plain_ids if self.kernel else id in (graph.settings["entry"], graph.settings["exit"])
+        return id not in self._plain_ids if self.kernel else graph.is_entry(id) or id == graph.settings["exit"]
 
     def number(self, raw: bytes, at: int, size: int) -> int:
         """The unsigned number of `size` bytes at `at`, 0 where the record ends before it."""
@@ -120,6 +146,10 @@ class TextMachine:
 
     def function(self, address: int) -> bytes:
         return self.symbols.show(address, 0)
+
+    def place(self, address: int) -> bytes:
+        """A caller as the graph tracer shows it, always with its offset."""
+        return self.symbols.show(address, 2)
 
     def comm(self, pid: int) -> bytes:
         return b"<idle>" if pid == 0 else self.comms.get(pid, b"<...>")
@@ -135,12 +165,12 @@ class TextMachine:
     def named_text(self, event: TextRecord) -> bytes:
         """What a line shows behind its columns."""
         name, program = self._programs[event.id]
-        return (name + b": " if name else b"") + Run(self, event.raw, program).go()
+        return (name + b": " if name else b"") + Run(self, event.raw, program, event.cpu, event.id).go()
 
     def _line(self, event: TextRecord) -> bytes:
         """The kernel ends every event's line, also where the print fmt ends it already; its own events end theirs."""
         name, program = self._programs[event.id]
-        text = self.head(event) + Run(self, event.raw, program, event.cpu).go()
+        text = self.head(event) + Run(self, event.raw, program, event.cpu, event.id).go()
         return text if text.endswith(b"\n") and not (self.kernel and name) else text + b"\n"
 
     def _loss(self, cpu: int, count: int) -> bytes:
@@ -161,7 +191,8 @@ class TextMachine:
         if self.settings["latency"]:
             return b"%8.8s-%-5d %3d" % (comm, event.pid, event.cpu)
         pid = b"%-7d" if self.kernel else b"%-5d"
-        gap = b"" if self.settings["flag_columns"] == 1 else b" "
+        counter = not self.kernel and not self.settings["is_ns"] and not self.settings["flag_columns"]
+        gap = b"" if self.settings["flag_columns"] == 1 or counter else b" "
         return comm.rjust(16) + b"-" + pid % event.pid + b" [%03d]" % event.cpu + gap
 
     def _latency(self, raw: bytes) -> bytes:
@@ -188,7 +219,7 @@ class TextMachine:
         value = self._shown(raw)
         gap = b" " if wanted["flag_columns"] else b""
         if not wanted["is_ns"]:
-            return gap + (b"%12d:" if self.kernel else b"%11d:") % value
+            return (gap if self.kernel else b"") + b"%12d:" % value
         if wanted["digits"] == 9:
             return gap + b"%5d.%09d:" % divmod(value, 1_000_000_000)
         return gap + b"%5d.%06d:" % divmod((value + 500) // 1000, 1_000_000)

@@ -56,6 +56,9 @@ def _span(part: str) -> range:
 @click.option("-R", "--raw", is_flag=True, help="each field by its name; with --style trace-cmd as `trace-cmd report -R` (3.4)")
 @click.option("-l", "--latency", is_flag=True, help="with --style trace-cmd: as `trace-cmd report -l` (3.4)")
 @click.option("--ns", is_flag=True, help="times to the nanosecond")
+@click.option(
+    "--btf", metavar="FILE", type=click.Path(), help="name functions' arguments by the types in this vmlinux or .btf file"
+)
 @click.option("--instance", metavar="NAME", help="the buffer of this instance, where the recording holds several")
 @click.option("--follow", is_flag=True, help="go on while `ftracepy record` or trace-cmd still writes FILE")
 @click.option("--check", is_flag=True, help="show no events: tell whether FILE is sound, and where it is not (exit code 1)")
@@ -63,7 +66,7 @@ def _span(part: str) -> range:
 @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="write to FILE")
 def command(
     files: tuple[str, ...], cpus: tuple[frozenset[int], ...], events: tuple[str, ...], pids: tuple[int, ...], since: float | None,
-    until: float | None, format: str, style: str, raw: bool, latency: bool, ns: bool, instance: str | None,
+    until: float | None, format: str, style: str, raw: bool, latency: bool, ns: bool, btf: str | None, instance: str | None,
     follow: bool, check: bool, strict: bool, output: str | None,
 ) -> int:  # fmt: skip
     """Show the events of the recordings FILE... (trace.dat 6 or 7; - is standard input), losses in their place.
@@ -101,6 +104,7 @@ def command(
         strict=strict,
         follow=follow,
         others=files[1:],
+        btf=btf,
     )
     with stop_on_signals() as stop, open_output(output) as out:
         code = report(request, out, say, stop)

@@ -260,4 +260,11 @@ class Instance:
                 texts.add(system, events.format_bytes(root, system, name))
         if texts.needs_symbols([name for _system, name in self._enabled]) if symbols is None else symbols:
             texts.kallsyms = cmdlines.kallsyms()
+        texts.types = _running_types
         return texts
+
+
+def _running_types() -> bytes:
+    from ftracepy.symbols import btf
+
+    return btf.running()

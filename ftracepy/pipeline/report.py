@@ -62,6 +62,7 @@ def report(request: ReportRequest, out: BinaryIO, say: Callable[[str], None], st
     buffers = _buffers(request, stop)
     if texts := [one.source for one in buffers if not isinstance(one.source, recording.Following) and one.source.is_text]:
         return _report_texts(texts, request, out, say)
+    _give_types(request, buffers)
     streams = [Stream(one.source, on_idle=out.flush if request.follow else None) for one in buffers]
     chosen = [(_chosen(request, stream, streams), stream.schema.time) for stream in streams]
     shows = _shows(request, buffers, out)
@@ -72,6 +73,16 @@ def report(request: ReportRequest, out: BinaryIO, say: Callable[[str], None], st
             show.finish()
     out.flush()
     return _end(streams, [one.place for one in buffers], request, say)
+
+
+def _give_types(request: ReportRequest, buffers: list[_Buffer]) -> None:
+    """The types of `request.btf` in place of what the recordings hold."""
+    if request.btf is not None:
+        from ftracepy.symbols.btf_find import blob_in_file
+
+        types = blob_in_file(request.btf)
+        for one in buffers:
+            one.source.schema.types = lambda: types
 
 
 def _buffers(request: ReportRequest, stop: Stop) -> list[_Buffer]:

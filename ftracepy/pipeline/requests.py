@@ -62,6 +62,7 @@ class ReportRequest:
     strict: bool = False
     follow: bool = False
     others: tuple[str, ...] = ()
+    btf: str | None = None
 
 
 @dataclass(slots=True)

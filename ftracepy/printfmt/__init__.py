@@ -3,7 +3,7 @@
 from ftracepy.printfmt.blk import blk_event
 from ftracepy.printfmt.bprint import compile_printk
 from ftracepy.printfmt.compile import compile, compile_for
-from ftracepy.printfmt.graph import graph_events, graph_legend, graph_settings, plain_ids
+from ftracepy.printfmt.graph import argument_events, graph_events, graph_legend, graph_settings, plain_ids
 from ftracepy.printfmt.nodes import PrintFmt, PrintFmtFault
 from ftracepy.printfmt.parser import parse
 from ftracepy.printfmt.program import Program
@@ -16,6 +16,7 @@ __all__ = [
     "Program",
     "Style",
     "Target",
+    "argument_events",
     "blk_event",
     "compile",
     "compile_for",

@@ -109,7 +109,8 @@ def _own(format: EventFormat, emitter: Emitter, pool: Pool) -> Code | None:
     fields = {one.name: one for one in format.fields}
     match format.name, fields:
         case "function", {"ip": ip, "parent_ip": parent}:
-            return [*load(parent).code, *load(ip).code, Instruction(Op.CALL_INDENT), *load(ip).code, Instruction(Op.SYMBOL)]
+            indent = [*load(parent).code, *load(ip).code, Instruction(Op.CALL_INDENT)]
+            return [*indent, *load(ip).code, Instruction(Op.SYMBOL), Instruction(Op.ARGUMENTS)]
         case "kernel_stack", {"caller": caller}:
             return [*pool.text(b"<stack trace >"), Instruction(Op.STACK, caller.element_bytes, a=caller.offset, b=2)]
         case "raw_data", {"id": number, "buf": buf}:

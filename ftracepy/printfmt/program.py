@@ -87,6 +87,7 @@ class Op(IntEnum):
     NEXT_STRING = 67  # print the next string argument of a binary printk
     CALL_INDENT = 68  # pop function and caller: spaces for how deep the caller stands among those its CPU called last
     LEARN_COMM = 69  # pop pid: up to b bytes at a are the name of that task where none was known
+    ARGUMENTS = 71  # what the function was called with, in brackets; nothing where the record does not hold it
     HEX_DUMP = 70  # pop reference; lines of size bytes (16 or 32), a per group; b: 1 with letters, 2 with offsets; v: prefix
 
 

@@ -82,7 +82,7 @@ def _own_event(format: EventFormat, target: Target, emitter: Emitter, pool: Pool
             raise PrintFmtFault("the block tracer's own text")
         case "function", {"ip": ip, "parent_ip": parent} if target.exact:
             caller = [] if "noprint-parent" in target.options else [*pool.text(b" <-"), *_traced(parent, target, pool)]
-            return [*_traced(ip, target, pool), *caller]
+            return [*_traced(ip, target, pool), Instruction(Op.ARGUMENTS), *caller]
         case "kernel_stack", {"caller": caller} if target.exact:
             return [*pool.text(b"<stack trace>"), *_stack(caller, target)]
         case "user_stack", {"caller": caller} if target.exact:

@@ -88,14 +88,12 @@ def _releases(schema: Schema) -> tuple[tuple[int, int], tuple[int, int]]:
     """First and last release that could have written these formats."""
     least, most = (0, 0), _NEWEST
     function = schema.event("ftrace", "function")
-    if function and schema.event("ftrace", "func_repeats"):
-        least = (5, 13)
-    elif function:
-        most = (5, 12)
     if function and function.field("args"):
         least = (6, 15)
+    elif function and schema.event("ftrace", "func_repeats"):
+        least, most = (5, 13), (6, 14)
     elif function:
-        most = min(most, (6, 14))
+        most = (5, 12)
     if any(_copies_from_user(one) for one in schema.formats.values()):
         least = (6, 19)
     return least, max(least, most)

@@ -6,7 +6,7 @@ FOLDER/cpuN.raw            what trace_pipe_raw of CPU N gave (cpuN.first.raw: wh
 FOLDER/header_page         header_page.inst, where the instance's differs; or events/header_page
 FOLDER/formats/SYSTEM/EVENT/format                                         or events/…, or without the /format
 and where they are there: printk_formats, saved_cmdlines, kallsyms (kallsyms.excerpt), trace_clock, trace_options,
-current_tracer, uname, buffer_subbuf_size_kb, cpuN.stats.after (cpuN.stats)
+current_tracer, uname, btf (vmlinux.btf: /sys/kernel/btf/vmlinux), buffer_subbuf_size_kb, cpuN.stats.after (cpuN.stats)
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ def folder_texts(path: str, cpus: Sequence[CpuData]) -> SchemaTexts:
     texts.kallsyms = _text(path, "kallsyms", "kallsyms.excerpt")
     texts.printk_formats = _text(path, "printk_formats")
     texts.dynamic_events = _text(path, "dynamic_events")
+    texts.types = lambda: _text(path, "btf", "vmlinux.btf")
     texts.cmdlines = _text(path, "saved_cmdlines")
     texts.clock = chosen_clock(_text(path, "trace_clock").decode("ascii", "replace")) or "local"
     texts.uname = _uname(uname)

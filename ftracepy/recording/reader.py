@@ -42,6 +42,8 @@ class Recording:
         self._stopped = False
         self._notices = [*contents.notices, *contents.remarks]
         self.texts = _texts(contents, buffer)
+        if OptionId.BTF_FILE in contents.extra_sections:
+            self.texts.types = self._types
         self.schema = _schema(cursor, self.texts, self._notices)
         self.cpus: Sequence[int] = list(dict.fromkeys(data.cpu for data in buffer.cpus))
 
@@ -97,13 +99,20 @@ class Recording:
 
     def extra_sections(self) -> dict[int, bytes]:
         """The sections that no event is read with, by number: types (BTF), modules."""
-        found: dict[int, bytes] = {}
-        for number, offset in self.contents.extra_sections.items():
-            try:
-                found[number] = open_section(self._cursor, offset, number, self._codec).rest()
-            except RecordingFault as fault:
-                self.notice(f"section {number} cannot be read: {fault.why}")
-        return found
+        found = {number: self._extra_section(number) for number in self.contents.extra_sections}
+        if OptionId.BTF_FILE not in found and (types := self.texts.types()):
+            found[OptionId.BTF_FILE] = types
+        return {number: data for number, data in found.items() if data is not None}
+
+    def _extra_section(self, number: int) -> bytes | None:
+        try:
+            return open_section(self._cursor, self.contents.extra_sections[number], number, self._codec).rest()
+        except RecordingFault as fault:
+            self.notice(f"section {number} cannot be read: {fault.why}")
+            return None
+
+    def _types(self) -> bytes:
+        return self._extra_section(OptionId.BTF_FILE) or b""
 
     def of_instance(self, name: str) -> Recording:
         """Another instance of the same file; raises FtracepyError where there is none of that name."""

@@ -93,9 +93,7 @@ class Btf:
     """
 
     def __init__(self, data: bytes, base: Btf | None = None) -> None:
-        self.order = "<" if data[:2] == b"\x9f\xeb" else ">"
-        if len(data) < 24 or struct.unpack_from(self.order + "H", data)[0] != _MAGIC:
-            raise KernelCannot(_WHAT, why="it does not start as BTF does")
+        self.order = "<" if checked(data)[:2] == b"\x9f\xeb" else ">"
         header_bytes, types, type_bytes, strings, string_bytes = struct.unpack_from(self.order + "5I", data, 4)
         self._base = base
         self._types = data[header_bytes + types : header_bytes + types + type_bytes]
@@ -226,6 +224,12 @@ class Btf:
                     hits.append(self._first + at)
         yield from sorted(hits)
 
+    def named(self, kind: Kind) -> Iterator[tuple[str, int]]:
+        """Name and number of each own type of this kind, in the order of the blob."""
+        for index, info in enumerate(self._infos):
+            if info >> 24 & 0x1F == kind:
+                yield self._text(self._names[index]), self._first + index
+
     def all_names(self, *kinds: Kind) -> Iterator[str]:
         """Every name that types of these kinds have, for patterns and near misses."""
         if self._base:
@@ -255,6 +259,13 @@ class Btf:
                 yield from self._flat(inner, base + member.bit_offset // 8)
 
 
+def checked(data: bytes) -> bytes:
+    """`data`; raises KernelCannot where it does not start as BTF does."""
+    if len(data) < 24 or _MAGIC not in struct.unpack_from("<H", data) + struct.unpack_from(">H", data):
+        raise KernelCannot(_WHAT, why="it does not start as BTF does")
+    return data
+
+
 def read(path: str | os.PathLike[str], base: Btf | None = None) -> Btf:
     """The blob in a file. Raises KernelCannot where it is missing or no BTF."""
     try:
@@ -262,6 +273,15 @@ def read(path: str | os.PathLike[str], base: Btf | None = None) -> Btf:
             return Btf(file.read(), base)
     except OSError:
         raise KernelCannot(_WHAT, why=f"there is no {path}", hint="a kernel with CONFIG_DEBUG_INFO_BTF=y") from None
+
+
+def running() -> bytes:
+    """The running kernel's blob; b"" where it shows none."""
+    try:
+        with open(VMLINUX, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def member_offsets(members: Sequence[tuple[str, str]], path: str | os.PathLike[str] = VMLINUX) -> list[int]:

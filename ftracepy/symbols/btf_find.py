@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from ftracepy.errors import KernelCannot, UsageFault
 from ftracepy.symbols import btf, sections
-from ftracepy.symbols.btf import Btf
+from ftracepy.symbols.btf import Btf, checked
 from ftracepy.symbols.elf import EM_AARCH64, EM_X86_64, Elf, ElfFault
 
 FOLDER = Path(btf.VMLINUX).parent
@@ -57,13 +57,18 @@ class Kernel:
 
 def in_file(path: str) -> Btf:
     """The types in a file. Raises UsageFault where it cannot be read or holds none."""
+    return Btf(blob_in_file(path))
+
+
+def blob_in_file(path: str) -> bytes:
+    """The BTF in a file, itself or a section of it. Raises UsageFault where it cannot be read or holds none."""
     try:
         with open(path, "rb") as file:
             if file.read(4) != b"\x7fELF":
                 file.seek(0)
-                return Btf(file.read())
+                return checked(file.read())
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return Btf(_section(cast(bytes, data), path))
+                return checked(_section(cast(bytes, data), path))
     except OSError as fault:
         raise UsageFault(f"cannot read '{path}'", why=fault.strerror or os.fspath(path)) from None
     except KernelCannot as fault:

@@ -43,6 +43,7 @@ def test_options() -> None:
     assert graph_options(()) == graph_options(["funcgraph-cpu", "nofuncgraph-proc"])
     assert graph_options(["nofuncgraph-cpu", "funcgraph-tail", "funcgraph-retval", "funcgraph-retval-hex"]) == {
         "abstime": 0, "cpu": 0, "proc": 0, "duration": 1, "overhead": 1, "tail": 1, "overrun": 0, "retval": 2,
+        "retaddr": 1,
     }  # fmt: skip
     assert graph_legend(["nofuncgraph-cpu"]).splitlines()[2:] == [
         "#  DURATION                  FUNCTION CALLS",

@@ -15,7 +15,7 @@ enum {
     FP_TEXT = 40, FP_NUMBER, FP_FIELD_NUMBER, FP_STRING, FP_STRING_LOC, FP_STRING_REST, FP_STRING_REF, FP_OPEN, FP_CLOSE, FP_FLAGS,
     FP_SYMBOLIC, FP_HEX, FP_ARRAY, FP_SYMBOL, FP_POINTER, FP_MAC, FP_IP4, FP_IP6, FP_SOCKADDR, FP_UUID, FP_BITMASK,
     FP_STRING_POINTER, FP_STACK, FP_RAW_FIELD, FP_QUOTED_LOC, FP_BPRINT, FP_NEXT, FP_NEXT_STRING,
-    FP_CALL_INDENT, FP_LEARN_COMM, FP_HEX_DUMP, FP_OPS
+    FP_CALL_INDENT, FP_LEARN_COMM, FP_HEX_DUMP, FP_ARGUMENTS, FP_OPS
 };
 
 enum { FP_LEFT = 1, FP_ZEROS = 2, FP_PLUS = 4, FP_SPACE = 8, FP_ALT = 16, FP_SIGNED = 32, FP_REL = 64, FP_STAR = 128 };
@@ -104,11 +104,11 @@ typedef struct {
 } fp_graph_field;
 
 typedef struct {
-    bool on, abstime, cpu, proc, duration, overhead, tail, overrun;
+    bool on, abstime, cpu, proc, duration, overhead, tail, overrun, retaddr;
     unsigned retval; /* 1: errors in decimal, 2: all in hex; FP_OLD_RETVAL: as before 6.13 */
     uint64_t irq_start, irq_end; /* between these addresses lie the handlers of interrupts */
-    unsigned entry, exit, cpu_digits;
-    fp_graph_field entry_func, entry_depth, exit_func, exit_depth, calltime, rettime, exit_overrun, exit_retval;
+    unsigned entry, exit, retaddr_entry, cpu_digits; /* with its caller's address a call begins by another event */
+    fp_graph_field entry_func, entry_depth, exit_func, exit_depth, calltime, rettime, exit_overrun, exit_retval, entry_retaddr;
 } fp_graph_settings;
 
 enum { FP_GRAPH_DEEPEST = 50, FP_OLD_RETVAL = 4 };
@@ -126,6 +126,13 @@ typedef struct {
     size_t total;
     fp_symbol calls[FP_MOST_CALLS];
 } fp_cpu_calls;
+
+/* An event with a function's arguments: where the function's address is, and where they begin. */
+typedef struct {
+    unsigned id, function_at, arguments_at;
+} fp_argument_event;
+
+enum { FP_ARGUMENT_EVENTS = 4 };
 
 typedef struct {
     ptrdiff_t index, cpu;
@@ -152,7 +159,10 @@ typedef struct {
     fp_program **formats; /* of binary printk, beside their addresses */
     uint64_t *format_addresses;
     size_t formats_total;
-    fp_text_map strings, comms;
+    fp_text_map strings, comms, prototypes; /* these by a function's address, as printfmt/prototypes.py makes them */
+    fp_argument_event argument_events[FP_ARGUMENT_EVENTS];
+    size_t argument_events_total;
+    uint64_t asked; /* the function that lines stopped for */
     const uint8_t *prefix; /* before every line; owned by the binding */
     size_t prefix_length;
     fp_symbols symbols;
@@ -176,14 +186,26 @@ void fp_text_head(fp_text_machine *machine, const fp_program *program, const fp_
 void fp_text_loss(const fp_text_machine *machine, uint32_t cpu, int64_t count, fp_text_out *out);
 void fp_text_line(fp_text_machine *machine, const fp_program *program, const fp_record *record, fp_text_out *out);
 
-/* Writes a span's lines into machine->out. Returns how far it came, *why FP_LINES_DONE, FP_LINES_HELD or the id of an
- * event without a program. */
-enum { FP_LINES_DONE = -1, FP_LINES_HELD = -2, FP_PLAIN_BYTES = 65536 / 8 };
+/* Writes a span's lines into machine->out. Returns how far it came, *why FP_LINES_DONE, FP_LINES_HELD, FP_LINES_ASKS for the
+ * prototype of the function machine->asked, or the id of an event without a program. */
+enum { FP_LINES_DONE = -1, FP_LINES_HELD = -2, FP_LINES_ASKS = -3, FP_PLAIN_BYTES = 65536 / 8 };
 size_t fp_text_lines(fp_text_machine *machine, const fp_text_span *span, long *why);
 
 /* One event of a function_graph listing; `next` is its CPU's next event, where there is one. */
 void fp_graph_line(fp_text_machine *machine, const fp_program *program, const fp_record *record, const fp_record *next,
                    fp_text_out *out);
+
+/* Whether this record holds its function's arguments; then *function is its address. */
+bool fp_arguments_of(const fp_text_machine *machine, const fp_record *record, uint64_t *function);
+
+/* Appends name=value, ... */
+void fp_arguments_show(const fp_text_machine *machine, const fp_record *record, fp_text_out *out);
+
+static inline bool
+fp_graph_is_entry(const fp_graph_settings *graph, unsigned id)
+{
+    return id == graph->entry || id == graph->retaddr_entry;
+}
 
 const uint8_t *fp_text_comm(const fp_text_machine *machine, int32_t pid, size_t *length);
 uint64_t fp_text_time(const fp_text_settings *settings, uint64_t raw);

@@ -216,6 +216,27 @@ returns(const fp_text_machine *machine)
     return machine->settings.kernel && machine->graph.retval && machine->graph.exit_retval.bytes;
 }
 
+/* Where the call returns to and, where its end is known, what: one comment; trace-cmd's is of the first alone. */
+static void
+show_entry_comment(fp_text_machine *machine, const fp_record *record, const fp_record *end, fp_text_out *out)
+{
+    const fp_graph_settings *graph = &machine->graph;
+    bool kernel = machine->settings.kernel, value = end && returns(machine);
+    bool caller = graph->retaddr && graph->entry_retaddr.bytes && record->id == graph->retaddr_entry;
+    if (caller || value)
+        FP_OUT_LITERAL(out, " /*");
+    if (caller) {
+        FP_OUT_LITERAL(out, " <-");
+        fp_symbols_show(&machine->symbols, field(machine, record, graph->entry_retaddr), kernel ? 2 : 0, out);
+    }
+    if (value)
+        show_returned(machine, end, out);
+    if (caller || value)
+        FP_OUT_LITERAL(out, " */");
+    if (end && !kernel)
+        show_library_returned(machine, end, out);
+}
+
 static void
 show_entry(fp_text_machine *machine, fp_graph_cpu *cpu, const fp_program *program, const fp_record *record, const fp_record *next,
            fp_text_out *out)
@@ -236,17 +257,16 @@ show_entry(fp_text_machine *machine, fp_graph_cpu *cpu, const fp_program *progra
         show_fill(machine, out);
     show_indent(depth, out);
     fp_symbols_show(&machine->symbols, function, 0, out);
-    if (!whole)
-        FP_OUT_LITERAL(out, "() {");
-    else
-        FP_OUT_LITERAL(out, "();");
-    if (whole && returns(machine)) {
-        FP_OUT_LITERAL(out, " /*");
-        show_returned(machine, next, out);
-        FP_OUT_LITERAL(out, " */");
-    } else if (whole && !machine->settings.kernel) {
-        show_library_returned(machine, next, out);
-    }
+    fp_out_byte(out, '(');
+    fp_arguments_show(machine, record, out);
+    fp_out_byte(out, ')');
+    if (whole)
+        fp_out_byte(out, ';');
+    else if (machine->settings.kernel)
+        FP_OUT_LITERAL(out, " {");
+    show_entry_comment(machine, record, whole ? next : NULL, out);
+    if (!whole && !machine->settings.kernel)
+        FP_OUT_LITERAL(out, " {");
     fp_out_byte(out, '\n');
     if (whole)
         show_interrupt(machine, program, record, function, false, out);
@@ -317,7 +337,7 @@ fp_graph_line(fp_text_machine *machine, const fp_program *program, const fp_reco
         return;
     if (machine->settings.kernel)
         show_switch(machine, cpu, record, out);
-    if (record->id == machine->graph.entry)
+    if (fp_graph_is_entry(&machine->graph, record->id))
         show_entry(machine, cpu, program, record, next, out);
     else if (is_exit)
         show_exit(machine, cpu, program, record, out);

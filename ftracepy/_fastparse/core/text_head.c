@@ -45,8 +45,9 @@ task_and_cpu(fp_text_machine *machine, const fp_record *record, fp_text_out *out
     const fp_text_settings *settings = &machine->settings;
     task(machine, record->pid, out);
     fp_out_decimal_padded(out, record->cpu, 3, settings->latency ? ' ' : '0');
+    bool counter = !settings->kernel && !settings->is_ns && settings->flag_columns == 0; /* trace-cmd's 12 columns begin here */
     if (!settings->latency)
-        fp_out_bytes(out, "] ", settings->flag_columns == 1 ? 1 : 2);
+        fp_out_bytes(out, "] ", settings->flag_columns == 1 || counter ? 1 : 2);
 }
 
 /* What is remembered of the last event of this task on this CPU, or made now. */
@@ -198,12 +199,12 @@ put_stamp(fp_text_machine *machine, uint64_t raw, fp_text_out *out, uint8_t *to)
 {
     const fp_text_settings *settings = &machine->settings;
     uint64_t value = fp_text_time(settings, raw);
-    if (settings->flag_columns)
+    if (settings->flag_columns && (settings->kernel || settings->is_ns))
         *to++ = ' ';
     if (settings->is_ns)
         return put_seconds(machine, value, to);
     out->used = (size_t)(to - out->data);
-    fp_out_decimal_padded(out, value, settings->kernel ? 12 : 11, ' ');
+    fp_out_decimal_padded(out, value, 12, ' ');
     return out->data + out->used;
 }
 

@@ -58,8 +58,20 @@ static bool
 is_plain(const fp_text_machine *machine, unsigned id)
 {
     if (machine->graph.on && !machine->settings.kernel)
-        return id != machine->graph.entry && id != machine->graph.exit;
+        return !fp_graph_is_entry(&machine->graph, id) && id != machine->graph.exit;
     return !machine->graph.on || machine->plain_ids[id / 8] >> id % 8 & 1;
+}
+
+/* Whether it is not known yet how the arguments in this record are shown. */
+static bool
+asks(fp_text_machine *machine, const fp_record *record)
+{
+    uint64_t function;
+    size_t length;
+    if (!fp_arguments_of(machine, record, &function) || fp_text_map_find(&machine->prototypes, function, &length))
+        return false;
+    machine->asked = function;
+    return true;
 }
 
 size_t
@@ -75,7 +87,11 @@ fp_text_lines(fp_text_machine *machine, const fp_text_span *span, long *why)
             *why = record->id;
             return at;
         }
-        if (machine->graph.on && record->id == machine->graph.entry) {
+        if (machine->argument_events_total && asks(machine, record)) {
+            *why = FP_LINES_ASKS;
+            return at;
+        }
+        if (machine->graph.on && fp_graph_is_entry(&machine->graph, record->id)) {
             next = settling(span, at, machine->settings.kernel);
             if (next == NULL && span->hold) {
                 *why = FP_LINES_HELD;

@@ -310,6 +310,15 @@ fp_show(fp_text_run_state *run, const fp_instruction *one)
         run->depth -= 2;
         fp_show_call_indent(run, run->stack[run->depth], run->stack[run->depth + 1]);
         break;
+    case FP_ARGUMENTS: {
+        uint64_t function;
+        if (!fp_arguments_of(run->machine, run->record, &function))
+            break;
+        fp_out_byte(run->out, '(');
+        fp_arguments_show(run->machine, run->record, run->out);
+        fp_out_byte(run->out, ')');
+        break;
+    }
     case FP_LEARN_COMM: learn_comm(run, one, (uint32_t)run->stack[--run->depth]); break;
     case FP_STACK: show_stack(run, one); break;
     case FP_QUOTED_LOC: show_quoted(run, one); break;
