@@ -21,6 +21,7 @@ from ftracepy import recording
 from ftracepy.printfmt import Form
 from ftracepy.stream import Stream
 from ftracepy.text import Formatter
+from tests.support import tally
 from tests.support.corpus import ROOT
 
 FILES = sorted([*ROOT.glob("dat/*/*.dat"), *ROOT.glob("dat/*/*.dat.xz"), *ROOT.glob("public/trace.dat/*.dat.xz")])
@@ -108,11 +109,11 @@ def test_as_trace_cmd_reports_it(path: Path, form: Form, kind: str, tmp_path: Pa
     theirs = reported(path, kind)
     if theirs is None or path.name.startswith("agent_"):
         pytest.skip("several instances or guests in one file: merged by the report command")
-    unexplained = []
+    unexplained, equal, lines = [], 0, 0
     for mine, want in pairs(ours(path, tmp_path, form), theirs):
-        _SCORE[f"{form} lines"] += 1
+        lines += 1
         if mine == want:
-            _SCORE[f"{form} equal"] += 1
+            equal += 1
             continue
         texts = mine.decode(errors="replace"), want.decode(errors="replace")
         name = f"{path.parent.name}/{path.name}"
@@ -120,7 +121,11 @@ def test_as_trace_cmd_reports_it(path: Path, form: Form, kind: str, tmp_path: Pa
             one.explains(form, name, event, *texts) for one in differences() for event in {event_of(want), event_of(mine)}
         ):
             unexplained.append(texts)
+    _SCORE[f"{form} lines"] += lines
+    _SCORE[f"{form} equal"] += equal
     assert not unexplained, f"{len(unexplained)} lines; the first: {unexplained[0]}"
+    report = {"text": "report -N", "raw": "report -R", "latency": "report -l"}[form]
+    tally.hold(f"{path.parent.name}/{path.name.removesuffix('.xz')}", report, equal, lines)
 
 
 @pytest.mark.parametrize("form", ["text", "raw", "latency"])

@@ -15,6 +15,7 @@ import pytest
 from ftracepy.batch import decoder_for
 from ftracepy.schema import Schema, TimeScale, parse_cmdlines, parse_event_format, parse_header_page
 from ftracepy.text import Formatter
+from tests.support import tally
 from tests.support.corpus import ROOT, raw_names
 
 # Splice leaves the tail in the kernel; a page was read before the text.
@@ -71,6 +72,7 @@ def test_as_the_kernel_printed_it(name: str) -> None:
     formatter = Formatter(schema, options=found["trace_options"].decode().split(), cpus=len(data))
     mine, kernel = comparable(formatter.lines(decoder.batch(max_events=1 << 20))), comparable(found["trace.txt"])
     assert len(mine) == len(kernel)
+    tally.hold(f"raw/{name}", "kernel", sum(map(bytes.__eq__, mine, kernel)), len(kernel))
     for line, want in zip(mine, kernel, strict=True):
         _SCORE["lines"] += 1
         _SCORE["equal"] += line == want
@@ -100,8 +102,10 @@ def test_fields_as_the_kernel_printed_them(name: str) -> None:
     if len(lines) != len(kernel):
         pytest.skip("texts of several lines")
     pairs = ((_PLACE.sub(b"(", line), _PLACE.sub(b"(", want)) for line, want in zip(lines, kernel, strict=True))
-    other = (pair for pair in pairs if b"UNKNOWN TYPE" not in pair[1] and not _NO_ASCII.search(pair[1]))
-    assert not [pair for pair in other if pair[0] != pair[1]][:1]
+    other = [pair for pair in pairs if b"UNKNOWN TYPE" not in pair[1] and not _NO_ASCII.search(pair[1])]
+    unequal = [pair for pair in other if pair[0] != pair[1]]
+    tally.hold(f"raw/{name}", "fields", len(other) - len(unequal), len(other))
+    assert not unequal[:1]
 
 
 def test_score(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ that hold the names of a few symbols only.
 from __future__ import annotations
 
 import gzip
+import json
 import lzma
 import re
 from collections import Counter
@@ -17,6 +18,7 @@ import pytest
 from ftracepy import recording
 from ftracepy.stream import Stream
 from ftracepy.text import Formatter
+from tests.support import tally
 from tests.support.corpus import ROOT
 
 TEXTS = sorted(ROOT.glob("dat/*/*.kernel-trace.txt.gz"))
@@ -45,3 +47,8 @@ def test_as_the_kernel_printed_it(kernel: Path, tmp_path: Path) -> None:
     mine, want = comparable(text), comparable(gzip.decompress(kernel.read_bytes()))
     assert not [line for line in (Counter(want) - Counter(mine)) if not _MAY_DIFFER.search(line)]
     assert len(mine) == len(want)
+    tally.hold(f"{kernel.parent.name}/{path.name}", "kernel", (Counter(want) & Counter(mine)).total(), len(want))
+
+
+def test_the_page_of_recordings_says_what_is_known() -> None:
+    assert tally.page(json.loads(tally.KNOWN.read_text())) == tally.PAGE.read_text()
