@@ -41,9 +41,13 @@ class Syscalls:
 
 @dataclass(frozen=True, slots=True)
 class Execs:
-    """Program starts: sched_process_exec, the execve family's entry and exit, and the new argv."""
+    """Program starts: sched_process_exec, the execve family's entry and exit, and the new argv.
+
+    With `failed` the file of an attempt that fails is wanted as the kernel read it: that costs something at every open.
+    """
 
     argv: bool = True
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ftracepy.analysis.pairing import Entry, Outcome, Pairing
+from ftracepy.analysis.pairing import EXECS, Entry, Outcome, Pairing
 from ftracepy.analysis.paths import PathFacts
 from ftracepy.analysis.tasks import Tasks
 from ftracepy.analysis.walk import Handler, Machine, number, own_probes, text, to_ns, walk
@@ -177,7 +177,7 @@ class Calls(Machine):
         for field in entry.args:
             if field.startswith("__") and field.endswith("_val") and isinstance(value := entry.args[field], str):
                 arg = field[2:-4]
-                key = "path" if entry.name in OPENS and arg in _PATH_ARGS else arg
+                key = "path" if arg in _PATH_ARGS and (entry.name in OPENS or entry.name in EXECS) else arg
                 entry.texts[key] = Text(value, "user@enter") if value or not entry.args.get(arg) else Text(None)
         self._text_at_site(entry)
         if (early := self._early.pop(entry.tid, None)) is not None:

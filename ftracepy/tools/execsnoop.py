@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from ftracepy.analysis.execs import Exec, execs
 from ftracepy.analysis.quoting import quote
 from ftracepy.analysis.tasks import Tasks as TaskTable
-from ftracepy.probes import Execs, Syscalls, Tasks
+from ftracepy.probes import Execs, Syscalls, Tasks, Wish
 from ftracepy.system import errnos
 from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, option, pattern, tool
 from ftracepy.tools.options import Pattern
@@ -46,14 +46,22 @@ class Program(Row):
     uid: int | None = col(width=6, help="its real user")
     ret: str = col(width=7, show=str, help="0, or why it was not started")
     args: list[str] = col(show=_line, escape=False, help="the program's arguments")
+    path: str | None = col(place="data", help="the file that was to be run")
 
 
-@tool(wishes=(Execs(), Tasks(), Syscalls(("setuid", "setreuid", "setresuid"))), options=Options, row=Program)
+def _wishes(options: Options) -> tuple[Wish, ...]:
+    return Execs(failed=options.failed), Tasks(), Syscalls(("setuid", "setreuid", "setresuid"))
+
+
+@tool(wishes=_wishes, options=Options, row=Program)
 def execsnoop(feed: Feed, options: Options) -> Iterator[Program]:
     for one in execs(feed, tasks=TaskTable(feed.schema)):
         if (not one.failed or options.failed) and _wanted(one, options):
             ret = errnos.name(-one.ret) if one.failed else "0"
-            yield Program(ts_ns=one.ts_ns, pid=one.pid, ppid=one.ppid, uid=one.uid, ret=ret, args=_args(one, options.argc))
+            args = _args(one, options.argc)
+            yield Program(
+                ts_ns=one.ts_ns, pid=one.pid, ppid=one.ppid, uid=one.uid, ret=ret, args=args, path=one.filename
+            )  # fmt: skip
 
 
 def _wanted(one: Exec, options: Options) -> bool:

@@ -182,6 +182,8 @@ class Granting:
     def _execs(self, wish: Execs) -> None:
         self._require(_EXEC_EVENT)
         self._calls(_EXEC_CALLS)
+        if wish.failed and (found := self.trials.first(lambda: path_kprobe.candidates(self.tracefs))):
+            self._take([replace(found, way=replace(found.way, what="path of failed execs"))], found.way)
         if not wish.argv:
             return
         from ftracepy.live.ways import argv_kernel, argv_loader, argv_proc, sites
