@@ -243,7 +243,7 @@ class Calls(Machine):
         known = call.text("filename")
         certain = known.provenance == "kernel-copy" and not self._absolute
         if entry.name in OPENS and ret is not None and ret >= 0 and not certain:
-            self._paths.wait(entry, end, known.value, lambda path: self._call(entry, outcome, ret, end, path))
+            self._paths.wait(entry, end, known.value, lambda path, sure: self._call(entry, outcome, ret, end, path, sure))
         else:
             self._paths.passes(call)
 
@@ -255,11 +255,13 @@ class Calls(Machine):
         entry = self.pairing.open.get(tid)
         return entry is not None and entry.name in OPENS
 
-    def _call(self, entry: Entry, outcome: Outcome, ret: int | None, end: int, opened: str | None) -> Call:
+    def _call(
+        self, entry: Entry, outcome: Outcome, ret: int | None, end: int, opened: str | None, sure: bool = False
+    ) -> Call:  # fmt: skip
         """`opened` is the file really opened; where only its last component is known, the text passed says more."""
         texts: dict[str, Text] = dict(entry.texts)
         if opened is not None and (opened.startswith("/") or not texts):
-            texts = {"path": Text(opened, "kernel-copy")}
+            texts = {"path": Text(opened, "kernel-copy" if sure else "user@enter")}
         return Call(
             entry.tid, entry.tgid, entry.comm, entry.name, entry.args, self._ns(entry.start), self._ns(end), ret, outcome,
             texts, tuple(entry.notes), entry.restarts,

@@ -36,12 +36,12 @@ class _Open(Generic[T]):
     end: int = 0
     key: tuple[Any, ...] = ()
     passed: str | None = None
-    make: Callable[[str | None], T] | None = None
+    make: Callable[[str | None, bool], T] | None = None
     made: T | None = None
 
-    def finish(self, path: str | None) -> None:
+    def finish(self, path: str | None, *, sure: bool = False) -> None:
         if self.make is not None:
-            self.made, self.make = self.make(path), None
+            self.made, self.make = self.make(path, sure), None
 
 
 @dataclass(slots=True)
@@ -70,11 +70,14 @@ class PathFacts(Generic[T]):
         else:
             self._queue.append(_Open(made=item))
 
-    def wait(self, entry: Entry, end: int, passed: str | None, make: Callable[[str | None], T]) -> None:
-        """A successful open that ended at `end`; `make(path)` builds what is emitted (None: it cannot be known)."""
+    def wait(self, entry: Entry, end: int, passed: str | None, make: Callable[[str | None, bool], T]) -> None:
+        """A successful open that ended at `end`; `make(path, sure)` builds what is emitted (None: it cannot be known).
+
+        Not `sure` is a path that was chosen, among those the thread opened then, by the text passed.
+        """
         flags = entry.args.get("flags")
         if not self._expected or (isinstance(flags, int) and flags & _O_PATH):
-            self.passes(make(None))
+            self.passes(make(None, False))
             return
         one = _Open(entry.start, end, tuple(entry.args.values()), passed, make)
         self._queue.append(one)
@@ -152,9 +155,10 @@ class PathFacts(Generic[T]):
     def _settle(self, thread: _Thread[T], closed: list[_Open[T]], told: list[Told]) -> None:
         asked = [(one.key, one.passed) for one in closed]
         paths = in_order(asked, told) if len(asked) == len(told) else None
+        sure = paths is not None or len({one.path for one in told}) == 1
         for one, path in zip(closed, paths or share_out(asked, told), strict=True):
             thread.opens.popleft()
-            one.finish(path)
+            one.finish(path, sure=sure)
 
     def _flush(self) -> None:
         while self._queue and self._queue[0].make is None:

@@ -5,8 +5,8 @@
        4711 cat                3 -       RDONLY         /etc/passwd
        4711 cat                - ENOENT  RDONLY         /etc/nologin
 
-? stands for a path that nobody could read. How paths are read here, and what that can miss, stands under
-`ftracepy doctor opensnoop`.
+? stands for a path that nobody could read; in JSON stands of each whether it is the kernel's own copy. How paths are read
+here, and what that can miss, stands under `ftracepy doctor opensnoop`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Opened(Row):
     err: str | None = col(width=7, help="why it failed")
     flags: str | None = col(width=14, show=lambda flags: flags.replace("O_", ""), help="how it was opened")
     path: str | None = col(none="?", help="the file, as far as this way of reading it tells")
+    path_by: str = col(place="data", help="kernel-copy: as the kernel used it; user@enter: as the caller had it just before")
 
 
 # What a signal did to a waiting open: interrupted it, restarted it, or killed its task.
@@ -62,7 +63,8 @@ def _wishes(options: Options) -> tuple[Wish, ...]:
 @tool(wishes=_wishes, options=Options, row=Opened)
 def opensnoop(feed: Feed, options: Options) -> Iterator[Opened]:
     for call in _opens(feed, options):
-        path = call.text("filename").value
+        text = call.text("filename")
+        path = text.value
         if options.failed and not call.failed:
             continue
         if options.filename is not None and (path is None or not options.filename.search(path)):
@@ -70,7 +72,7 @@ def opensnoop(feed: Feed, options: Options) -> Iterator[Opened]:
         if call.ret is not None and options.admits(pid=call.pid, tid=call.tid, comm=call.comm):
             yield Opened(
                 ts_ns=call.end_ns, pid=call.pid, comm=call.comm, fd=call.ret_if_ok, err=call.errname,
-                flags=_flags(call, feed.schema.arch), path=path,
+                flags=_flags(call, feed.schema.arch), path=path, path_by=text.provenance,
             )  # fmt: skip
 
 

@@ -182,8 +182,8 @@ class Granting:
     def _execs(self, wish: Execs) -> None:
         self._require(_EXEC_EVENT)
         self._calls(_EXEC_CALLS)
-        if wish.failed and (found := self.trials.first(lambda: path_kprobe.candidates(self.tracefs))):
-            self._take([replace(found, way=replace(found.way, what="path of failed execs"))], found.way)
+        if wish.failed:
+            self._failed_execs()
         if not wish.argv:
             return
         from ftracepy.live.ways import argv_kernel, argv_loader, argv_proc, sites
@@ -197,6 +197,13 @@ class Granting:
         if not found:
             ways += self._each(lambda: argv_proc.candidate(self.tracefs, self.scope))
         self._take(ways, Way("argv of new programs", "not read here", "none", "all arguments"))
+
+    def _failed_execs(self) -> None:
+        """The kernel opens what it is to run as it opens any file."""
+        from ftracepy.live.ways import path_kprobe
+
+        if found := self.trials.first(lambda: path_kprobe.candidates(self.tracefs)):
+            self._take([replace(found, way=replace(found.way, what="path of execs that fail"))], found.way)
 
     def _take(self, ways: Sequence[Candidate], nothing: Way) -> None:
         for one in ways:
