@@ -50,6 +50,8 @@ _OTHERS = {
     ("raw_syscalls", "sys_exit"): ("id", "ret"),
     ("sched", "sched_process_exec"): ("filename", "pid", "old_pid"),
     ("sched", "sched_process_exit"): ("comm", "pid"),
+    ("sched", "sched_wakeup"): ("comm", "pid", "prio", "target_cpu"),
+    ("sched", "sched_switch"): ("prev_comm", "prev_pid", "prev_prio", "prev_state", "next_comm", "next_pid", "next_prio"),
     ("sched", "sched_process_fork"): ("parent_comm", "parent_pid", "child_comm", "child_pid"),
     ("task", "task_newtask"): ("pid", "comm", "clone_flags"),
     ("task", "task_rename"): ("pid", "oldcomm", "newcomm"),

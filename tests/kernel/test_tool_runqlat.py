@@ -1,0 +1,41 @@
+"""runqlat live, against the kernel's own account of how long a task waited."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ftracepy.tracefs import Tracefs
+from tests.kernel.test_commands import python, watch
+
+# Two that want one CPU. /proc/self/schedstat: time run, time waited (ns), time slices.
+_WORK = """import os, time
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+rival = os.fork()
+if not rival:
+    while os.getppid() != 1: pass
+    os._exit(0)
+def call(name):
+    with open('/proc/self/comm', 'w') as file: file.write(name)
+    with open('/proc/self/schedstat') as file: return [int(one) for one in file.read().split()]
+before = call('waits')
+while time.thread_time() < 0.3: pass
+for _ in range(101): time.sleep(0.0001)
+after = call('waited')
+os.kill(rival, 9)
+open(PATH, 'w').write(f'{after[1] - before[1]} {after[2] - before[2]}')
+"""
+
+
+@pytest.mark.counted("runqlat", "the time that a task waited beside a rival, as schedstat has it")
+def test_waits_are_what_the_scheduler_says(clean_kernel: Tracefs, tmp_path: Path) -> None:
+    if not Path("/proc/self/schedstat").exists():
+        pytest.skip("this kernel keeps no such account")
+    told = tmp_path / "told"
+    rows = watch("runqlat", python(_WORK.replace("PATH", repr(str(told)))))
+    waited, _slices = map(int, told.read_text().split())
+    (mine,) = [row for row in rows if row["comm"] == "waits"]
+    assert mine["count"] >= 101
+    assert abs(mine["total_ns"] - waited) <= 0.05 * waited + 1_000_000, (mine, waited)
+    assert mine["max_ns"] <= mine["total_ns"] == pytest.approx(mine["average_ns"] * mine["count"], rel=0.01)
