@@ -48,6 +48,7 @@ class CpuStats:
     commit_overrun: int = 0
     dropped: int = 0
     read: int = 0
+    unread_bytes: int = field(default=0, compare=False)
 
     @property
     def lost(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -227,9 +227,9 @@ class Instance:
     def stats(self) -> list[CpuStats]:
         return stats.read_all(self.path)
 
-    def fill(self) -> float:
-        """How full the fullest CPU's buffer is, from 0 to 1."""
-        most = max((stats.unread_bytes(self.path, cpu) for cpu in self.cpus()), default=0)
+    def fill(self, counts: Sequence[CpuStats]) -> float:
+        """How full the fullest CPU's buffer is by its counts, from 0 to 1."""
+        most = max((one.unread_bytes for one in counts), default=0)
         return min(most / (1024 * (self.buffer_kb or buffer.size_kb(self.path) or 1)), 1.0)
 
     def now(self) -> int:

@@ -12,7 +12,7 @@ import select
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -307,9 +307,9 @@ class LiveSource:
         """The kernel's counts now; after the end, as they were then: delivered + lost + still buffered = all there was."""
         return Health(self._read_stats() if self._stats is None else self._stats, list(self._notices))
 
-    def fill(self) -> float | None:
-        """How full the fullest CPU's buffer is, from 0 to 1; None once the source has ended."""
-        return self.instance.fill() if self._stats is None else None
+    def fill(self, counts: Sequence[CpuStats]) -> float | None:
+        """How full the fullest CPU's buffer is by its counts of this moment, from 0 to 1; None once the source has ended."""
+        return self.instance.fill(counts) if self._stats is None else None
 
     def _notice(self, text: str) -> None:
         """Said at once, or kept for whoever asks how it went."""

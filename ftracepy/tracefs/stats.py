@@ -15,8 +15,8 @@ _COUNTS = {
     "commit overrun": "commit_overrun",
     "dropped events": "dropped",
     "read events": "read",
+    "bytes": "unread_bytes",
 }
-_BYTES = re.compile(r"^bytes:\s*(\d+)\s*$", re.MULTILINE)
 _NOW = re.compile(r"^now ts:\s*(\d+)(?:\.(\d{6}))?\s*$", re.MULTILINE)
 
 
@@ -36,12 +36,6 @@ def read(root: Path, cpu: int) -> CpuStats:
 
 def read_all(root: Path) -> list[CpuStats]:
     return [read(root, cpu) for cpu in cpus(root)]
-
-
-def unread_bytes(root: Path, cpu: int) -> int:
-    """How many bytes of a CPU's buffer wait to be read."""
-    match = _BYTES.search(files.read_text(root / f"per_cpu/cpu{cpu}/stats"))
-    return int(match[1]) if match else 0
 
 
 def parse(text: str, cpu: int) -> CpuStats:

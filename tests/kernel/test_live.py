@@ -124,7 +124,7 @@ def test_every_row_comes_to_the_screen(terminal: Callable[..., Terminal], tmp_pa
     view.press("Right", "Right", "t")
     view.until(f"{MANY} 100.0%")
     view.press("Escape")
-    view.until("[1]killsnoop")
+    view.until("[1 killsnoop]")
     view.press("e")
     view.type(str(tmp_path / "rows.json"))
     view.press("Enter")
@@ -169,9 +169,9 @@ def test_the_overview_has_its_tiles(terminal: Callable[..., Terminal]) -> None:
     view.until("programs started")
     view.until("tmux -S")  # our own looking at the screen
     view.press("Enter")
-    view.until("[1]execsnoop")
+    view.until("[1 execsnoop]")
     view.press("Escape")
-    view.until("Enter opens a tile")
+    view.until("arrows choose a tile")
     view.press("q")
     assert view.ended() == 0
     assert left_by(view.pid) == []
@@ -229,7 +229,7 @@ def test_an_event_is_found_filtered_and_watched(terminal: Callable[..., Terminal
     view.press("Enter")
     view.until("sys_enter_lseek/filter  offset == 77")
     view.press("Enter")
-    view.until("[1]tpoint")
+    view.until("[1 tpoint]")
     view.until("ev/s")
     work = "import os\nfd = os.open('/dev/zero', 0)\nopen('/proc/self/comm', 'w').write('seeker')\n" + (
         f"for _ in range({MANY}):\n  os.lseek(fd, 77, 0)\n  os.lseek(fd, 78, 0)\n"
@@ -239,7 +239,7 @@ def test_an_event_is_found_filtered_and_watched(terminal: Callable[..., Terminal
     view.press("Right", "Right", "t")
     view.until(f"{MANY} ")
     view.press("Escape")
-    view.until("[1]tpoint")
+    view.until("[1 tpoint]")
     view.press("Escape")
     view.until("what goes to the kernel")
     view.press("q")

@@ -34,6 +34,7 @@ class Page:
     title = ""
     grows = False
     replaces = False
+    height = 22  # lines of the screen that it has, heading and all; kept up to date by who shows it
     behind = False  # there is more to take in than the last tick had time for
     jump: int | None = None  # where the cursor is to go, found a little after it was asked for
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 from rich.cells import cell_len, set_cell_size
@@ -11,6 +12,7 @@ Style = Literal[
     "", "dim", "bold", "head", "error", "loss", "good", "key", "comm", "number", "event", "bar", "found", "chosen",
     "flame0", "flame1", "flame2", "flame3", "chosen_frame",
 ]  # fmt: skip
+_BARS = "▁▂▃▄▅▆▇█"
 Span = tuple[str, Style]
 Line = list[Span]
 
@@ -52,6 +54,12 @@ def marked(line: Line, text: str) -> Line:
         result.append((whole[at:end], style))
         at = end
     return [one for one in result if one[0]]
+
+
+def spark(values: Sequence[float]) -> str:
+    """Numbers as small bars, of the largest one's height at most."""
+    most = max(values, default=0) or 1
+    return "".join(_BARS[min(int(value / most * (len(_BARS) - 1)), len(_BARS) - 1)] for value in values)
 
 
 def plain(line: Line) -> str:

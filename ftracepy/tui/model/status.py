@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 from ftracepy.sinks.escape import visible
 from ftracepy.tui.model.engine import State
 from ftracepy.tui.model.listpage import ListPage
-from ftracepy.tui.model.vitals import amount
+from ftracepy.tui.model.overview import Overview
+from ftracepy.tui.model.spans import length, spark
+from ftracepy.tui.model.vitals import Vitals, amount
 
 if TYPE_CHECKING:
     from ftracepy.pipeline.tapped import Saved
@@ -17,9 +19,18 @@ if TYPE_CHECKING:
     from ftracepy.tui.model.playing import Playing
     from ftracepy.tui.model.run import Run
 
+Part = tuple[str, int]  # of the status line, and how much it weighs
+_NEVER_OUT = 9
 _SAID_S = 5.0
 _TAKE_S = 0.25
-_BARS = "▁▂▃▄▅▆▇█"
+_TAKE_ALL_S = 1.0
+
+
+class Extent(Protocol):
+    """A size on the screen."""
+
+    @property
+    def width(self) -> int: ...
 
 
 class View(Protocol):
@@ -27,6 +38,9 @@ class View(Protocol):
 
     @property
     def page(self) -> Page: ...
+
+    @property
+    def size(self) -> Extent: ...
 
     cursor: int
     follow: bool
@@ -43,6 +57,7 @@ class Status:
         self._playing: Playing | None = None
         self._until = 0.0
         self._taken = 0.0
+        self._together = Vitals()
 
     def said(self, text: str, keep: bool = False) -> None:
         """Show a word for a while."""
@@ -54,27 +69,51 @@ class Status:
         return self._title(run, engine, view), self._status(run, engine, view)
 
     def _title(self, run: Run | None, engine: Engine | None, view: View) -> str:
-        page = view.page
-        parts = [visible(run.name) if run else "ftracepy live"]
-        if run:
-            pages = [one.title for one in run.pages]
-            parts.append(" ".join(f"[{at}]{name}" if name == page.title else f"{at}" for at, name in enumerate(pages, 1)))
-        if page.title and (run is None or page.title not in [one.title for one in run.pages]):
-            parts.append(visible(page.title))
+        """What is looked at, the pages with their keys, and what can be done here; as much of it as has room."""
+        page, width = view.page, view.size.width
+        what = [visible(run.name) if run else "ftracepy live"]
+        titles = [one.title for one in run.pages] if run else []
+        if page.title and page.title not in titles:
+            what.append(visible(page.title))
         if run and run.kernel_filter:
-            parts.append(f"in the kernel: {visible(run.kernel_filter)}")
-        return "  ".join([*parts, page.hints()])
+            what.append(f"in the kernel: {visible(run.kernel_filter)}")
+        for names in (titles, [name if name == page.title else "" for name in titles]):
+            marked = [f"[{at} {name}]" if name == page.title else f"{at} {name}".strip() for at, name in enumerate(names, 1)]
+            text = "  ".join([what[0], *([" ".join(marked)] if marked else []), *what[1:]])
+            if length([(text, "")]) <= width:
+                break
+        hints = page.hints().split("  ")
+        while hints and length([("  ".join([text, *hints]), "")]) > width:
+            hints.pop()
+        return "  ".join([text, *hints])
 
     def _status(self, run: Run | None, engine: Engine | None, view: View) -> str:
         if self._said and time.monotonic() < self._until:
             return self._said
+        if isinstance(view.page, Overview):
+            return _fitting(self._of_all(view.page), view.size.width)
         if engine is None:
-            return "Enter opens a tile  q quits  ? keys"
+            return "? keys"
         if not engine.opened:
             return "starting"
-        return "  ".join(part for part in self._parts(run, engine, view) if part)
+        return _fitting(self._parts(run, engine, view), view.size.width)
 
-    def _parts(self, run: Run | None, engine: Engine, view: View) -> list[str]:
+    def _of_all(self, overview: Overview) -> list[Part]:
+        """The runs of the overview together."""
+        now = time.monotonic()
+        if now - self._taken >= _TAKE_ALL_S:
+            self._taken, self._together = now, overview.vitals
+        all_ = self._together
+        lost = sum(all_.lost.values())
+        self.lossy = bool(lost)
+        running = sum(one.state is State.RUNNING for one in overview.engines)
+        return [
+            (f"{running} of {len(overview.engines)} run", 5), (f"{amount(all_.per_second)} ev/s", 6), (_losses(all_.lost), 9),
+            (f"buf {all_.fill:.0%}" if all_.fill is not None else "", 4), (_own(all_), 5), (time.strftime("%H:%M:%S"), 3),
+            ("q quits", 2), ("? keys", 3),
+        ]  # fmt: skip
+
+    def _parts(self, run: Run | None, engine: Engine, view: View) -> list[Part]:
         now = time.monotonic()
         if now - self._taken >= _TAKE_S:
             self._taken = now
@@ -83,15 +122,17 @@ class Status:
         lost = sum(vitals.lost.values()) or sum(engine.events.lost.values())
         self.lossy = bool(lost)
         return [
-            _recording(engine.watch.tapped.saving),
-            f"PLAY x{self._playing.speed:g}" if self._playing else _how(engine, view),
-            _rate(engine) if engine.state is State.RUNNING else "",
-            f"LOST {lost:,} ({_cpus(vitals.lost or engine.events.lost)})" if lost else "lost 0",
-            f"buf {vitals.fill:.0%}" if vitals.fill is not None else "",
-            f"self {vitals.cpu:.0%} {vitals.memory_bytes / 1e6:.0f}MB",
-            self._since(view),
-            f"{engine.watch.schema.clock}",
-            "? keys",
+            (_recording(engine.watch.tapped.saving), 9),
+            (f"PLAY x{self._playing.speed:g}" if self._playing else _how(engine, view), 8),
+            (_rate(engine) if engine.state is State.RUNNING else "", 6),
+            (_losses(vitals.lost or engine.events.lost), 9),
+            (f"buf {vitals.fill:.0%}" if vitals.fill is not None else "", 5),
+            (_own(vitals), 5),
+            (self._since(view), 7),
+            (_way(engine), 1),
+            (f"clock {engine.watch.schema.clock}", 2),
+            (time.strftime("%H:%M:%S"), 1),
+            ("? keys", 3),
         ]  # fmt: skip
 
     def _since(self, view: View) -> str:
@@ -103,6 +144,24 @@ class Status:
         return f"{(page.listing.look.ts(item) - self.mark_ns) / 1e6:+.3f}ms from mark"
 
 
+def _fitting(parts: list[Part], width: int) -> str:
+    """As many parts as have room; what weighs least is left out first, what weighs most never."""
+    kept = [part for part in parts if part[0]]
+    while length([("  ".join(text for text, _weight in kept), "")]) > width:
+        least = min(weight for _text, weight in kept)
+        if least == _NEVER_OUT:
+            break
+        kept.remove(next(part for part in reversed(kept) if part[1] == least))
+    return "  ".join(text for text, _weight in kept)
+
+
+def _way(engine: Engine) -> str:
+    """How what a tool shows was got: the first way that was chosen; all of them are on the last page."""
+    ways = engine.names.header.get("ways")
+    hows = [str(one["how"]) for one in ways if isinstance(one, dict) and "how" in one] if isinstance(ways, list) else []
+    return f"way {visible(hows[0])}{' …' if len(hows) > 1 else ''}" if hows else "way tracepoints"
+
+
 def _recording(saving: Saved | None) -> str:
     if saving is None:
         return ""
@@ -110,7 +169,7 @@ def _recording(saving: Saved | None) -> str:
 
 
 def _rate(engine: Engine) -> str:
-    return f"{amount(engine.meter.now.per_second)} ev/s {_spark(list(engine.meter.history)[-12:])}"
+    return f"{amount(engine.meter.now.per_second)} ev/s {spark(list(engine.meter.history)[-12:])}"
 
 
 def _how(engine: Engine, view: View) -> str:
@@ -124,11 +183,14 @@ def _how(engine: Engine, view: View) -> str:
     return f"{'PAUSED' if view.paused else 'live' if view.follow else 'still'}{behind}"
 
 
+def _losses(lost: dict[int, int]) -> str:
+    count = sum(lost.values())
+    return f"LOST {count:,} ({_cpus(lost)})" if count else "lost 0"
+
+
+def _own(vitals: Vitals) -> str:
+    return f"self {vitals.cpu:.0%} {vitals.memory_bytes / 1e6:.0f}MB"
+
+
 def _cpus(lost: dict[int, int]) -> str:
     return " ".join(f"cpu{cpu}" for cpu, count in sorted(lost.items()) if count)
-
-
-def _spark(values: list[float]) -> str:
-    """The last rates as small bars."""
-    most = max(values, default=0) or 1
-    return "".join(_BARS[min(int(value / most * (len(_BARS) - 1)), len(_BARS) - 1)] for value in values)

@@ -42,7 +42,7 @@ class Tables(ListPage):
 
     def __init__(self, title: str, store: RowStore, row: type[Row], names: Names | None = None) -> None:
         self._latest = Latest(store)
-        super().__init__(f"{title}: latest table", Listing(self._latest, RowLook(row, names)))
+        super().__init__(f"{title} table", Listing(self._latest, RowLook(row, names)))
 
     @property
     def grows(self) -> bool:  # type: ignore[override]

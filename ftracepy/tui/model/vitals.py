@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from ftracepy.errors import FtracepyError
 
 if TYPE_CHECKING:
     from ftracepy.pipeline.watch import Watch
+    from ftracepy.source import CpuStats
 
 _PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 
@@ -47,24 +49,33 @@ class Meter:
         if now - self._second[0] >= 1:
             self.history.append((events - self._second[1]) / (now - self._second[0]))
             self._second = (now, events)
+        counts = self._watch.tapped.health().stats  # the kernel counts more losses than pages tell
         self.now = Vitals(
-            events, (events - events_then) / passed, {**lost, **self._lost()}, self._fill(), (cpu - cpu_then) / passed, _memory()
-        )
+            events, (events - events_then) / passed, {**lost, **{one.cpu: one.lost for one in counts if one.lost}},
+            self._fill(counts), (cpu - cpu_then) / passed, memory_bytes(),
+        )  # fmt: skip
         return self.now
 
-    def _lost(self) -> dict[int, int]:
-        """The kernel counts more than pages tell."""
-        health = self._watch.tapped.health()
-        return {one.cpu: one.lost for one in health.stats if one.lost}
-
-    def _fill(self) -> float | None:
+    def _fill(self, counts: Sequence[CpuStats]) -> float | None:
         try:
-            return self._watch.live.fill() if self._watch.live else None
+            return self._watch.live.fill(counts) if self._watch.live else None
         except FtracepyError:  # the instance is being undone
             return None
 
 
-def _memory() -> int:
+def together(all_: Sequence[Vitals]) -> Vitals:
+    """Those of several runs as of one; each has told what the whole process costs."""
+    lost = Counter[int]()
+    for one in all_:
+        lost.update(one.lost)
+    fills = [one.fill for one in all_ if one.fill is not None]
+    return Vitals(
+        sum(one.events for one in all_), sum(one.per_second for one in all_), dict(lost), max(fills, default=None),
+        max((one.cpu for one in all_), default=0.0), memory_bytes(),
+    )  # fmt: skip
+
+
+def memory_bytes() -> int:
     """Anonymous memory of this process, in bytes."""
     with open("/proc/self/statm", encoding="ascii") as file:
         fields = file.read().split()

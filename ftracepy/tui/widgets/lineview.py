@@ -46,6 +46,7 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         self.cursor = page.first if cursor is None else cursor
         self._top, self._widest = page.first, 0
         self.scroll_to(x=0, animate=False)
+        page.height = self.size.height
         deadline = time.monotonic() + _FIRST_S
         page.tick(lambda: time.monotonic() < deadline, self.size.width)
         self.sync()
@@ -62,6 +63,7 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
     def tick(self, spare: Spare) -> bool:
         """Let the page take in what is new; whether it has more to do. What has changed is drawn by `take_in`, at its pace."""
         page = self.page
+        page.height = self.size.height
         line = self.cursor - page.first
         if not self.paused or page.behind:
             self._stale |= page.tick(spare, self.size.width)
