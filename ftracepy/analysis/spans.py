@@ -28,7 +28,10 @@ _U64 = (1 << 64) - 1
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One call that has returned. Times are nanoseconds as shown; `args` are words, as many as were recorded, or None."""
+    """One call that has returned. Times are nanoseconds as shown; `args` are words, as many as were recorded, or None.
+
+    `depth` counts the calls of traced functions around it. Calls come as they return: inner ones before those around them.
+    """
 
     tid: int
     pid: int
@@ -38,6 +41,7 @@ class Span:
     start_ns: int
     end_ns: int
     took_ns: int
+    depth: int = 0
     ret: int | None = None
     args: tuple[int, ...] | None = None
 
@@ -78,36 +82,40 @@ class Spans(Machine):
         if len(stack) > _DEEPEST:
             del stack[0]
 
-    def _pop(self, event: Event, function: int | str) -> _Open | None:
-        """The innermost call of the function that is open; those inside it were not seen to return."""
+    def _pop(self, event: Event, function: int | str) -> tuple[_Open | None, int]:
+        """The innermost call of the function that is open, and how many are around it; those inside were not seen to return."""
         stack = self._open.get(whose(event), [])
         at = next((at for at in range(len(stack) - 1, -1, -1) if stack[at].function == function), None)
         if at is None:
-            return None
+            return None, 0
         found = stack[at]
         del stack[at:]
-        return found
+        return found, at
 
     def _exit(self, event: Event) -> None:
         took, function = duration_ns(event), number(event, "func")
-        entry = self._pop(event, function)
-        end = self._ns(event.ts)
-        start = self._ns(entry.start) if entry else end - took
-        self._tell(event, self._names.name(function), start, took, number(event, "retval") if "retval" in event else None, entry)
+        entry, _ = self._pop(event, function)
+        start = self._ns(entry.start) if entry else self._ns(event.ts) - took
+        ret = number(event, "retval") if "retval" in event else None
+        self._tell(event, self._names.name(function), start, took, number(event, "depth"), ret, entry)
 
     def _call_end(self, event: Event) -> None:
         name = self._names.name(number(event, "__probe_func"))
-        if (entry := self._pop(event, name)) is not None:
+        entry, depth = self._pop(event, name)
+        if entry is not None:
             start = self._ns(entry.start)
-            self._tell(event, name, start, self._ns(event.ts) - start, number(event, "ret") if "ret" in event else None, entry)
+            ret = number(event, "ret") if "ret" in event else None
+            self._tell(event, name, start, self._ns(event.ts) - start, depth, ret, entry)
 
-    def _tell(self, event: Event, name: str, start_ns: int, took: int, ret: int | None, entry: _Open | None) -> None:
+    def _tell(
+        self, event: Event, name: str, start_ns: int, took: int, depth: int, ret: int | None, entry: _Open | None
+    ) -> None:  # fmt: skip
         if self._irqs or not in_interrupt(event):
-            task = self._tasks.get(event.pid)
+            task, end = self._tasks.get(event.pid), self._ns(event.ts)
             args = entry.args if entry else None
             self._done(
-                Span(event.pid, task.tgid, task.comm, event.cpu, name, start_ns, self._ns(event.ts), took, signed(ret), args)
-            )
+                Span(event.pid, task.tgid, task.comm, event.cpu, name, start_ns, end, took, depth, signed(ret), args)
+            )  # fmt: skip
 
     def lost(self) -> None:
         self._open.clear()

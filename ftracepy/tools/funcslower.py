@@ -5,8 +5,8 @@
        4242 postgres          0 #   2418.007   vfs_fsync_range
 
 The last word is the threshold in microseconds, the words before it are FUNCTIONS: names, globs and MODULE:GLOB. A call is
-shown when it returns; -t is when it began. US is marked as funcgraph marks it; what a slow call spent its time in,
-funcgraph -u shows.
+shown when it returns, so that one of these functions within another of them stands above it, set in; -t is when it began.
+US is marked as funcgraph marks it; what else a slow call spent its time in, funcgraph -u shows.
 """
 
 from __future__ import annotations
@@ -50,8 +50,11 @@ class Slow(Row):
     comm: str = col(width=15, help="name of the task then")
     cpu: int = col(width=3, help="CPU that it returned on")
     took_ns: int = col(width=14, title="US", show=took, help="microseconds from its call to its return")
-    call: str = col(title="FUNCTION", help="the function, its arguments and what it returned, where asked for")
+    call: str = col(
+        title="FUNCTION", help="the function, set in under those traced around it; arguments and return value if asked for"
+    )
     function: str = col(place="data", help="its name alone")
+    depth: int = col(place="data", help="calls of the traced functions around it")
     tid: int = col(place="data", help="thread that called")
     args: list[int] | None = col(place="data", help="its arguments")
     ret: int | None = col(place="data", help="what it returned")
@@ -74,6 +77,6 @@ def funcslower(feed: Feed, options: Options) -> Iterator[Slow]:
         if one.took_ns >= least_ns and options.admits(pid=one.pid, tid=one.tid, comm=one.comm):
             yield Slow(
                 ts_ns=one.start_ns, pid=one.pid, comm=one.comm, cpu=one.cpu, took_ns=one.took_ns,
-                call=call_text(one.function, one.args, one.ret), function=one.function, tid=one.tid,
-                args=None if one.args is None else list(one.args), ret=one.ret,
+                call="  " * one.depth + call_text(one.function, one.args, one.ret), function=one.function, depth=one.depth,
+                tid=one.tid, args=None if one.args is None else list(one.args), ret=one.ret,
             )  # fmt: skip

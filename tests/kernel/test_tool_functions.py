@@ -87,6 +87,12 @@ def test_only_slow_calls(clean_kernel: Tracefs) -> None:
     assert settings(clean_kernel) == before
 
 
+def test_slow_calls_within_slow_calls(clean_kernel: Tracefs) -> None:
+    rows = watch("funcslower", python(_SLEEPS.format(53, 0.002)), _OUTER, _INNER, "1000")
+    found = [(row["function"], row["depth"], row["call"]) for row in rows if row["comm"].startswith("python")]
+    assert found == [(_INNER, 1, f"  {_INNER}"), (_OUTER, 0, _OUTER)] * 53
+
+
 def test_time_asleep_can_be_left_out(clean_kernel: Tracefs) -> None:
     before = settings(clean_kernel)
     rows = mine(watch("funcslower", python(_SLEEPS.format(11, 0.05)), "-C", _INNER, "0"), _INNER)

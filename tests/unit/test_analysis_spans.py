@@ -74,6 +74,7 @@ def test_probes_pair_by_thread_and_function_recursion_inside_out() -> None:
     made.leave(18, "leaf", pid=8, cpu=1)
     made.leave(20, "top", ret=1)
     assert times(made) == [("top", 4), ("leaf", 5), ("top", 10)]
+    assert [one.depth for one in spans(made)] == [1, 0, 0]
     assert [(one.ret, (one.args or (0,))[0]) for one in spans(made) if one.function == "top"] == [(-2, 3), (1, 5)]
 
 
