@@ -125,6 +125,7 @@ class Schema:
     page: PageLayout = PageLayout()
     formats: dict[int, EventFormat] = field(default_factory=dict)
     cmdlines: dict[int, str] = field(default_factory=dict)
+    tgids: dict[int, int] = field(default_factory=dict)
     kallsyms: str = ""
     printk_formats: str = ""
     dynamic_events: str = ""
@@ -251,6 +252,12 @@ def parse_header_page(text: str, *, big_endian: bool = False, page_bytes: int | 
 def parse_cmdlines(text: str) -> dict[int, str]:
     """saved_cmdlines: `PID COMM` a line; a comm may hold spaces."""
     return dict(_cmdlines(text))
+
+
+def parse_tgids(text: str) -> dict[int, int]:
+    """saved_tgids: `PID TGID` a line."""
+    rows = (line.split() for line in text.splitlines())
+    return {int(row[0]): int(row[1]) for row in rows if len(row) == 2 and row[0].isdigit() and row[1].isdigit()}
 
 
 def _cmdlines(text: str) -> Iterator[tuple[int, str]]:

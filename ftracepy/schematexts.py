@@ -19,6 +19,7 @@ from ftracepy.schema import (
     parse_cmdlines,
     parse_event_format,
     parse_header_page,
+    parse_tgids,
 )
 from ftracepy.values import dataclass, field, replace
 
@@ -50,6 +51,7 @@ class SchemaTexts:
     printk_formats: bytes = b""
     dynamic_events: bytes = b""
     cmdlines: bytes = b""
+    tgids: bytes = b""
     clock: str = "local"
     time: TimeScale | None = None
     uname: str = ""
@@ -71,6 +73,7 @@ class SchemaTexts:
         schema = Schema(
             page=layout,
             cmdlines=parse_cmdlines(self.cmdlines.decode("utf-8", "surrogateescape")),
+            tgids=parse_tgids(self.tgids.decode("ascii", "replace")),
             kallsyms=self.kallsyms.decode("utf-8", "surrogateescape"),
             printk_formats=self.printk_formats.decode("utf-8", "surrogateescape"),
             dynamic_events=self.dynamic_events.decode("utf-8", "surrogateescape"),

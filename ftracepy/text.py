@@ -32,20 +32,18 @@ if TYPE_CHECKING:
 
 _PRINTK = re.compile(r'^\s*0x([0-9a-fA-F]+)\s*:\s*"(.*)"\s*$')
 _FLAG_NAMES = ("need-resched", "hardirq/softirq", "preempt-depth", "migrate-disable")
-_LEGEND_WITHOUT_FLAGS = """\
-# tracer: nop
-#
-#           TASK-PID     CPU#     TIMESTAMP  FUNCTION
-#              | |         |         |         |
-"""
+_TGID = ("     TGID   ", "       |    ")
 _MESSAGES = ("print", "bprint", "bputs")
 _GRAPH = "function_graph"
+_SHOWS_TGIDS = frozenset({"record-tgid", "print-tgid"})
 _NO_MORE, _HELD, _ASKS = -1, -2, -3  # why the text machine stopped where it names no event
 _MOST_HELD = 1 << 18  # events that wait for what an idle CPU does next
 _RT_FLAG_NAMES = (
     "irqs-off", "need-resched", "need-resched-lazy", "hardirq/softirq", "preempt-depth", "preempt-lazy-depth", "migrate-disable",
 )  # fmt: skip
-_NO_NAME = frozenset({"raw_data", "kernel_stack", "user_stack", "function", "print", "bprint", "bputs"})
+_NO_NAME = frozenset(
+    {"raw_data", "kernel_stack", "user_stack", "function", "print", "bprint", "bputs", "func_repeats", "blktrace"}
+)
 
 
 class Formatter:
@@ -91,6 +89,8 @@ class Formatter:
         self._machine.set_symbols(schema.kallsyms.encode("utf-8", "surrogateescape"))
         self._machine.set_strings(printk_strings(schema.printk_formats))
         self._comms: dict[int, str] | None = None
+        if self._target.exact and _SHOWS_TGIDS & self._options:
+            self._machine.set_tgids({pid: b"%d" % tgid for pid, tgid in schema.tgids.items() if tgid})
         self._argument_events = argument_events(schema)
         self._prototypes: Prototypes | None = None
         self._machine.set_arguments(self._argument_events)
@@ -118,6 +118,7 @@ class Formatter:
             "long_bytes": target.long_bytes,
             "flag_columns": self._flag_columns(flags),
             "latency": target.form == "latency" and not target.exact,
+            "bare": self._bare,
             "lazy_bit": target.release >= (6, 13),
             "digits": 9 if ns else 6,
             "mult": schema.time.mult,
@@ -129,6 +130,11 @@ class Formatter:
             "flags_at": common.get("common_flags", 2),
             "preempt_at": common.get("common_preempt_count", 3),
         }
+
+    @property
+    def _bare(self) -> bool:
+        """Whether lines have no columns but the event's text."""
+        return self._target.exact and "nocontext-info" in self._options
 
     def _flag_columns(self, flags: bool) -> int:
         """0: none, 1: the flags as a number, 2: none, but their gap (option irq-info is off)."""
@@ -144,9 +150,14 @@ class Formatter:
         self._cpus = max(self._cpus, cpus)
         if not self._target.exact:
             return b"cpus=%d\n" % cpus
+        if self._bare:
+            return b""
         if batch is not None:
             self._look(batch)
-        return (graph_legend(self._options) if self._listing else _legend(self._flag_columns(False))).encode()
+        return (graph_legend(self._options) if self._listing else self._plain_legend()).encode()
+
+    def _plain_legend(self) -> str:
+        return _legend(self._flag_columns(False), bool(_SHOWS_TGIDS & self._options))
 
     def lines(self, batch: Batch, start: int = 0, stop: int | None = None, *, more: bool = False) -> bytes:
         """Whole lines for batch[start:stop], lost events in their place.
@@ -275,18 +286,23 @@ def _holds_calls(batch: Batch, id: int) -> bool:
         return False
 
 
-def _legend(flag_columns: int) -> str:
+def _legend(flag_columns: int, tgid: bool) -> str:
     """The head of the kernel's `trace` file, without the counts of entries, which only a live buffer has."""
+    title, bar = _TGID if tgid else ("  ", "  ")
     if flag_columns == 2:
-        return _LEGEND_WITHOUT_FLAGS
+        lines = [
+            f"#           TASK-PID  {title} CPU#     TIMESTAMP  FUNCTION",
+            f"#              | |    {bar}   |         |         |",
+        ]
+        return "\n".join(["# tracer: nop", "#", *lines, ""])
     names = ["irqs-off/BH-disabled" if flag_columns == 5 else "irqs-off", *_FLAG_NAMES[: flag_columns - 1]]
     names = list(_RT_FLAG_NAMES) if flag_columns == 7 else names
-    margin, bars, longest = "#" + " " * 30, "|" * flag_columns, max(flag_columns, 5)
+    margin, bars, longest = "#" + " " * (28 + len(title)), "|" * flag_columns, max(flag_columns, 5)
     lines = [f"{margin}  _{'-' * longest}=> {names[0]}"]
     lines += [f"{margin}{'|' * (at - 1)} / _{'-' * (longest - at)}=> {name}" for at, name in enumerate(names[1:], 1)]
     lines.append(f"{margin}{'|' * (flag_columns - 1)} /     delay")
-    titles = f"#           TASK-PID     CPU#  {bars:<5}  TIMESTAMP  FUNCTION"
-    return "\n".join(["# tracer: nop", "#", *lines, titles, f"#              | |         |   {bars:<5}     |         |", ""])
+    titles = f"#           TASK-PID  {title} CPU#  {bars:<5}  TIMESTAMP  FUNCTION"
+    return "\n".join(["# tracer: nop", "#", *lines, titles, f"#              | |    {bar}   |   {bars:<5}     |         |", ""])
 
 
 def _library_is_ns(schema: Schema) -> bool:

@@ -59,6 +59,7 @@ machine_dealloc(PyObject *object)
     fp_text_map_clear(&machine->strings);
     fp_text_map_clear(&machine->comms);
     fp_text_map_clear(&machine->prototypes);
+    fp_text_map_clear(&machine->tgids);
     fp_symbols_clear(&machine->symbols);
     Py_XDECREF(self->kallsyms);
     Py_XDECREF(self->prefix);
@@ -147,6 +148,14 @@ set_comms(PyObject *object, PyObject *dict)
 {
     TextMachineObject *self = (TextMachineObject *)object;
     return replace_map(self, &self->machine.comms, dict);
+}
+
+static PyObject *
+set_tgids(PyObject *object, PyObject *dict)
+{
+    TextMachineObject *self = (TextMachineObject *)object;
+    self->machine.with_tgids = true;
+    return replace_map(self, &self->machine.tgids, dict);
 }
 
 static fp_program *
@@ -386,6 +395,7 @@ static PyMethodDef machine_methods[] = {
     {"set_prefix", set_prefix, METH_O, "What stands before every line."},
     {"set_strings", set_strings, METH_O, "Texts by kernel address, from printk_formats."},
     {"set_comms", set_comms, METH_O, "Task names by pid."},
+    {"set_tgids", set_tgids, METH_O, "The number of each thread's process as text, by pid: a column of its own."},
     {"add", machine_add, METH_VARARGS, "add(id, name, code, entries, literals): the program of one event type."},
     {"add_format", machine_add_format, METH_VARARGS, "add_format(address, code, entries, literals): a binary printk's format."},
     {"set_graph", machine_set_graph, METH_VARARGS, "set_graph(settings, plain_ids): from here on a function_graph listing."},

@@ -23,7 +23,8 @@ int
 fp_text_settings_of(PyObject *given, fp_text_settings *settings)
 {
     static const char *const names[] = {"kernel", "big_endian", "lazy_bit", "is_ns", "long_bytes", "flag_columns", "digits", "shift",
-                                        "flags_at", "preempt_at", "mult", "offset", "latency", "migrate_at", "lazy_count_at"};
+                                        "flags_at", "preempt_at", "mult", "offset", "latency", "migrate_at", "lazy_count_at",
+                                        "bare"};
     enum { NAMES = sizeof names / sizeof *names };
     long long values[NAMES];
     for (size_t at = 0; at < NAMES; at++)
@@ -38,6 +39,7 @@ fp_text_settings_of(PyObject *given, fp_text_settings *settings)
         .flag_columns = (unsigned)values[5], .digits = (unsigned)values[6], .shift = (unsigned)values[7],
         .flags_at = (unsigned)values[8], .preempt_at = (unsigned)values[9], .mult = (uint64_t)values[10],
         .offset = (uint64_t)values[11], .latency = values[12], .migrate_at = (unsigned)values[13], .lazy_count_at = (unsigned)values[14],
+        .bare = values[15],
     };
     return 0;
 }

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from ftracepy._fastparse.twin_address import bitmask, ip4, ip6, mac, sockaddr, uuid
 from ftracepy._fastparse.twin_arguments import ArgumentMachine, arguments, function_of
+from ftracepy._fastparse.twin_block import block
 from ftracepy.printfmt.arith import MASK, calculate, signed64
 from ftracepy.printfmt.program import ALT, LEFT, PLUS, REL, SIGNED, SPACE, STAR, ZERO, Instruction, Op
 from ftracepy.symbols.kallsyms import BARE, OR_NOTHING, Kallsyms
@@ -17,7 +18,7 @@ _POPS = {
     Op.INDEX: 1, Op.DYN_INDEX: 1, Op.TO: 1, Op.NEG: 1, Op.INVERT: 1, Op.NOT: 1, Op.JUMP_ZERO: 1, Op.WIDTH: 1, Op.PRECISION: 1,
     Op.LIMIT: 3, Op.NUMBER: 1, Op.STRING_REF: 2, Op.FLAGS: 1, Op.SYMBOLIC: 1, Op.HEX: 2, Op.ARRAY: 3, Op.SYMBOL: 1, Op.POINTER: 1,
     Op.MAC: 2, Op.IP4: 2, Op.IP6: 2, Op.SOCKADDR: 2, Op.UUID: 2, Op.BITMASK: 2, Op.STRING_POINTER: 1, Op.RAW_FIELD: 2,
-    Op.CALL_INDENT: 2, Op.LEARN_COMM: 1, Op.HEX_DUMP: 2,
+    Op.CALL_INDENT: 2, Op.LEARN_COMM: 1, Op.HEX_DUMP: 2, Op.LAST_TIME: 1,
 }  # fmt: skip
 _PUSHES = {
     Op.CONST: 1, Op.LOAD: 1, Op.INDEX: 1, Op.DYN_INDEX: 1, Op.DYN_LEN: 1, Op.TO: 1, Op.NEG: 1, Op.INVERT: 1, Op.NOT: 1,
@@ -73,13 +74,16 @@ class Machine(ArgumentMachine, Protocol):
     calls: dict[int, list[bytes]]
     comms: dict[int, bytes]
 
+    def stamp(self, raw: int) -> bytes: ...
+    def comm(self, pid: int) -> bytes: ...
+
 
 class Run:
     """One run of one program over one record."""
 
-    def __init__(self, machine: Machine, raw: bytes, program: Unpacked, cpu: int = 0, id: int = 0) -> None:
+    def __init__(self, machine: Machine, raw: bytes, program: Unpacked, cpu: int = 0, id: int = 0, ts: int = 0) -> None:
         self.machine = machine
-        self.cpu, self.id = cpu, id
+        self.cpu, self.id, self.ts = cpu, id, ts
         self.raw = raw
         self.code, self.entries, self.literals = program
         self.out = bytearray()
@@ -411,6 +415,14 @@ def _arguments(run: Run, one: Instruction) -> None:
         run.out += b"(" + arguments(run.machine, run.id, run.raw) + b")"
 
 
+def _last_time(run: Run, one: Instruction) -> None:
+    run.out += run.machine.stamp(run.ts - run.stack.pop() & MASK)
+
+
+def _block(run: Run, one: Instruction) -> None:
+    run.out += block(run.raw, run.machine, bool(one.b & 1), (run.cpu, run.ts) if one.b & 2 else None)
+
+
 def _raw_field(run: Run, one: Instruction) -> None:
     data = run.pop_bytes()
     if one.b in {2, 4}:
@@ -468,5 +480,5 @@ _STEPS: dict[Op, Callable[[Run, Instruction], None]] = {
     Op.IP6: _ip6, Op.SOCKADDR: _sockaddr, Op.UUID: _uuid, Op.BITMASK: _bitmask, Op.STRING_POINTER: _string_pointer,
     Op.STACK: _stack, Op.RAW_FIELD: _raw_field, Op.QUOTED_LOC: _quoted_loc, Op.BPRINT: _bprint, Op.NEXT: _next,
     Op.NEXT_STRING: _next_string, Op.CALL_INDENT: _call_indent, Op.LEARN_COMM: _learn_comm, Op.HEX_DUMP: _hex_dump,
-    Op.ARGUMENTS: _arguments,
+    Op.ARGUMENTS: _arguments, Op.LAST_TIME: _last_time, Op.BLOCK: _block,
 }  # fmt: skip

@@ -20,7 +20,7 @@ class TextMachine:
     """Programs by event id, and all that they and a line's columns look up. The C type of the same name does the same.
 
     `settings`: kernel, big_endian, long_bytes, flag_columns (0, 4, 5 or 7; 1: the flags as a number, 2: a gap), latency (short
-    task columns), lazy_bit, digits (6 or 9), mult, shift, offset, is_ns, flags_at, preempt_at, migrate_at and
+    task columns), bare (no columns), lazy_bit, digits (6 or 9), mult, shift, offset, is_ns, flags_at, preempt_at, migrate_at and
     lazy_count_at (0: no such field).
     """
 
@@ -38,6 +38,7 @@ class TextMachine:
         self._asked = 0
         self._programs: dict[int, tuple[bytes, Unpacked]] = {}
         self.comms: dict[int, bytes] = {}
+        self._tgids: dict[int, bytes] | None = None
         self._prefix = b""
         self._graph: Graph | None = None
         self._plain_ids: frozenset[int] = frozenset()
@@ -53,6 +54,10 @@ class TextMachine:
 
     def set_symbols(self, kallsyms: bytes) -> None:
         self.symbols = Kallsyms(kallsyms, self.kernel)
+
+    def set_tgids(self, tgids: Mapping[int, bytes]) -> None:
+        """From here on a column with the process of each thread."""
+        self._tgids = dict(tgids)
 
     def set_strings(self, strings: Mapping[int, bytes]) -> None:
         self.strings = dict(strings)
@@ -165,12 +170,12 @@ class TextMachine:
     def named_text(self, event: TextRecord) -> bytes:
         """What a line shows behind its columns."""
         name, program = self._programs[event.id]
-        return (name + b": " if name else b"") + Run(self, event.raw, program, event.cpu, event.id).go()
+        return (name + b": " if name else b"") + Run(self, event.raw, program, event.cpu, event.id, event.ts).go()
 
     def _line(self, event: TextRecord) -> bytes:
         """The kernel ends every event's line, also where the print fmt ends it already; its own events end theirs."""
         name, program = self._programs[event.id]
-        text = self.head(event) + Run(self, event.raw, program, event.cpu, event.id).go()
+        text = self.head(event) + Run(self, event.raw, program, event.cpu, event.id, event.ts).go()
         return text if text.endswith(b"\n") and not (self.kernel and name) else text + b"\n"
 
     def _loss(self, cpu: int, count: int) -> bytes:
@@ -180,8 +185,10 @@ class TextMachine:
 
     def head(self, event: TextRecord) -> bytes:
         """The columns before an event's text, its name included."""
-        head = self._prefix + self._task(event) + self._latency(event.raw) + self._time(event.ts)
         name = self._programs[event.id][0] + b":"
+        if self.settings["bare"]:
+            return self._prefix + (name + b" " if name != b":" else b"")
+        head = self._prefix + self._task(event) + self._latency(event.raw) + self._time(event.ts)
         if self.kernel:
             return head + (b" %s " % name if name != b":" else b" ")
         return head + b" %-21s " % name
@@ -193,7 +200,12 @@ class TextMachine:
         pid = b"%-7d" if self.kernel else b"%-5d"
         counter = not self.kernel and not self.settings["is_ns"] and not self.settings["flag_columns"]
         gap = b"" if self.settings["flag_columns"] == 1 or counter else b" "
-        return comm.rjust(16) + b"-" + pid % event.pid + b" [%03d]" % event.cpu + gap
+        return comm.rjust(16) + b"-" + pid % event.pid + self._tgid(event.pid) + b" [%03d]" % event.cpu + gap
+
+    def _tgid(self, pid: int) -> bytes:
+        if self._tgids is None:
+            return b""
+        return b" (%7s)" % self._tgids.get(pid, b"-------")
 
     def _latency(self, raw: bytes) -> bytes:
         columns = self.settings["flag_columns"]
@@ -216,13 +228,17 @@ class TextMachine:
 
     def _time(self, raw: int) -> bytes:
         wanted = self.settings
+        gap = b" " if wanted["flag_columns"] and (self.kernel or wanted["is_ns"]) else b""
+        return gap + self.stamp(raw) + b":"
+
+    def stamp(self, raw: int) -> bytes:
+        """A time as the columns have it."""
         value = self._shown(raw)
-        gap = b" " if wanted["flag_columns"] else b""
-        if not wanted["is_ns"]:
-            return (gap if self.kernel else b"") + b"%12d:" % value
-        if wanted["digits"] == 9:
-            return gap + b"%5d.%09d:" % divmod(value, 1_000_000_000)
-        return gap + b"%5d.%06d:" % divmod((value + 500) // 1000, 1_000_000)
+        if not self.settings["is_ns"]:
+            return b"%12d" % value
+        if self.settings["digits"] == 9:
+            return b"%5d.%09d" % divmod(value, 1_000_000_000)
+        return b"%5d.%06d" % divmod((value + 500) // 1000, 1_000_000)
 
 
 def _next_of(cpu: int, batch: Sequence[TextRecord], start: int) -> TextRecord | None:

@@ -10,6 +10,7 @@ from ftracepy.printfmt.nodes import PrintFmtFault
 from ftracepy.printfmt.numbers import load
 from ftracepy.printfmt.parser import parse
 from ftracepy.printfmt.program import Instruction, Op, Pool
+from ftracepy.printfmt.special import repeat_delta
 from ftracepy.printfmt.texts import Code
 from ftracepy.schema import EventFormat, FieldKind
 from ftracepy.symbols.kallsyms import BACKWARDS
@@ -111,6 +112,11 @@ def _own(format: EventFormat, emitter: Emitter, pool: Pool) -> Code | None:
         case "function", {"ip": ip, "parent_ip": parent}:
             indent = [*load(parent).code, *load(ip).code, Instruction(Op.CALL_INDENT)]
             return [*indent, *load(ip).code, Instruction(Op.SYMBOL), Instruction(Op.ARGUMENTS)]
+        case "func_repeats", {"ip": ip, "parent_ip": parent, "count": _}:
+            indent = [*load(parent).code, *load(ip).code, Instruction(Op.CALL_INDENT)]
+            times = emitter.compile(parse('" (count: %lld  last_ts: ", REC->count'))
+            name = [*load(ip).code, Instruction(Op.SYMBOL)]
+            return [*indent, *name, *times, *repeat_delta(emitter), Instruction(Op.LAST_TIME), *pool.text(b")")]
         case "kernel_stack", {"caller": caller}:
             return [*pool.text(b"<stack trace >"), Instruction(Op.STACK, caller.element_bytes, a=caller.offset, b=2)]
         case "raw_data", {"id": number, "buf": buf}:

@@ -9,7 +9,7 @@ from ftracepy.printfmt.conversions import Spec
 from ftracepy.printfmt.ctypes_ import INT
 from ftracepy.printfmt.emit import Emitter
 from ftracepy.printfmt.fallback import reference
-from ftracepy.printfmt.nodes import PrintFmt, PrintFmtFault
+from ftracepy.printfmt.nodes import PrintFmt
 from ftracepy.printfmt.numbers import Expr, load
 from ftracepy.printfmt.parser import parse
 from ftracepy.printfmt.program import ALT, REL, ZERO, Instruction, Op, Pool
@@ -53,6 +53,16 @@ def _traced(field: Field, target: Target, pool: Pool) -> Code:
     return [*code, *pool.text(b" <"), number, *pool.text(b">")]
 
 
+def _caller(parent: Field, target: Target, pool: Pool) -> Code:
+    return [] if "noprint-parent" in target.options else [*pool.text(b" <-"), *_traced(parent, target, pool)]
+
+
+def repeat_delta(emitter: Emitter) -> Code:
+    """How long before the event its function was called last (trace.h, FUNC_REPEATS_GET_DELTA_TS)."""
+    text = '"%llu", (u64)REC->top_delta_ts << 32 | (u32)REC->bottom_delta_ts'
+    return list(emitter.numbers.compile(parse(text).args[0]).code)
+
+
 def _stack(caller: Field, target: Target) -> Code:
     shape = ("sym-offset" in target.options) + 2 * ("sym-addr" in target.options)
     return [Instruction(Op.STACK, caller.element_bytes, a=caller.offset, v=shape)]
@@ -79,10 +89,13 @@ def _own_event(format: EventFormat, target: Target, emitter: Emitter, pool: Pool
             hexa = [*reference(buf), Instruction(Op.HEX, flags=ALT, b=ord(" "))]
             return [*pool.text(b"# "), identity, *pool.text(b" buf:"), *hexa]
         case "blktrace", _ if target.exact:
-            raise PrintFmtFault("the block tracer's own text")
+            return [Instruction(Op.BLOCK, b=("verbose" in target.options) + 2 * ("blk_classic" in target.options))]
+        case "func_repeats", {"ip": ip, "parent_ip": parent, "count": _} if target.exact:
+            times = emitter.compile(parse('" (repeats: %u, last_ts:", REC->count'))
+            head = [*_traced(ip, target, pool), *_caller(parent, target, pool), *times]
+            return [*head, *pool.text(b" "), *repeat_delta(emitter), Instruction(Op.LAST_TIME), *pool.text(b")")]
         case "function", {"ip": ip, "parent_ip": parent} if target.exact:
-            caller = [] if "noprint-parent" in target.options else [*pool.text(b" <-"), *_traced(parent, target, pool)]
-            return [*_traced(ip, target, pool), Instruction(Op.ARGUMENTS), *caller]
+            return [*_traced(ip, target, pool), Instruction(Op.ARGUMENTS), *_caller(parent, target, pool)]
         case "kernel_stack", {"caller": caller} if target.exact:
             return [*pool.text(b"<stack trace>"), *_stack(caller, target)]
         case "user_stack", {"caller": caller} if target.exact:

@@ -5,7 +5,7 @@ FOLDER/cpuN.raw            what trace_pipe_raw of CPU N gave (cpuN.first.raw: wh
                            so, cpuN, cpuN.bin, trace_pipe_raw.cpuN, trace_pipe_raw.N, ANYTHING.cpuN
 FOLDER/header_page         header_page.inst, where the instance's differs; or events/header_page
 FOLDER/formats/SYSTEM/EVENT/format                                         or events/…, or without the /format
-and where they are there: printk_formats, saved_cmdlines, kallsyms (kallsyms.excerpt), trace_clock, trace_options,
+and where they are there: printk_formats, saved_cmdlines, saved_tgids, kallsyms (kallsyms.excerpt), trace_clock, trace_options,
 current_tracer, uname, btf (vmlinux.btf: /sys/kernel/btf/vmlinux), buffer_subbuf_size_kb, cpuN.stats.after (cpuN.stats)
 """
 
@@ -71,6 +71,7 @@ def folder_texts(path: str, cpus: Sequence[CpuData]) -> SchemaTexts:
     texts.dynamic_events = _text(path, "dynamic_events")
     texts.types = lambda: _text(path, "btf", "vmlinux.btf")
     texts.cmdlines = _text(path, "saved_cmdlines")
+    texts.tgids = _text(path, "saved_tgids")
     texts.clock = chosen_clock(_text(path, "trace_clock").decode("ascii", "replace")) or "local"
     texts.uname = _uname(uname)
     texts.big_endian = _is_big(cpus, layout, uname)

@@ -13,7 +13,7 @@ from tests.support.decoders import implementations
 SETTINGS = {
     "kernel": 1, "big_endian": 0, "long_bytes": 8, "flag_columns": 5, "lazy_bit": 1, "digits": 6, "mult": 1, "shift": 0,
     "offset": 0, "is_ns": 1, "flags_at": 2, "preempt_at": 3, "latency": 0, "migrate_at": 0,
-    "lazy_count_at": 0,
+    "lazy_count_at": 0, "bare": 0,
 }  # fmt: skip
 COMMON = """\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;
 \tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;

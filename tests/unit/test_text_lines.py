@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ftracepy.schema import Schema, TimeScale, parse_cmdlines, parse_event_format
+from ftracepy.schema import Schema, TimeScale, parse_cmdlines, parse_event_format, parse_tgids
 from ftracepy.text import Formatter, printk_strings
 from tests.support.decoders import decode, implementations
 from tests.support.pages import PageWriter, event_format, schema
@@ -177,7 +177,92 @@ def test_the_block_tracer_s_event(implementation: str) -> None:
         b"blktrace:              sector=19458 bytes=327680 action=1703937 pid=226 device=7340032 cpu=1 error=0 pdu_len=0 data=0\n"
     )
     assert Formatter(made, "trace-cmd", form="raw").lines(batch).endswith(raw)
-    assert b": blktrace: sector=0x4c02 (19458) bytes=0x50000 (327680) " in Formatter(made).lines(batch)
+    assert Formatter(made).lines(batch).endswith(b":   7,0    Q  WS 19458 + 640 [<...>]\n")
+
+
+_GROUPED = 1 << 8
+_BLOCK_LINES = (
+    # action, bytes, error, what belongs to it, as blktrace.c shows it: remap and split have big-endian numbers
+    (0x10001 | 1 << 20, 4096, 0, b"", "  Q   R 264 + 8 [dd]"),
+    (0x20007, 4096, 0, b"", "  D   W 264 + 8 [dd]"),
+    (0x80020008, 512, 5, b"", "  C  WF 264 + 1 [5]"),
+    (0x40000008, 0, 65531, b"", "  C   N 264 [65531]"),
+    (0x1A000007, 36, 0, b"\x12\0\0\0\x24\0\0\0", "  D RAM 36 (12 00 00 00 24 00 ..) [dd]"),
+    (0x02000008, 36, 1, b"\x12\x34", "  C   R (12 34) [1]"),
+    (0x00000009, 0, 0, b"", "  P   N [dd]"),
+    (0x0000000A, 0, 0, (7).to_bytes(8, "big"), "  U   N [dd] 7"),
+    (0x0000000B, 0, 0, (7).to_bytes(8, "big"), " UT   N [dd] 7"),
+    (0x2002000D, 1024, 0, (300).to_bytes(8, "big"), "  X   D 264 / 300 [dd]"),
+    (0x0001000F, 1024, 0, (8 << 20 | 3).to_bytes(4, "big") + b"\0\0\0\x01" + (99).to_bytes(8, "big"),
+     "  A   R 264 + 2 <- (8,3) 99"),
+    (0x04000002, 0, 0, b"hello", "  m   N hello"),
+    (0x000E0001 | _GROUPED, 4096, 0, (1 << 32 | 0x2A).to_bytes(8, "little"), " 2a,1  Q FWS 264 + 8 [dd]"),
+    (0x04000002 | _GROUPED, 0, 0, (0x2A).to_bytes(8, "little") + b"hi", " 2a,0  m   N hi"),
+    (0x00000077, 0, 0, b"", "Unknown action 77"),
+)  # fmt: skip
+
+
+def test_the_block_tracer_s_text(implementation: str) -> None:
+    """kernel/trace/blktrace.c, print_one_line; in a cgroup its number stands before what belongs to the action."""
+    stack = event_format("user_stack", 12, "unsigned int tgid; 8; 4; 0", system="ftrace")
+    fields = ("u64 sector; 16; 8; 0", "u64 sizes; 24; 8; 0", "u64 where; 32; 8; 0", "u64 rest; 40; 8; 0", "u8 pdu[]; 48; 0; 0")
+    made = schema(stack, event_format("stand_in", 13, *fields))
+    made.cmdlines = {42: "dd"}
+    writer = PageWriter(made)
+    events = [
+        writer.event(
+            "stand_in", delta=0, pid=42, sector=264, sizes=action << 32 | size, where=(259 << 20) << 32,
+            rest=len(pdu) << 48 | error << 32, pdu=pdu,
+        )
+        for action, size, error, pdu, _ in _BLOCK_LINES
+    ]  # fmt: skip
+    page = writer.page(SECOND, *events)
+    del made.formats[13]
+    batch = decode(implementation, made, {0: page})
+    lines = Formatter(made).lines(batch).decode().splitlines()
+    wanted = [text if text.startswith("Unknown") else f"259,0  {text}" for *_, text in _BLOCK_LINES]
+    assert [line.split(": ", 1)[1] for line in lines] == wanted
+    classic = Formatter(made, options=("blk_classic", "nocontext-info")).lines(batch).decode().splitlines()
+    assert classic[0] == "259,0    0     1.000000000    42  Q   R 264 + 8 [dd]"
+    words = Formatter(made, options=("verbose",)).lines(batch).decode().splitlines()
+    assert [words[at].split()[5] for at in (0, 8, 11)] == ["queue", "plug", "message"]
+
+
+def test_repeated_functions(implementation: str) -> None:
+    """trace_output.c, trace_func_repeats_print, and plugin_function.c: when the last of them was."""
+    fields = ("unsigned long ip; 8; 8; 0", "unsigned long parent_ip; 16; 8; 0", "u16 count; 24; 2; 0",
+              "u16 top_delta_ts; 26; 2; 0", "u32 bottom_delta_ts; 28; 4; 0")  # fmt: skip
+    made = schema(event_format("func_repeats", 1, *fields, system="ftrace"))
+    made.kallsyms = "0000000000001000 T work\n0000000000002000 T caller\n0000000000003000 T _etext\n"
+    writer = PageWriter(made)
+    event = writer.event(
+        "func_repeats", delta=0, pid=42, ip=0x1000, parent_ip=0x2010, count=20, top_delta_ts=1, bottom_delta_ts=5000
+    )
+    batch = decode(implementation, made, {0: writer.page(7 * SECOND, event)})
+    last = f"{(7 * SECOND - (1 << 32) - 5000 + 500) // 1000 / 1e6:.6f}"
+    assert Formatter(made).lines(batch).decode().endswith(f"     7.000000: work <-caller (repeats: 20, last_ts:     {last})\n")
+    theirs = Formatter(made, "trace-cmd", form="latency").lines(batch).decode()
+    assert theirs.endswith(f": func_repeats:         work (count: 20  last_ts:     {last})\n")
+
+
+def test_columns_that_options_bring_and_take(implementation: str) -> None:
+    """trace_output.c, trace_print_context, and trace.c, print_func_help_header_irq."""
+    made = ticking(cmdlines={42: "w"}, tgids=parse_tgids("42 40\n"))
+    writer = PageWriter(made)
+    pids = (42, 0, 43)
+    batch = decode(implementation, made, {0: writer.page(SECOND, *(writer.event("tick", delta=0, pid=pid, n=1) for pid in pids))})
+    made_with = Formatter(made, options=("record-tgid",))
+    assert made_with.lines(batch).decode().splitlines() == [
+        "               w-42      (     40) [000] .....     1.000000: tick: n=1",
+        "          <idle>-0       (-------) [000] .....     1.000000: tick: n=1",
+        "           <...>-43      (-------) [000] .....     1.000000: tick: n=1",
+    ]
+    assert made_with.heading(1).decode().splitlines()[-2:] == [
+        "#           TASK-PID       TGID    CPU#  |||||  TIMESTAMP  FUNCTION",
+        "#              | |           |       |   |||||     |         |",
+    ]
+    bare = Formatter(made, options=("nocontext-info",))
+    assert (bare.heading(1), bare.lines(batch)) == (b"", b"tick: n=1\n" * 3)
 
 
 def test_without_irq_info(implementation: str) -> None:

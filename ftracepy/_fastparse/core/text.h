@@ -15,7 +15,7 @@ enum {
     FP_TEXT = 40, FP_NUMBER, FP_FIELD_NUMBER, FP_STRING, FP_STRING_LOC, FP_STRING_REST, FP_STRING_REF, FP_OPEN, FP_CLOSE, FP_FLAGS,
     FP_SYMBOLIC, FP_HEX, FP_ARRAY, FP_SYMBOL, FP_POINTER, FP_MAC, FP_IP4, FP_IP6, FP_SOCKADDR, FP_UUID, FP_BITMASK,
     FP_STRING_POINTER, FP_STACK, FP_RAW_FIELD, FP_QUOTED_LOC, FP_BPRINT, FP_NEXT, FP_NEXT_STRING,
-    FP_CALL_INDENT, FP_LEARN_COMM, FP_HEX_DUMP, FP_ARGUMENTS, FP_OPS
+    FP_CALL_INDENT, FP_LEARN_COMM, FP_HEX_DUMP, FP_ARGUMENTS, FP_LAST_TIME, FP_BLOCK, FP_OPS
 };
 
 enum { FP_LEFT = 1, FP_ZEROS = 2, FP_PLUS = 4, FP_SPACE = 8, FP_ALT = 16, FP_SIGNED = 32, FP_REL = 64, FP_STAR = 128 };
@@ -92,7 +92,7 @@ typedef struct {
 } fp_second;
 
 typedef struct {
-    bool kernel, big_endian, lazy_bit, is_ns, latency;
+    bool kernel, big_endian, lazy_bit, is_ns, latency, bare;
     unsigned long_bytes, flag_columns, digits, shift, flags_at, preempt_at;
     unsigned migrate_at, lazy_count_at; /* of a PREEMPT_RT 5.10; 0: no such field */
     uint64_t mult, offset;
@@ -163,6 +163,8 @@ typedef struct {
     fp_argument_event argument_events[FP_ARGUMENT_EVENTS];
     size_t argument_events_total;
     uint64_t asked; /* the function that lines stopped for */
+    fp_text_map tgids; /* processes by thread, as the column shows them */
+    bool with_tgids;
     const uint8_t *prefix; /* before every line; owned by the binding */
     size_t prefix_length;
     fp_symbols symbols;
@@ -206,6 +208,13 @@ fp_graph_is_entry(const fp_graph_settings *graph, unsigned id)
 {
     return id == graph->entry || id == graph->retaddr_entry;
 }
+
+/* The block tracer's record as that tracer shows it: with long words, or with CPU and time in its classic form. */
+enum { FP_BLOCK_LONG = 1, FP_BLOCK_CLASSIC = 2 };
+void fp_block_show(const fp_text_machine *machine, const fp_record *record, unsigned how, fp_text_out *out);
+
+/* Appends a time as the columns have it. */
+void fp_text_stamp(fp_text_machine *machine, uint64_t raw, fp_text_out *out);
 
 const uint8_t *fp_text_comm(const fp_text_machine *machine, int32_t pid, size_t *length);
 uint64_t fp_text_time(const fp_text_settings *settings, uint64_t raw);

@@ -17,6 +17,18 @@ fp_text_comm(const fp_text_machine *machine, int32_t pid, size_t *length)
 }
 
 static void
+show_tgid(const fp_text_machine *machine, int32_t pid, fp_text_out *out)
+{
+    size_t length;
+    const uint8_t *tgid = fp_text_map_find(&machine->tgids, (uint32_t)pid, &length);
+    FP_OUT_LITERAL(out, " (");
+    if (tgid && length < 7)
+        fp_out_fill(out, ' ', 7 - length);
+    fp_out_bytes(out, tgid ? tgid : (const uint8_t *)"-------", tgid ? length : 7);
+    fp_out_byte(out, ')');
+}
+
+static void
 task(const fp_text_machine *machine, int32_t pid, fp_text_out *out)
 {
     const fp_text_settings *settings = &machine->settings;
@@ -36,6 +48,8 @@ task(const fp_text_machine *machine, int32_t pid, fp_text_out *out)
     size_t wide = out->used - start, wanted = settings->kernel ? 7 : 5;
     if (wide < wanted)
         fp_out_fill(out, ' ', wanted - wide);
+    if (machine->with_tgids)
+        show_tgid(machine, pid, out);
     fp_out_bytes(out, " [", settings->latency ? 1 : 2);
 }
 
@@ -209,10 +223,25 @@ put_stamp(fp_text_machine *machine, uint64_t raw, fp_text_out *out, uint8_t *to)
 }
 
 void
+fp_text_stamp(fp_text_machine *machine, uint64_t raw, fp_text_out *out)
+{
+    uint64_t value = fp_text_time(&machine->settings, raw);
+    if (!machine->settings.is_ns)
+        fp_out_decimal_padded(out, value, 12, ' ');
+    else if (fp_out_room(out, STAMP_ROOM))
+        out->used = (size_t)(put_seconds(machine, value, out->data + out->used) - out->data);
+}
+
+void
 fp_text_head(fp_text_machine *machine, const fp_program *program, const fp_record *record, fp_text_out *out)
 {
     if (!fp_out_room(out, sizeof machine->heads->text))
         return;
+    if (machine->settings.bare) { /* of ": name: " what stands behind the columns */
+        fp_out_bytes(out, machine->prefix, machine->prefix_length);
+        fp_out_bytes(out, program->tail + 2, program->tail_length - 2);
+        return;
+    }
     put_task_and_cpu(machine, record, out);
     if (machine->settings.flag_columns)
         latency(&machine->settings, record, out);

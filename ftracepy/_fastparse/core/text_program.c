@@ -16,7 +16,7 @@ static const struct {
     [FP_STRING_REF] = {2, 0}, [FP_FLAGS] = {1, 0}, [FP_SYMBOLIC] = {1, 0}, [FP_HEX] = {2, 0}, [FP_ARRAY] = {3, 0},
     [FP_SYMBOL] = {1, 0}, [FP_POINTER] = {1, 0}, [FP_MAC ... FP_BITMASK] = {2, 0}, [FP_STRING_POINTER] = {1, 0},
     [FP_RAW_FIELD] = {2, 0}, [FP_NEXT] = {0, 1}, [FP_CALL_INDENT] = {2, 0},
-    [FP_LEARN_COMM] = {1, 0}, [FP_HEX_DUMP] = {2, 0},
+    [FP_LEARN_COMM] = {1, 0}, [FP_HEX_DUMP] = {2, 0}, [FP_LAST_TIME] = {1, 0},
 };
 
 static bool

@@ -310,6 +310,10 @@ fp_show(fp_text_run_state *run, const fp_instruction *one)
         run->depth -= 2;
         fp_show_call_indent(run, run->stack[run->depth], run->stack[run->depth + 1]);
         break;
+    case FP_LAST_TIME:
+        fp_text_stamp(run->machine, run->record->ts - run->stack[--run->depth], run->out);
+        break;
+    case FP_BLOCK: fp_block_show(run->machine, run->record, one->b, run->out); break;
     case FP_ARGUMENTS: {
         uint64_t function;
         if (!fp_arguments_of(run->machine, run->record, &function))
