@@ -225,7 +225,7 @@ def test_the_block_tracer_s_text(implementation: str) -> None:
     classic = Formatter(made, options=("blk_classic", "nocontext-info")).lines(batch).decode().splitlines()
     assert classic[0] == "259,0    0     1.000000000    42  Q   R 264 + 8 [dd]"
     words = Formatter(made, options=("verbose",)).lines(batch).decode().splitlines()
-    assert [words[at].split()[5] for at in (0, 8, 11)] == ["queue", "plug", "message"]
+    assert [words[at].split()[5] for at in (0, 6, 11)] == ["queue", "plug", "message"]
 
 
 def test_repeated_functions(implementation: str) -> None:
