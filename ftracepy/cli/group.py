@@ -7,6 +7,7 @@ import importlib
 import click
 
 from ftracepy import __version__
+from ftracepy.cli.width import HelpContext
 from ftracepy.errors import UsageFault
 from ftracepy.tools import listed
 
@@ -30,6 +31,8 @@ EXIT_CODES = (
 
 class LazyGroup(click.Group):
     """Help and completion need names and one line each, which come without importing any command."""
+
+    context_class = HelpContext
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*listed.names(), *COMMANDS]

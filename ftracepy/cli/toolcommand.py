@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ftracepy.cli.width import HelpContext
 from ftracepy.errors import UsageFault
 from ftracepy.sinks import FORMATS
 from ftracepy.tools.kit import AnyTool, load
@@ -37,6 +38,8 @@ def tool_command(tool: AnyTool) -> ToolCommand:
 
 class ToolCommand(click.Command):
     """Shows the docstring as it is written, and takes what follows `--` as a command to run while the tool watches."""
+
+    context_class = HelpContext
 
     def __init__(self, tool: AnyTool, own: Sequence[click.Parameter], shared: Sequence[click.Parameter]) -> None:
         super().__init__(tool.name, params=[*own, *shared], callback=self._call, short_help=tool.summary)

@@ -18,6 +18,7 @@ from ftracepy.values import dataclass, field
 Taken = tuple[list[tuple[int, bytes]], int, bool, list[tuple[int, int]]]
 _IDLE_MS = 200
 _PACE_MIN_NS = 1_000_000
+_BEYOND_MARGIN_NS = 200_000
 _DRAIN_EMPTY_ROUNDS = 2
 FOREVER = 2**64 - 1
 
@@ -166,11 +167,13 @@ class PlainReader:
     def _wait(self, made: _Made, finishing: bool) -> None:
         if made.behind:
             return
-        self._pace = _PACE_MIN_NS if made.size > self._budget // 8 else min(self._pace * 2, self._pace_max)
+        flood = made.size > self._budget // 8
+        self._pace = _PACE_MIN_NS if flood else min(max(self._pace * 2, self._margin + _BEYOND_MARGIN_NS), self._pace_max)
         paced = finishing or made.size or self._until <= self._held
         poll = select.poll()
         poll.register(self._wake_read, select.POLLIN)
         if not paced:
+            self._pace = _PACE_MIN_NS
             for fd in self._pipes:
                 if fd is not None:
                     poll.register(fd, select.POLLIN)

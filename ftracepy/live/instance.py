@@ -33,6 +33,9 @@ OPTIONS = {
     "userstacktrace": False,
 }
 _UNDO_TRIES = 3
+DEFAULT_BUFFER_KB = 8192
+_MIN_BUFFER_KB = 512
+_MEMORY_SHARE = 16  # of what is available, all CPUs' buffers together take one part in this many at most
 
 
 class Instance:
@@ -56,6 +59,7 @@ class Instance:
         self._enabled: dict[tuple[str, str], None] = {}
         self._probes: set[tuple[str, str]] = set()
         self._left_out: set[int] = set()
+        self._read_texts: tuple[SchemaTexts, frozenset[tuple[str, str]]] | None = None
 
     @property
     def can_mark(self) -> bool:
@@ -97,11 +101,11 @@ class Instance:
         self._open_marker()
 
     def _choose_clock(self) -> None:
-        wanted, known = self.clock, clock.available(self.path)
+        wanted, (known, chosen) = self.clock, clock.listed(self.path)
         if wanted == clock.IN_ORDER[0] and wanted not in known:
             self.clock = next(name for name in clock.IN_ORDER if name in known)
             self.notices.append(f"this kernel has no trace clock {wanted!r}: using {self.clock!r}")
-        if clock.chosen(self.path) != self.clock:
+        if chosen != self.clock:
             self._set_clock(self.clock)
 
     def _set_clock(self, name: str) -> None:
@@ -242,26 +246,50 @@ class Instance:
 
         `symbols` says whether kallsyms (5 MB) is wanted; None: where an event prints addresses by name.
         """
+        texts, read = self._read_texts or (self._general_texts(), frozenset())
+        self._read_texts = None
+        texts.clock, texts.page_bytes = self.clock, buffer.subbuffer_bytes(self.path)
+        self._add_formats(texts, [one for one in self._enabled if one not in read])
+        if texts.needs_symbols([name for _system, name in self._enabled]) if symbols is None else symbols:
+            texts.kallsyms = cmdlines.kallsyms()
+        return texts
+
+    def read_texts(self, tracepoints: Iterable[Tracepoint]) -> None:
+        """Read what the whole tracefs says of these events already, for texts(): while the instance is being made, say."""
+        texts, names = self._general_texts(), dict.fromkeys((one.system, one.name) for one in tracepoints)
+        self._add_formats(texts, names)
+        self._read_texts = texts, frozenset(names)
+
+    def _general_texts(self) -> SchemaTexts:
         root, uname = self.tracefs.root, os.uname()
         texts = SchemaTexts(
             header_page=buffer.header_page(root),
             header_event=buffer.header_event(root),
             printk_formats=cmdlines.printk_formats(root),
             cmdlines=cmdlines.saved(root),
-            clock=self.clock,
             uname=f"{uname.sysname} {uname.release} {uname.machine}",
             big_endian=sys.byteorder == "big",
-            page_bytes=buffer.subbuffer_bytes(self.path),
         )
         for _name, text in events.system_formats(root, FTRACE):
             texts.add(FTRACE, text)
-        for system, name in self._enabled:
-            if system != FTRACE:
-                texts.add(system, events.format_bytes(root, system, name))
-        if texts.needs_symbols([name for _system, name in self._enabled]) if symbols is None else symbols:
-            texts.kallsyms = cmdlines.kallsyms()
         texts.types = _running_types
         return texts
+
+    def _add_formats(self, texts: SchemaTexts, names: Iterable[tuple[str, str]]) -> None:
+        for system, name in names:
+            if system != FTRACE:
+                texts.add(system, events.format_bytes(self.tracefs.root, system, name))
+
+
+def default_buffer_kb() -> int:
+    """KB for each CPU: 8 MB, less where many CPUs or little memory make that too much."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        available = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        return DEFAULT_BUFFER_KB
+    fair = available // _MEMORY_SHARE // (os.cpu_count() or 1)
+    return max(_MIN_BUFFER_KB, min(DEFAULT_BUFFER_KB, fair))
 
 
 def _running_types() -> bytes:

@@ -29,6 +29,9 @@ class Meanwhile:
             self._done.set()
 
     def start(self) -> None:
+        """Begin, where it was not begun before."""
+        if self._begun:
+            return
         self._begun = True
         threading.Thread(target=self._run, name="meanwhile").start()
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from ftracepy.errors import FtracepyError, KernelCannot
+from ftracepy.live import ahead
 from ftracepy.live.capture import Capture
-from ftracepy.live.instance import Instance
-from ftracepy.live.meanwhile import Meanwhile
+from ftracepy.live.instance import DEFAULT_BUFFER_KB, Instance
 from ftracepy.live.plan import Plan, ProbeDef
 from ftracepy.probes import Tracepoint
 from ftracepy.schema import Schema
@@ -30,9 +30,6 @@ from ftracepy.source import CpuStats, Health, Round
 from ftracepy.tracefs import Tracefs, options
 from ftracepy.values import as_dict, replace
 
-DEFAULT_BUFFER_KB = 8192
-_MIN_BUFFER_KB = 512
-_MEMORY_SHARE = 16  # of what is available, all CPUs' buffers together take one part in this many at most
 T = TypeVar("T")
 _TASK_EVENTS = frozenset({"sched_process_fork", "sched_process_exec", "sched_process_exit", "task_newtask", "task_rename"})
 
@@ -80,7 +77,8 @@ class LiveSource:
         say: Callable[[str], None] | None,
     ) -> None:
         self._given = plan
-        self.instance: Instance = Instance(tracefs, clock=clock, buffer_kb=buffer_kb or default_buffer_kb())
+        self._wanted = tracefs, clock, buffer_kb
+        self.instance: Instance
         self.marks_written = 0
         self._ask_read = self._ask_write = -1
         self._asked = False
@@ -95,11 +93,11 @@ class LiveSource:
 
     def __enter__(self) -> LiveSource:
         with self._stack:
-            made = Meanwhile(lambda: self._stack.enter_context(self.instance))
-            self._stack.callback(made.wait)  # wherever an interrupt strikes, what is being made is undone
-            made.start()
+            making = self._stack.enter_context(ahead.take(*self._wanted))
+            making.start()
             self.plan = self._given if isinstance(self._given, Plan) else self._given()
-            made.finish()
+            making.instance.read_texts([*self.plan.formats, *self.plan.events])
+            self.instance = making.finish()
             if self.plan.tracer and self.plan.tracer.top_level:
                 self._take_top_level()
             self._begin()
@@ -332,14 +330,3 @@ def _online_cpus() -> str:
         return Path("/sys/devices/system/cpu/online").read_text().strip()
     except OSError:
         return "unknown"
-
-
-def default_buffer_kb() -> int:
-    """KB for each CPU: 8 MB, less where many CPUs or little memory make that too much."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        available = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError):
-        return DEFAULT_BUFFER_KB
-    fair = available // _MEMORY_SHARE // (os.cpu_count() or 1)
-    return max(_MIN_BUFFER_KB, min(DEFAULT_BUFFER_KB, fair))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from ftracepy.system.tasklines import UNKNOWN, TaskLine
 
+_STATUS_BYTES = 4096  # what is wanted of it stands at its beginning
 _STATUS_ESCAPES = {b"\\n": b"\n", b"\\\\": b"\\"}
 
 
@@ -35,21 +36,28 @@ def threads(pid: int, proc: str = "/proc") -> Iterator[TaskLine]:
 def task_line(status_path: str) -> TaskLine | None:
     """One `status` file as a task line: Pid, Tgid, PPid and the real uid."""
     try:
-        with open(status_path, "rb") as file:
-            text = file.read()
-    except OSError:
+        fd = os.open(status_path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            text = b"\n" + os.read(fd, _STATUS_BYTES)
+        finally:
+            os.close(fd)
+        tid, tgid, ppid = int(_field(text, b"Pid")), int(_field(text, b"Tgid")), int(_field(text, b"PPid"))
+    except (OSError, ValueError):
         return None
-    fields = dict(line.split(b":\t", 1) for line in text.split(b"\n") if b":\t" in line)
-    try:
-        tid, tgid, ppid = (int(fields[key]) for key in (b"Pid", b"Tgid", b"PPid"))
-    except (KeyError, ValueError):
-        return None
-    uid = fields.get(b"Uid", b"").split(b"\t")[0]
-    return TaskLine(tid, tgid, ppid, int(uid) if uid.isdigit() else UNKNOWN, _name(fields.get(b"Name", b"")))
+    uid = _field(text, b"Uid").split(b"\t")[0]
+    return TaskLine(tid, tgid, ppid, int(uid) if uid.isdigit() else UNKNOWN, _name(_field(text, b"Name")))
+
+
+def _field(text: bytes, name: bytes) -> bytes:
+    """What stands behind `name` in a `status` file with a line end in front; b"" where it has no such line."""
+    found = text.partition(b"\n%b:\t" % name)[2]
+    return found.partition(b"\n")[0]
 
 
 def _name(escaped: bytes) -> str:
     """`status` writes a comm's newline and backslash as two characters (kernel: fs/proc/array.c, proc_task_name)."""
+    if b"\\" not in escaped:
+        return escaped.decode("utf-8", "backslashreplace")
     out, at = bytearray(), 0
     while at < len(escaped):
         pair = escaped[at : at + 2]

@@ -17,19 +17,28 @@ _USER_CLOCKS = {
 IN_ORDER = ("mono", "boot", "mono_raw", "global", "perf", "local")  # best first: read by user space, true order, ns
 
 
+def listed(root: Path) -> tuple[list[str], str]:
+    """The clocks there are, and the one that is chosen."""
+    words = files.read_text(root / "trace_clock", "cannot list the trace clocks").split()
+    return [word.strip("[]") for word in words], next((word.strip("[]") for word in words if word.startswith("[")), "local")
+
+
 def available(root: Path) -> list[str]:
-    return [name.strip("[]") for name in files.read_text(root / "trace_clock", "cannot list the trace clocks").split()]
+    return listed(root)[0]
 
 
 def chosen(root: Path) -> str:
-    words = files.read_text(root / "trace_clock", "cannot read the trace clock").split()
-    return next((word.strip("[]") for word in words if word.startswith("[")), "local")
+    return listed(root)[1]
 
 
 def choose(root: Path, name: str) -> None:
     """Take clock `name`. Raises FtracepyError where this kernel has none of that name."""
-    known = " ".join(available(root))
-    files.write(root / "trace_clock", name, f"cannot trace by the clock {name!r} (this kernel has: {known})")
+    path = root / "trace_clock"
+    try:
+        files.write_raw(path, name)
+    except OSError as error:
+        known = " ".join(available(root))
+        raise files.fault(f"cannot trace by the clock {name!r} (this kernel has: {known})", path, error, text=name) from None
 
 
 def user_clock(name: str) -> int | None:

@@ -10,7 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { IDLE_MS = 200, PAGES_PER_ARENA = 64, DRAIN_EMPTY_ROUNDS = 2, FINISH = 1, ABANDON = 2, BOUNDED = 4 };
+enum { IDLE_MS = 200, PAGES_PER_ARENA = 64, DRAIN_EMPTY_ROUNDS = 2, FINISH = 1, ABANDON = 2, BOUNDED = 4, BEYOND_MARGIN_NS = 200000 };
 
 struct fp_capture {
     fp_capture_setup setup;
@@ -203,21 +203,25 @@ poll_set(fp_capture *c)
     return kept;
 }
 
-/* While events come, or are held back by the margin, rounds are paced; then the thread sleeps until something comes. */
+/* While events come, rounds are paced; then the thread sleeps until something comes. A few events are held back by the margin:
+   a look before that is over finds nothing to hand on. */
 static void
 wait_for_more(fp_capture *c, size_t bytes, bool behind, bool finishing)
 {
     if (behind)
         return;
-    c->pace_ns = bytes > c->setup.budget_bytes / 8 ? c->setup.pace_min_ns : c->pace_ns * 2;
+    uint64_t margin = c->setup.clock.margin_ns + BEYOND_MARGIN_NS;
+    c->pace_ns = bytes > c->setup.budget_bytes / 8 ? c->setup.pace_min_ns : c->pace_ns * 2 > margin ? c->pace_ns * 2 : margin;
     if (c->pace_ns > c->setup.pace_max_ns)
         c->pace_ns = c->setup.pace_max_ns;
     if (finishing)
         wait_ns(c, c->setup.pace_min_ns, 1);
     else if (bytes || c->until <= c->held)
         wait_ns(c, c->pace_ns, 1);
-    else
+    else {
+        c->pace_ns = c->setup.pace_min_ns;
         wait_ns(c, IDLE_MS * 1000000u, poll_set(c));
+    }
 }
 
 static void

@@ -1,0 +1,70 @@
+"""An instance begun before it is known what for: the kernel needs 30 to 45 ms to make one, nearly all of it waiting.
+
+A command line that will most likely trace has it made in a thread while the rest of the program is loaded; the first
+live source that wants just such an instance takes it, and what nobody took is undone.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+
+from ftracepy.errors import FtracepyError
+from ftracepy.live.instance import Instance, default_buffer_kb
+from ftracepy.live.meanwhile import Meanwhile
+from ftracepy.tracefs import Tracefs, find
+
+_SWITCH_S = 0.0005  # the thread must not wait 5 ms for its turn after each of its calls
+_waiting: list[Making] = []
+
+
+class Making:
+    """One instance being made in a thread; leaving it, whenever, undoes the instance."""
+
+    def __init__(self, tracefs: Tracefs, clock: str, buffer_kb: int) -> None:
+        self.wanted = tracefs.root, clock, buffer_kb
+        self.instance = Instance(tracefs, clock=clock, buffer_kb=buffer_kb)
+        self._undo = ExitStack()
+        self._work = Meanwhile(lambda: self._undo.enter_context(self.instance))
+
+    def start(self) -> None:
+        self._work.start()
+
+    def finish(self) -> Instance:
+        """Wait for it, and raise what went wrong."""
+        self._work.finish()
+        return self.instance
+
+    def __enter__(self) -> Making:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._work.wait()
+        self._undo.__exit__(*exc)  # type: ignore[arg-type]
+
+
+def begin(clock: str = "mono") -> None:
+    """Begin one, for the tracefs and the buffer that are used where nothing else is said; nothing where there is no tracefs."""
+    try:
+        tracefs = find(mount=False)
+    except FtracepyError:
+        return
+    sys.setswitchinterval(_SWITCH_S)
+    _waiting.append(Making(tracefs, clock, default_buffer_kb()))
+    _waiting[-1].start()
+
+
+def take(tracefs: Tracefs, clock: str, buffer_kb: int | None) -> Making:
+    """The instance that was begun, where it is such a one, or a new one. The caller starts, finishes and leaves it."""
+    wanted = tracefs.root, clock, buffer_kb or default_buffer_kb()
+    for one in _waiting:
+        if one.wanted[:2] == wanted[:2] and (buffer_kb in {None, one.wanted[2]}):
+            _waiting.remove(one)
+            return one
+    return Making(tracefs, *wanted[1:])
+
+
+def drop() -> None:
+    """Undo what was begun and never taken."""
+    while _waiting:
+        _waiting.pop().__exit__(None, None, None)
