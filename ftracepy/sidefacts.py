@@ -48,6 +48,7 @@ class Kind(IntEnum):
     KERNEL_PROBE = 11
     MEMORY = 12  # body: JSON object of /proc/meminfo's Buffers and Cached at that moment, in kB
     CGROUPS = 13  # body: lines of system/cgroups.py: control groups of the processes that were there at start
+    FOLDERS = 14  # body: the folders that threads work in, as they were at `when_ns`: "TID PATH" each, NUL between
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from ftracepy.analysis.calls import OPENS, Call, Calls
+from ftracepy.analysis.folders import Folders
 from ftracepy.analysis.tasks import Tasks as TaskTable
 from ftracepy.analysis.uring import COMPLETE, OPCODES, SUBMITS, SYSTEM, UringOpens
 from ftracepy.analysis.walk import walk
@@ -30,7 +31,7 @@ _CREAT = 0o1101  # O_CREAT | O_WRONLY | O_TRUNC, as creat(2) says
 class Options(Filters):
     failed: bool = flag("-x", help="show only opens that failed")
     uring: bool = flag("--io-uring", help="opens through io_uring, too: for that every completion of io_uring is recorded")
-    full_path: bool = flag("-F", "--full-path", help="the file really opened, from / on (of opens that failed: as passed)")
+    full_path: bool = flag("-F", "--full-path", help="the file really opened, from / on; of opens that failed the name so")
     filename: Pattern | None = argument("filename", type=pattern, help="regular expression for the path")
 
 
@@ -62,9 +63,7 @@ def _wishes(options: Options) -> tuple[Wish, ...]:
 
 @tool(wishes=_wishes, options=Options, row=Opened)
 def opensnoop(feed: Feed, options: Options) -> Iterator[Opened]:
-    for call in _opens(feed, options):
-        text = call.text("filename")
-        path = text.value
+    for call, path in _opens(feed, options):
         if options.failed and not call.failed:
             continue
         if options.filename is not None and (path is None or not options.filename.search(path)):
@@ -72,16 +71,21 @@ def opensnoop(feed: Feed, options: Options) -> Iterator[Opened]:
         if call.ret is not None and options.admits(pid=call.pid, tid=call.tid, comm=call.comm):
             yield Opened(
                 ts_ns=call.end_ns, pid=call.pid, comm=call.comm, fd=call.ret_if_ok, err=call.errname,
-                flags=_flags(call, feed.schema.arch), path=path, path_by=text.provenance,
+                flags=_flags(call, feed.schema.arch), path=path, path_by=call.text("filename").provenance,
             )  # fmt: skip
 
 
-def _opens(feed: Feed, options: Options) -> Iterator[Call]:
-    """What the program asked for goes by the same names, whichever way it asked."""
+def _opens(feed: Feed, options: Options) -> Iterator[tuple[Call, str | None]]:
+    """Each with its path. What the program asked for goes by the same names, whichever way it asked."""
     out: deque[Call] = deque()
     tasks = TaskTable(feed.schema)
     machine = Calls(feed.schema, OPENS, tasks, out.append, absolute=options.full_path)
-    return walk(feed, (tasks, UringOpens(machine, tasks), machine), out)
+    machines = (tasks, UringOpens(machine, tasks), machine)
+    if options.full_path:
+        folders = Folders(feed.schema, tasks)
+        yield from folders.rooted(walk(feed, (*machines, folders), out))
+    else:
+        yield from ((call, call.text("filename").value) for call in walk(feed, machines, out))
 
 
 def _flags(call: Call, machine: str) -> str | None:

@@ -40,6 +40,51 @@ def test_the_file_really_opened(clean_kernel: Tracefs, tmp_path: Path) -> None:
     assert shown == [str(folder / f"f{at}") for at in [*range(MANY), "ar"]]
 
 
+# Behind # stands what has to be shown, from the top on; a descriptor that dup2 has put there is one we know nothing of.
+_RELATIVE = """
+import os, sys, time
+def fails(path, **more):
+    try: os.open(path, os.O_RDONLY, **more)
+    except OSError: return
+top = sys.argv[1]
+os.chdir(top)
+time.sleep(0.3)
+fails("missing1")              # missing1
+fails("./a/../missing2")       # ./a/../missing2
+if not os.fork():
+    fails("missing3")          # missing3
+    os.chdir("a")
+    time.sleep(0.3)
+    fails("missing4")          # a/missing4
+    os._exit(0)
+os.wait()
+fails("missing5")              # missing5
+fd = os.open("a", os.O_RDONLY)
+fails("missing6", dir_fd=fd)   # a/missing6
+if not os.fork():
+    fails("b/missing7", dir_fd=fd)  # a/b/missing7
+    os._exit(0)
+os.wait()
+deep = os.open("b", os.O_PATH, dir_fd=fd)
+fails("missing8", dir_fd=deep) # a/b/missing8
+os.fchdir(deep)
+time.sleep(0.3)
+fails("missing9")              # a/b/missing9
+os.dup2(fd, deep)
+fails("missing10", dir_fd=deep) # ?
+"""
+
+
+def test_failed_opens_from_their_folder_on(clean_kernel: Tracefs, tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    script = tmp_path / "script"
+    script.write_text(_RELATIVE)
+    rows = watch("opensnoop", shlex.join([sys.executable, "-S", str(script), str(tmp_path)]), "-x", "--full-path")
+    wanted = [line.partition("# ")[2] for line in _RELATIVE.splitlines() if "# " in line]
+    shown = [row["path"] for row in rows if "missing" in (row["path"] or "")]
+    assert shown == [f"{tmp_path}/{path}" for path in wanted[:-1]] + ["missing10"]
+
+
 def test_flags_of_openat2_are_read_in_the_kernel(clean_kernel: Tracefs, requires: Callable[[str], None], tmp_path: Path) -> None:
     requires("kprobes")
     path = tmp_path / "one"

@@ -22,6 +22,8 @@ from ftracepy.system import syscalls
 from ftracepy.system.tasklines import TaskLine, pack_tasks
 
 _ARGS = {
+    "chdir": ("filename",),
+    "dup2": ("oldfd", "newfd"),
     "open": ("filename", "flags", "mode"),
     "openat": ("dfd", "filename", "flags", "mode"),
     "openat2": ("dfd", "filename", "how", "usize"),

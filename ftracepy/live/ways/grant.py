@@ -162,7 +162,7 @@ class Granting:
                 self.plan.ways.extend(Way(f"{one} of {name}", "not read here", "none", "the text") for one in missing)
 
     def _open_paths(self, syscalls: Sequence[str], *, absolute: bool) -> None:
-        from ftracepy.live.ways import path_eprobe, path_fanotify, path_field, path_kprobe, sites
+        from ftracepy.live.ways import folders, path_eprobe, path_fanotify, path_field, path_kprobe, sites
 
         found = self.trials.first(
             lambda: path_kprobe.candidates(self.tracefs),
@@ -174,6 +174,8 @@ class Granting:
             ways += self._each(lambda: path_fanotify.candidate(self.scope))
         if found is None:
             ways += self._each(lambda: sites.opens(self.tracefs, self.verdicts))
+        if absolute:
+            ways += self._each(lambda: folders.candidate(self.tracefs))
         self._take(ways, Way("path of opens", "not read here", "none", "every path"))
 
     def _each(self, *offers: Offer) -> list[Candidate]:
@@ -212,6 +214,7 @@ class Granting:
             self._taken.add(one.key)
             self.plan.kprobes.extend(one.kprobes)
             self.plan.uprobes.extend(one.uprobes)
+            self.add(one.events)
             self.plan.settings.update(one.settings)
             self.plan.aides.extend(make() for make in one.aides)
             self.plan.ways.append(one.way)
