@@ -158,12 +158,12 @@ class FormatFault(ValueError):
 _EARLY, _LATE = ("system", "name", "id", "unread"), ("common", "fields", "print_fmt", "text")
 _NAME = re.compile(rb"^name:\s*(.+)$", re.MULTILINE)
 _ID = re.compile(rb"^ID:\s*(\d{1,9})\b", re.MULTILINE)
-# Numbers as long as a u32 at most: a longer one is no offset, and a field that has one is not there.
+# Numbers of 9 digits at most: a longer one is no offset, and a field that has one is not there.
 _FIELD = re.compile(
-    r"\s*field:\s*(?P<decl>.*?);\s*offset:(?P<offset>[0-9]{1,10});\s*size:(?P<size>[0-9]{1,10});(?:\s*signed:(?P<signed>[0-9]+);)?"
+    r"\s*field:\s*(?P<decl>.*?);\s*offset:(?P<offset>[0-9]{1,9});\s*size:(?P<size>[0-9]{1,9});(?:\s*signed:(?P<signed>[0-9]+);)?"
 )
 _DECL = re.compile(r"^(?P<type>.*?)(?P<name>[A-Za-z_]\w*)\s*(?P<array>(?:\[[^\]]*\]\s*)*)$", re.DOTALL)
-_COUNT = re.compile(r"\[0*[1-9][0-9]{0,9}\]")
+_COUNT = re.compile(r"\[0*[1-9][0-9]{0,8}\]")
 _LOC = re.compile(r"^__(?P<rel>data|rel)_loc\s+(?P<type>.*?)\s*(?P<array>\[\])?\s*$")
 _SIZES = {
     "char": 1, "bool": 1, "_Bool": 1, "u8": 1, "s8": 1, "__u8": 1, "__s8": 1, "uint8_t": 1, "int8_t": 1, "signed char": 1,

@@ -436,7 +436,7 @@ def _raw_field(run: Run, one: Instruction) -> None:
         return
     run.out += b"ARRAY[" + data.hex(",").replace(",", ", ").encode() + b"]"
     if one.b and not printable:
-        run.code[run.code.index(one)] = one._replace(b=0)
+        run.code[next(at for at, same in enumerate(run.code) if same is one)] = one._replace(b=0)
 
 
 def _quoted_loc(run: Run, one: Instruction) -> None:

@@ -31,7 +31,7 @@ def compile_for(format: EventFormat, target: Target) -> Program:
         if code is None:
             code = emitter.compile(parse(format.print_fmt, target.long_bytes, target.exact))
         return pool.program(_checked(code))
-    except PrintFmtFault:
+    except (PrintFmtFault, RecursionError):  # a chain of a thousand operators nests as deep, without a parenthesis
         return _fallback(format, target)
 
 

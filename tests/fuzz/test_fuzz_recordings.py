@@ -27,6 +27,7 @@ from ftracepy.recording.recover import walk
 from tests.support.corpus import ROOT
 
 ROUNDS = int(os.environ.get("FTRACEPY_FUZZ_ROUNDS", "40")) // 4
+SEED = os.environ.get("FTRACEPY_FUZZ_SEED", "")
 _KINDS = (
     "fmt_v7_zstd-k6.1-", "fmt_v7_none-k7", "fmt_v7_zlib-k5", "fmt_v6-k6.12-s390x", "inst3-k6.12", "fmt_v6_inst-k6.1-",
     "opt_date-k6.1-", "smp4_mask", "marker-k6.12-arm64", "drop_mix-k6.12-s390x", "fmt_v6-k6.1-i386", "agent_host",
@@ -107,7 +108,7 @@ def test_rows_or_a_sentence(path: Path, tmp_path: Path) -> None:
     sound = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
     file = tmp_path / "x.dat"
     for number in range(ROUNDS):
-        file.write_bytes(damaged(sound, f"{path.name} {number}"))
+        file.write_bytes(damaged(sound, f"{SEED}{path.name} {number}"))
         way = _ways(file, tmp_path)[number % 6]
         with bounded(), suppress(FtracepyError):
             way()
