@@ -420,7 +420,7 @@ def _last_time(run: Run, one: Instruction) -> None:
 
 
 def _block(run: Run, one: Instruction) -> None:
-    run.out += block(run.raw, run.machine, bool(one.b & 1), (run.cpu, run.ts) if one.b & 2 else None)
+    run.out += block(run.raw, run.machine, one.b, run.cpu, run.ts)
 
 
 def _raw_field(run: Run, one: Instruction) -> None:

@@ -89,7 +89,7 @@ class Op(IntEnum):
     LEARN_COMM = 69  # pop pid: up to b bytes at a are the name of that task where none was known
     ARGUMENTS = 71  # what the function was called with, in brackets; nothing where the record does not hold it
     LAST_TIME = 72  # pop; the event's time less that, as its line shows times
-    BLOCK = 73  # the block tracer's record; b: 1 long words, 2 in the classic form
+    BLOCK = 73  # the block tracer's record; b: 1 long words, 2 in the classic form, 4 laid out as since 6.19
     HEX_DUMP = 70  # pop reference; lines of size bytes (16 or 32), a per group; b: 1 with letters, 2 with offsets; v: prefix
 
 

@@ -19,6 +19,7 @@ from ftracepy.schema import EventFormat, Field, FieldKind
 from ftracepy.symbols.kallsyms import BARE
 
 _SMALL_DECIMAL = ord("A")
+_WIDE_ACTIONS = (6, 19)  # struct blk_io_trace2
 _PROBE_ARG = re.compile(rb" (?P<name>\w+)=")
 
 
@@ -89,7 +90,8 @@ def _own_event(format: EventFormat, target: Target, emitter: Emitter, pool: Pool
             hexa = [*reference(buf), Instruction(Op.HEX, flags=ALT, b=ord(" "))]
             return [*pool.text(b"# "), identity, *pool.text(b" buf:"), *hexa]
         case "blktrace", _ if target.exact:
-            return [Instruction(Op.BLOCK, b=("verbose" in target.options) + 2 * ("blk_classic" in target.options))]
+            how = ("verbose" in target.options) + 2 * ("blk_classic" in target.options) + 4 * (target.release >= _WIDE_ACTIONS)
+            return [Instruction(Op.BLOCK, b=how)]
         case "func_repeats", {"ip": ip, "parent_ip": parent, "count": _} if target.exact:
             times = emitter.compile(parse('" (repeats: %u, last_ts:", REC->count'))
             head = [*_traced(ip, target, pool), *_caller(parent, target, pool), *times]

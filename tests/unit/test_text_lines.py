@@ -177,6 +177,7 @@ def test_the_block_tracer_s_event(implementation: str) -> None:
         b"blktrace:              sector=19458 bytes=327680 action=1703937 pid=226 device=7340032 cpu=1 error=0 pdu_len=0 data=0\n"
     )
     assert Formatter(made, "trace-cmd", form="raw").lines(batch).endswith(raw)
+    made.uname = "Linux vm 6.1.0 x86_64"
     assert Formatter(made).lines(batch).endswith(b":   7,0    Q  WS 19458 + 640 [<...>]\n")
 
 
@@ -207,7 +208,7 @@ def test_the_block_tracer_s_text(implementation: str) -> None:
     stack = event_format("user_stack", 12, "unsigned int tgid; 8; 4; 0", system="ftrace")
     fields = ("u64 sector; 16; 8; 0", "u64 sizes; 24; 8; 0", "u64 where; 32; 8; 0", "u64 rest; 40; 8; 0", "u8 pdu[]; 48; 0; 0")
     made = schema(stack, event_format("stand_in", 13, *fields))
-    made.cmdlines = {42: "dd"}
+    made.cmdlines, made.uname = {42: "dd"}, "Linux vm 6.12.0 x86_64"
     writer = PageWriter(made)
     events = [
         writer.event(
@@ -226,6 +227,35 @@ def test_the_block_tracer_s_text(implementation: str) -> None:
     assert classic[0] == "259,0    0     1.000000000    42  Q   R 264 + 8 [dd]"
     words = Formatter(made, options=("verbose",)).lines(batch).decode().splitlines()
     assert [words[at].split()[5] for at in (0, 6, 11)] == ["queue", "plug", "message"]
+
+
+def test_the_block_tracer_s_text_since_6_19(implementation: str) -> None:
+    """struct blk_io_trace2: a wide action behind the pid, and room behind the lengths."""
+    stack = event_format("user_stack", 12, "unsigned int tgid; 8; 4; 0", system="ftrace")
+    fields = ("u64 sector; 16; 8; 0", "u64 sizes; 24; 8; 0", "u64 action; 32; 8; 0", "u64 where; 40; 8; 0",
+              "u64 rest; 48; 8; 0", "u64 pad; 56; 8; 0", "u8 pdu[]; 64; 0; 0")  # fmt: skip
+    made = schema(stack, event_format("stand_in", 13, *fields))
+    made.cmdlines, made.uname = {42: "dd"}, "Linux vm 7.2.0 x86_64"
+    writer, group = PageWriter(made), (0x2A).to_bytes(8, "little")
+    rows = (
+        (0x1A0001 | _GROUPED, 4096, 0, group, "2a,0  Q  WS 264 + 8 [dd]"),
+        (0x00020008, 512, 5, b"", " C   W 264 + 1 [5]"),
+        (0x00100012, 0, 0, b"", "ZP   N [dd]"),
+        (0x00100013, 0, 0, (3).to_bytes(8, "big"), "ZU   N [dd] 3"),
+        (0x00000010, 0, 0, b"", "Unknown action 10"),
+    )
+    events = [
+        writer.event(
+            "stand_in", delta=0, pid=42, sector=264, sizes=size, action=action, where=259 << 20, rest=len(pdu) << 16 | error,
+            pdu=pdu,
+        )
+        for action, size, error, pdu, _ in rows
+    ]  # fmt: skip
+    page = writer.page(SECOND, *events)
+    del made.formats[13]
+    lines = Formatter(made).lines(decode(implementation, made, {0: page})).decode().splitlines()
+    wanted = [text if text.startswith("Unknown") else f"259,0   {text}" for *_, text in rows]
+    assert [line.split(": ", 1)[1] for line in lines] == wanted
 
 
 def test_repeated_functions(implementation: str) -> None:

@@ -210,7 +210,7 @@ fp_graph_is_entry(const fp_graph_settings *graph, unsigned id)
 }
 
 /* The block tracer's record as that tracer shows it: with long words, or with CPU and time in its classic form. */
-enum { FP_BLOCK_LONG = 1, FP_BLOCK_CLASSIC = 2 };
+enum { FP_BLOCK_LONG = 1, FP_BLOCK_CLASSIC = 2, FP_BLOCK_WIDE = 4 };
 void fp_block_show(const fp_text_machine *machine, const fp_record *record, unsigned how, fp_text_out *out);
 
 /* Appends a time as the columns have it. */

@@ -1,7 +1,7 @@
 /* The block tracer's own text; twin_block.py is the plain version. */
 #include "text_show.h"
 
-enum { PDU_AT = 48, PDU_LENGTH_AT = 46, IN_CGROUP = 1 << 8, MESSAGE = 1 << 26 | 2, MINOR_BITS = 20, MINORS = 0xfffff };
+enum { IN_CGROUP = 1 << 8, MESSAGE = 1 << 26 | 2, MINOR_BITS = 20, MINORS = 0xfffff };
 enum { IS_WRITE = 1 << 17, IS_FLUSH = 1 << 18, IS_SYNC = 1 << 19, IS_PC = 1 << 25, IS_AHEAD = 1 << 27, IS_META = 1 << 28,
        IS_DISCARD = 1 << 29 };
 #define IS_FUA (1U << 31)
@@ -9,8 +9,15 @@ enum { IS_WRITE = 1 << 17, IS_FLUSH = 1 << 18, IS_SYNC = 1 << 19, IS_PC = 1 << 2
 static const char *const actions[][2] = {
     {"Q", "queue"}, {"M", "backmerge"}, {"F", "frontmerge"}, {"G", "getrq"}, {"S", "sleeprq"}, {"R", "requeue"}, {"D", "issue"},
     {"C", "complete"}, {"P", "plug"}, {"U", "unplug_io"}, {"UT", "unplug_timer"}, {"I", "insert"}, {"X", "split"},
-    {"B", "bounce"}, {"A", "remap"},
+    {"B", "bounce"}, {"A", "remap"}, {"", ""}, {"", ""}, {"ZP", "zone_plug"}, {"ZU", "zone_unplug"},
 };
+
+/* Where a struct's fields are: blk_io_trace, and blk_io_trace2. */
+typedef struct {
+    uint8_t action, device, error, pdu_length, pdu;
+} layout;
+
+static const layout narrow = {28, 36, 44, 46, 48}, wide = {32, 40, 48, 50, 64};
 
 typedef struct {
     const fp_text_machine *machine;
@@ -18,6 +25,7 @@ typedef struct {
     fp_text_out *out;
     fp_reference pdu; /* what belongs to the action */
     uint64_t sector;
+    const layout *at;
     uint32_t action, size;
     bool classic;
 } block;
@@ -83,7 +91,7 @@ show_place_and_time(const block *one)
 static void
 show_head(const block *one, const char *action, bool is_message)
 {
-    uint32_t device = (uint32_t)number(one, 36, 4), minor = device & MINORS;
+    uint32_t device = (uint32_t)number(one, one->at->device, 4), minor = device & MINORS;
     fp_text_out *out = one->out;
     char kind[8];
     fp_out_decimal_padded(out, device >> MINOR_BITS, 3, ' ');
@@ -96,7 +104,7 @@ show_head(const block *one, const char *action, bool is_message)
     if (one->classic) {
         show_place_and_time(one);
     } else if (one->action & IN_CGROUP) {
-        uint64_t group = number(one, PDU_AT, 8);
+        uint64_t group = number(one, one->at->pdu, 8);
         fp_out_hex(out, group & 0xffffffff);
         fp_out_byte(out, ',');
         fp_out_hex(out, group >> 32);
@@ -156,7 +164,7 @@ show_end(const block *one)
         fp_out_byte(one->out, ' ');
     }
     fp_out_byte(one->out, '[');
-    fp_out_decimal(one->out, number(one, 44, 2));
+    fp_out_decimal(one->out, number(one, one->at->error, 2));
     fp_out_byte(one->out, ']');
 }
 
@@ -212,23 +220,25 @@ show_told(const block *one, char action)
 void
 fp_block_show(const fp_text_machine *machine, const fp_record *record, unsigned how, fp_text_out *out)
 {
-    block one = {.machine = machine, .record = record, .out = out, .classic = how & FP_BLOCK_CLASSIC};
+    block one = {.machine = machine, .record = record, .out = out, .classic = how & FP_BLOCK_CLASSIC,
+                 .at = how & FP_BLOCK_WIDE ? &wide : &narrow};
     bool long_words = how & FP_BLOCK_LONG;
-    one.action = (uint32_t)number(&one, 28, 4);
+    one.action = (uint32_t)number(&one, one.at->action, 4);
     one.size = (uint32_t)number(&one, 24, 4);
     one.sector = number(&one, 16, 8);
-    uint64_t start = one.action & IN_CGROUP ? PDU_AT + 8 : PDU_AT, end = PDU_AT + number(&one, PDU_LENGTH_AT, 2);
+    uint64_t start = one.at->pdu + (one.action & IN_CGROUP ? 8U : 0U), end = one.at->pdu + number(&one, one.at->pdu_length, 2);
     one.pdu = fp_record_reference(record, start, end > start ? end - start : 0);
     uint32_t what = one.action & 0xffff & ~(uint32_t)IN_CGROUP;
     if ((one.action & ~(uint32_t)IN_CGROUP) == MESSAGE) {
         show_head(&one, long_words ? "message" : "m", true);
         fp_out_bytes(out, record->data + one.pdu.at, one.pdu.length);
-    } else if (what == 0 || what > sizeof actions / sizeof *actions) {
+    } else if (what == 0 || what > sizeof actions / sizeof *actions || !actions[what - 1][0][0]) {
         FP_OUT_LITERAL(out, "Unknown action ");
         fp_out_hex(out, what);
     } else {
         show_head(&one, actions[what - 1][long_words], false);
-        show_told(&one, actions[what - 1][0][0]);
+        const char *action = actions[what - 1][0];
+        show_told(&one, action[action[0] == 'Z']);
     }
     fp_out_byte(out, '\n');
 }
