@@ -21,11 +21,10 @@ class Early:
 
 
 @contextmanager
-def begun(argv: Sequence[str]) -> Iterator[Early]:
+def begun(argv: Sequence[str], early: Early) -> Iterator[None]:
     """Have an instance made for a tool that traces; undone if nobody took it. SIGTERM and SIGHUP raise KeyboardInterrupt."""
-    early = Early()
     if not _traces(argv):
-        yield early
+        yield
         return
 
     def ended(signum: int, _frame: FrameType | None) -> None:
@@ -39,7 +38,7 @@ def begun(argv: Sequence[str]) -> Iterator[Early]:
     }
     try:
         ahead.begin()
-        yield early
+        yield
     finally:
         with suppress(FtracepyError):  # the journal stays, for `reset`
             ahead.drop()

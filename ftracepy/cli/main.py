@@ -10,14 +10,14 @@ _INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code (docs/exit-codes.md)."""
-    from ftracepy.cli.early import begun
+    from ftracepy.cli.early import Early, begun
 
-    early = None
+    early = Early()
     try:
-        with begun(sys.argv[1:] if argv is None else ()) as early:
+        with begun(sys.argv[1:] if argv is None else (), early):
             from ftracepy.cli.command import run
 
             code = run(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:
         code = _INTERRUPTED
-    return 128 + early.signum if early and early.signum else code
+    return 128 + early.signum if early.signum else code
