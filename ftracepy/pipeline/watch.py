@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WatchRequest:
-    """What to look at: a tool with its options, events (as RecordRequest has them), or both; `replay` is a recording's path."""
+    """What to look at: a tool with its options, events (as RecordRequest has them), or both; `replay` is a recording's path.
+
+    Of a live run the pages of the last 30 seconds are kept, up to `recall_bytes`, for whoever wants to save them.
+    """
 
     tool: tuple[AnyTool, Filters] | None = None
     events: tuple[str, ...] = ()
@@ -30,6 +33,7 @@ class WatchRequest:
     tracefs_root: str | None = None
     buffer_kb: int | None = None
     command: tuple[str, ...] = ()
+    recall_bytes: int = 128 << 20
 
 
 class Watch:
@@ -40,7 +44,7 @@ class Watch:
         self.request, self._stop = request, stop
         self.live: LiveSource | None = None
         source = self._recorded(undo) if request.replay else self._live(say, undo)
-        self.tapped = Tapped(source, self.live)
+        self.tapped = Tapped(source, self.live, keep_bytes=request.recall_bytes)
         self.stream = Stream(self.tapped)
         self.schema = source.schema
 

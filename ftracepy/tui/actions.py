@@ -66,6 +66,12 @@ def enter(app: LiveApp) -> None:
         if (item := page.item(place)) is not None:
             app.push(app.run_.detail(item))
         return
+    if isinstance(page, Lanes) and app.run_ and (condition := page.condition(place)):
+        at_ns = page.from_ns
+        _drill(app, app.run_.events, condition)
+        app.run_.events.seek(app.run_.engine.events.at_time(app.run_.engine.names.raw(at_ns)))
+        app.work()
+        return
     if isinstance(page, Top | Processes) and app.run_ and (condition := page.condition(place)):
         if isinstance(page, Top):
             page.listing.narrow(condition)
@@ -277,13 +283,19 @@ def right(app: LiveApp) -> None:
 def _sideways(app: LiveApp, step: int) -> None:
     page = app.view.page
     if isinstance(page, ListPage):
-        page.move_column(step)
+        if (app.view.scroll_offset.x and step < 0) or not page.move_column(step):
+            app.view.scroll_relative(x=step * 20, animate=False)  # beyond the last column: the rest of the lines
     elif isinstance(page, Lanes):
         page.pan(step * 0.5)
-        page.tick(lambda: True, app.view.size.width)
+        _redraw(app, page)
     elif not app.view.steer(step, 0):
         app.view.scroll_relative(x=step * 20, animate=False)
     app.view.refresh()
+
+
+def _redraw(app: LiveApp, page: Lanes) -> None:
+    page.redraw()
+    page.tick(lambda: True, app.view.size.width)
 
 
 def sort(app: LiveApp) -> None:
@@ -307,6 +319,7 @@ def less(app: LiveApp) -> None:
         page.hide()
     elif isinstance(page, Lanes):
         page.zoom(2)
+        _redraw(app, page)
     app.view.sync()
 
 
@@ -316,6 +329,7 @@ def more(app: LiveApp) -> None:
         page.show_all()
     elif isinstance(page, Lanes):
         page.zoom(0.5)
+        _redraw(app, page)
     app.view.sync()
 
 
@@ -329,7 +343,7 @@ def count(app: LiveApp) -> None:
     page = app.view.page
     if isinstance(page, ListPage):
         app.push(Top(page.listing, page.column.name))
-    elif isinstance(page, Processes | Flames):
+    elif isinstance(page, Processes | Flames | Lanes):
         page.toggle()
         app.view.sync()
 
@@ -361,6 +375,10 @@ def spread(app: LiveApp) -> None:
 
 def step(app: LiveApp, seconds: int) -> None:
     page = app.view.page
+    if isinstance(page, Lanes):
+        page.move(seconds * 1_000_000_000)
+        _redraw(app, page)
+        app.view.sync()
     if not isinstance(page, ListPage) or not page.grows:
         return
     item = page.item(app.view.cursor)
@@ -371,8 +389,8 @@ def step(app: LiveApp, seconds: int) -> None:
 
 def go(app: LiveApp) -> None:
     page = app.view.page
-    if not isinstance(page, ListPage) or not page.grows:
-        app.say("lists in the order of time have times to go to")
+    if not isinstance(page, Lanes) and not (isinstance(page, ListPage) and page.grows):
+        app.say("lists in the order of time and CPUs have times to go to")
         return
 
     def use(text: str) -> None:
@@ -380,7 +398,12 @@ def go(app: LiveApp) -> None:
             ns = int(float(text) * 1e9)
         except (ValueError, OverflowError):  # OverflowError: inf
             raise UsageFault(f"{text!r} is no time in seconds", hint="5135.448625") from None
-        app.view.move_to(page.place_at(ns, page.listing.look.ts))
+        if isinstance(page, ListPage):
+            app.view.move_to(page.place_at(ns, page.listing.look.ts))
+        elif isinstance(page, Lanes):
+            page.go(ns)
+            _redraw(app, page)
+            app.view.sync()
 
     app.ask("go to which time (seconds)?", use)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from ftracepy.errors import FtracepyError
 from ftracepy.sinks.escape import visible
 from ftracepy.tui import actions
 from ftracepy.tui.keys import KEYS
-from ftracepy.tui.model.engine import Engine, State
+from ftracepy.tui.model.engine import Engine, State, own_fault
 from ftracepy.tui.model.page import Page, Spare
 from ftracepy.tui.model.playing import Playing
 from ftracepy.tui.model.run import Run
@@ -377,6 +378,14 @@ class LiveApp(App[None]):
         for engine in self.all_engines():
             engine.join(max(deadline - time.monotonic(), 0.1))
         self.call_from_thread(self.exit)
+
+    def _fatal_error(self) -> None:
+        """Textual would draw a traceback with every variable in it, a megabyte: on a serial line that takes minutes."""
+        if self.is_headless:  # a test is told as the test does
+            super()._fatal_error()
+            return
+        self.error = own_fault(sys.exc_info()[1] or self._exception or RuntimeError("nobody knows which"))
+        self._close_messages_no_wait()
 
     async def action_quit(self) -> None:
         self.leave()

@@ -17,7 +17,7 @@ class Key:
 
 KEYS = (
     Key("help", ("question_mark", "h", "f1"), "? h F1", "this list"),
-    Key("enter", ("enter",), "Enter", "the line in full; of a count, a process or a stack: only this"),
+    Key("enter", ("enter",), "Enter", "the line in full; of a count, a process, a CPU or a frame: only this"),
     Key("back", ("escape", "backspace"), "Esc", "back: out of this page, then out of the latest narrowing"),
     Key("next_page", ("tab", "f2"), "Tab F2", "the next page"),
     *(Key(f"page({number})", (str(number),), str(number), f"page {number}") for number in range(1, 8)),
@@ -48,7 +48,7 @@ KEYS = (
         "count",
         ("t", "f5"),
         "t F5",
-        "count lines by the chosen column; in processes: the quiet ones too; in flames: numbers",
+        "count lines by the chosen column; in CPUs: tasks; in processes: the quiet ones too; in flames: numbers",
     ),
     Key("count_by", ("T",), "T", "count lines by any field"),
     Key("spread", ("H",), "H", "how the chosen column's numbers are spread, and over time"),

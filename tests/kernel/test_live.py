@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
+import select
 import shlex
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -168,7 +173,7 @@ def test_the_overview_has_its_tiles(terminal: Callable[..., Terminal]) -> None:
     view = terminal()
     view.until("programs started")
     view.until("tmux -S")  # our own looking at the screen
-    view.press("Enter")
+    view.press("Down", "Down", "Enter")
     view.until("[1 execsnoop]")
     view.press("Escape")
     view.until("arrows choose a tile")
@@ -266,3 +271,44 @@ def test_a_filter_is_handed_to_the_kernel_and_taken_back(terminal: Callable[...,
     wait_until(lambda: path.read_text().strip() == "none")
     view.press("q")
     assert view.ended() == 0
+
+
+_BAUD_115200 = 11_520  # bytes a second
+
+
+def test_a_serial_line_of_115200_baud_can_carry_it(tracefs: object) -> None:
+    """Bytes that really go to the terminal while every repaint changes every line; and it ends when told to."""
+    pid, fd = pty.fork()
+    if not pid:
+        os.environ.update(TERM="linux", LANG="C.UTF-8")
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "ftracepy.cli", "live", "-e", "raw_syscalls:*", "--plain-tui"])
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    work = subprocess.Popen([sys.executable, "-S", "-c", "import os\nwhile True: os.getppid()"])
+    try:
+        seen = b""
+        while b"ev/s" not in seen:
+            seen += os.read(fd, 65536)
+        _sent(fd, 2.0)  # the first screen is more
+        seconds = 6.0
+        sent = _sent(fd, seconds)
+        assert 1000 < sent / seconds < _BAUD_115200
+        os.write(fd, b"q")
+        with suppress(OSError):  # EIO: the other side is closed
+            while os.read(fd, 65536):
+                pass
+        assert os.waitpid(pid, 0)[1] == 0
+    finally:
+        work.kill()
+        work.wait()
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        os.close(fd)
+
+
+def _sent(fd: int, seconds: float) -> int:
+    """How many bytes come in that time."""
+    count, end = 0, time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if select.select([fd], [], [], left)[0]:
+            count += len(os.read(fd, 65536))
+    return count

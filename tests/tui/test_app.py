@@ -327,3 +327,23 @@ def test_from_a_call_to_its_return_and_back() -> None:
         assert page(app).item(app.view.cursor).ts == call.ts
 
     play(steps)
+
+
+def test_a_fault_of_our_own_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal no traceback with all variables, which Textual would draw."""
+    monkeypatch.setattr(LiveApp, "is_headless", False)
+    seen: list[LiveApp] = []
+
+    def broken(*_given: object) -> list[object]:
+        raise RuntimeError("a page that cannot be drawn")
+
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        seen.append(app)
+        monkeypatch.setattr(ListPage, "line", broken)
+        await press(pilot, "down")
+
+    with pytest.raises(RuntimeError, match="cannot be drawn"):
+        play(steps)
+    (app,) = seen
+    assert app.error is not None
+    assert app.error.why.startswith("RuntimeError: a page that cannot be drawn (test_app.py:")

@@ -53,7 +53,9 @@ def always() -> bool:
 def tick() -> Schema:
     return schema(
         event_format("tick", 5, "int number; 8; 4; 1"),
-        event_format("sched_switch", 6, "char prev_comm[16]; 8; 16; 0", "int prev_pid; 24; 4; 1", system="sched"),
+        event_format(
+            "sched_switch", 6, "char prev_comm[16]; 8; 16; 0", "int prev_pid; 24; 4; 1", "int next_pid; 28; 4; 1", system="sched"
+        ),
     )
 
 
@@ -183,28 +185,70 @@ def test_the_spread_of_numbers_counts_each_once(tick: Schema) -> None:
     assert all(length(spread.line(place, 80)) == 80 for place in range(spread.end))
 
 
-def test_lanes_show_who_ran(tick: Schema) -> None:
-    """ant runs the first half of a second on CPU 1, the second half is idle."""
+SECOND = 1_000_000_000
+
+
+def lanes(tick: Schema, *, lost: int = 0, more: int = 0) -> Lanes:
+    """ant (7) runs the first half of a second on CPU 1, the second half is idle; `lost` events are missing before it leaves."""
     writer = PageWriter(tick)
     decoder = decoder_for(tick, [0, 1])
-    second = 1_000_000_000
-    switches = [
-        writer.event("sched_switch", prev_pid=0, prev_comm=b"swapper"),
-        writer.extend(second // 2),
+    idle = [writer.event("sched_switch", delta=1, prev_pid=0, next_pid=0) for _one in range(more)]
+    first = [writer.event("sched_switch", prev_pid=0, prev_comm=b"swapper", next_pid=7)]
+    rest = [
+        writer.extend(0 if lost else SECOND // 2),
         writer.event("sched_switch", prev_pid=7, prev_comm=b"ant"),
-        writer.extend(second // 2),
+        writer.extend(SECOND // 2),
         writer.event("sched_switch", prev_pid=0, prev_comm=b"swapper"),
     ]
-    decoder.feed(1, writer.page(second, *switches))
+    if lost:
+        decoder.feed(1, writer.page(SECOND, *first))
+        decoder.feed(1, writer.page(SECOND + SECOND // 2, *rest, lost=lost))
+    else:
+        decoder.feed(1, writer.page(SECOND, *first, *rest, *idle))
     store = EventStore()
     store.append(decoder.batch())
-    lanes = Lanes(store, tick, [0, 1])
-    assert lanes.tick(always, 107)
-    text = plain(lanes.line(1, 107))
-    assert text.startswith("  1 50%")
-    assert text[7:].count("a") == 50
-    assert text[7:].count("·") == 50
-    assert "ant" in "".join(plain(lanes.line(place, 107)) for place in range(2, lanes.end))
+    return Lanes(store, tick, [0, 1])
+
+
+@pytest.mark.parametrize("more", [0, 100])
+def test_lanes_show_who_ran(tick: Schema, more: int) -> None:
+    """With few events they are kept one by one, with many in columns."""
+    page = lanes(tick, more=more)
+    assert page.tick(always, 109)
+    text = plain(page.line(1, 109))
+    assert text.startswith("  1  50% ")
+    assert (text[9:].count("a"), text[9:].count("·")) == (50, 50)
+    assert "ant" in "".join(plain(page.line(place, 109)) for place in range(2, page.end))
+    assert page.condition(1) == "cpu == 1"
+
+
+def test_lanes_of_tasks_show_on_which_cpu(tick: Schema) -> None:
+    page = lanes(tick)
+    page.toggle()
+    assert page.tick(always, 125)
+    assert page.end == 1
+    text = plain(page.line(0, 125))
+    assert text.startswith(f" 50% {'ant':<12}      7 1")
+    assert text[25:].count("1") == 50
+    assert page.condition(0) == "tid == 7"
+
+
+def test_lanes_do_not_guess_who_ran_while_events_were_lost(tick: Schema) -> None:
+    page = lanes(tick, lost=3)
+    assert page.tick(always, 109)
+    text = plain(page.line(1, 109))
+    assert (text[9:].count("?"), text[9:].count("a")) == (50, 0)
+
+
+def test_lanes_go_to_a_time(tick: Schema) -> None:
+    page = lanes(tick)
+    page.span_ns = SECOND // 10
+    page.tick(always, 109)
+    page.go(SECOND + SECOND // 2)
+    page.redraw()
+    page.tick(always, 109)
+    text = plain(page.line(1, 109))
+    assert (text[9:59], text[59:]) == ("a" * 50, "·" * 50)
 
 
 def test_stacks_fold() -> None:

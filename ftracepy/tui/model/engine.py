@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import ExitStack, suppress
 from enum import Enum
 from fnmatch import fnmatchcase
+from traceback import extract_tb
 from typing import TYPE_CHECKING
 
 from ftracepy.analysis.feed import Feed
@@ -45,7 +47,7 @@ class Engine:
         self.state = State.STARTING
         self.error: FtracepyError | None = None
         self.events = EventStore(keep)
-        self.rows = RowStore() if request.tool else None
+        self.rows = RowStore(max(keep // 5, 1000)) if request.tool else None
         self.notices: list[str] = []
         self.opened = False
         self._stop = Stop()
@@ -82,10 +84,9 @@ class Engine:
         except FtracepyError as error:
             self.error = error
             self.state = State.FAILED
-        except BaseException as error:
-            self.error = FtracepyError("the view has a fault of its own", why=f"{type(error).__name__}: {error}")
+        except Exception as error:
+            self.error = own_fault(error)
             self.state = State.FAILED
-            raise
 
     def _open(self, undo: ExitStack) -> None:
         self.watch = Watch(self.request, self._stop, self.notices.append, undo)
@@ -113,3 +114,10 @@ class Engine:
 def _matches(system: str, name: str, pattern: str) -> bool:
     wanted, _, event = pattern.partition(":")
     return fnmatchcase(system, wanted) and fnmatchcase(name, event or "*")
+
+
+def own_fault(error: BaseException) -> FtracepyError:
+    """What no user, kernel or file should be able to cause, in a line: a traceback would be drawn over the screen."""
+    frames = extract_tb(error.__traceback__)
+    where = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
+    return FtracepyError("the view has a fault of its own", why=f"{type(error).__name__}: {error}{where}")

@@ -24,6 +24,7 @@ class Listing:
         self.crumbs: list[str] = []
         self.hidden: set[str] = set()
         self.widths: dict[str, int] = {}
+        self.tight: dict[str, int] = {}  # on a screen that has little room
         self.sorted_by: str | None = None
         self.backwards = True
         self._among: All | Matches = All(store)
@@ -125,7 +126,7 @@ class Listing:
 
     def width(self, column: Column) -> int:
         """The columns of the screen that a column takes; 0: the rest of the line."""
-        return self.widths.get(column.name, column.width)
+        return self.widths.get(column.name, self.tight.get(column.name, column.width))
 
     def heading(self) -> Line:
         """The titles of the columns; an arrow at the one that orders the list."""

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from ftracepy.sinks.escape import escape
+from ftracepy.sinks.table import seconds
 from ftracepy.tools.rows import Column
 from ftracepy.tui.model.listing import Listing
 from ftracepy.tui.model.page import Page, Spare
 from ftracepy.tui.model.spans import Line
 from ftracepy.tui.model.store import Loss
+
+_WIDE = 100
+_NARROW = {"time": 12, "comm": 12, "event": 14, "flags": 10}
 
 
 class ListPage(Page):
@@ -40,11 +44,13 @@ class ListPage(Page):
         columns = self.listing.columns
         return next((one for one in columns if one.name == self._chosen), columns[0])
 
-    def move_column(self, step: int) -> None:
-        """Choose the next column to the right or left."""
+    def move_column(self, step: int) -> bool:
+        """Choose the next column to the right or left; False where there is none."""
         columns = self.listing.columns
-        at = columns.index(self.column)
-        self._chosen = columns[max(0, min(at + step, len(columns) - 1))].name
+        at = columns.index(self.column) + step
+        if 0 <= at < len(columns):
+            self._chosen = columns[at].name
+        return 0 <= at < len(columns)
 
     def choose_column(self, number: int) -> None:
         """Choose the column `number`, from 1."""
@@ -64,12 +70,23 @@ class ListPage(Page):
     def line(self, place: int, width: int) -> Line:
         return self.listing.line(place)
 
+    def _fit(self, width: int) -> bool:
+        """On a narrow screen columns that are wider than most texts leave room for the last one; whether that has changed."""
+        listing = self.listing
+        before, listing.tight = listing.tight, {}
+        if width < _WIDE:
+            newest = self.item(self.end - 1)
+            stamp = len(seconds(listing.look.ts(newest))) if newest is not None else 0
+            listing.tight = {**_NARROW, "time": max(stamp, _NARROW["time"])}
+        return before != listing.tight
+
     def tick(self, spare: Spare, width: int) -> bool:
+        resized = self._fit(width)
         was_behind, self.behind = self.behind, not self.listing.tick(spare)
         if self._goal is not None and (self.listing.has_seen(self._goal) or not self.behind):
             self.jump, self._goal = self.listing.place_of(self._goal), None
         before, self._seen = self._seen, (self.first, self.end)
-        return before != self._seen or was_behind or self.behind
+        return before != self._seen or was_behind or self.behind or resized
 
     def seek(self, number: int) -> None:
         """Let the cursor go to item `number`, or the next one that is shown, once the list has come so far."""

@@ -177,7 +177,8 @@ def _how(engine: Engine, view: View) -> str:
     page = view.page
     behind = f" +{page.end - 1 - view.cursor:,}" if page.grows and page.end - 1 > view.cursor else ""
     if engine.state is State.FAILED:
-        return f"FAILED {visible(engine.error.what)}" if engine.error else "FAILED"
+        error = engine.error
+        return f"FAILED {visible('; '.join(part for part in (error.what, error.why) if part))}" if error else "FAILED"
     if engine.state is State.ENDED:
         return f"ENDED {engine.events.end - engine.events.first:,} events{behind}"
     return f"{'PAUSED' if view.paused else 'live' if view.follow else 'still'}{behind}"

@@ -11,7 +11,9 @@ from ftracepy.tools import kit
 from ftracepy.tui.model.engine import Engine
 from ftracepy.tui.model.overview import Figure, Overview, Tile
 
-_KEEP = 100_000  # events of each tile: the overview's runs share the memory of one
+# Of each tile: the overview's runs share the memory of one.
+_KEEP = 100_000
+_RECALL_BYTES = 16 << 20
 
 
 def _latencies(rows: Sequence[Any]) -> str:
@@ -59,6 +61,8 @@ def overview(given: WatchRequest) -> Overview:
             tool = kit.load(name)
             key = f"{name} {options}"
             if key not in engines:
-                engines[key] = Engine(dataclasses.replace(given, tool=(tool, tool.options(**options))), keep=_KEEP)
+                engines[key] = Engine(
+                    dataclasses.replace(given, tool=(tool, tool.options(**options)), recall_bytes=_RECALL_BYTES), keep=_KEEP
+                )
             tiles.append(Tile(title, engines[key], sorted_by=column, figure=figure))
     return Overview(tiles)
