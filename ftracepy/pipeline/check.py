@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from ftracepy import recording
 from ftracepy.batch import decoder_for
 from ftracepy.errors import ExitCode
-from ftracepy.recording.check import CpuResult, PageEvents, check_counts, check_cpu, check_places
+from ftracepy.recording.check import CpuResult, PageEvents, check_counts, check_cpu, check_places, may_be_fewer
 
 if TYPE_CHECKING:
     from ftracepy.pipeline.requests import Stop
@@ -48,7 +48,7 @@ def check(path: str, out: BinaryIO, stop: Stop, format: Literal["text", "json"] 
                 told.fault(text, result)
         for stats in counted.values():
             if text := check_counts(events[stats.cpu], stats):
-                told.fault(text, CpuResult(one.instance, stats.cpu))
+                told.counts(text, may_be_fewer(one, events[stats.cpu], stats), CpuResult(one.instance, stats.cpu))
         notices += [notice for notice in one.health().notices if notice not in one.contents.remarks]
     for notice in dict.fromkeys(notices):
         told.fault(notice)
@@ -87,6 +87,13 @@ class _Text:
         self.faults += 1
         self._line(f"FAULT {result.place}: {text}" if result else f"FAULT {text}")
 
+    def counts(self, text: str, why: str, result: CpuResult) -> None:
+        """What disagrees with the kernel's counts: a fault, unless there is a reason."""
+        if why:
+            self._line(f"NOTE {result.place}: {text}: {why}")
+        else:
+            self.fault(text, result)
+
     def end(self) -> None:
         self._line(f"{self.faults} faults" if self.faults != 1 else "1 fault")
 
@@ -119,6 +126,12 @@ class _Json(_Text):
         place = {"instance": result.instance, "cpu": result.cpu} if result else {}
         at = _BYTE.search(text)
         self._object(fault=text, byte=int(at[1]) if at else None, **place)
+
+    def counts(self, text: str, why: str, result: CpuResult) -> None:
+        if why:
+            self._object(note=f"{text}: {why}", instance=result.instance, cpu=result.cpu)
+        else:
+            self.fault(text, result)
 
     def end(self) -> None:
         self._object(faults=self.faults)

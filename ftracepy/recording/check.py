@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from ftracepy.recording.contents import CpuData
+from ftracepy.recording.options import OptionId
 from ftracepy.recording.reader import Recording
 from ftracepy.source import CpuStats, Pages
 from ftracepy.values import dataclass, field
@@ -110,3 +111,14 @@ def check_counts(events: int, stats: CpuStats) -> str:
     if events in (stats.read, stats.read + stats.entries):
         return ""
     return f"{events} events are here, but the kernel counted {stats.read} read and {stats.entries} left at the end"
+
+
+def may_be_fewer(found: Recording, events: int, stats: CpuStats) -> str:
+    """Why fewer events than the kernel counted are no fault of this file; "" where they are, or are not fewer.
+
+    Our recorder keeps all that is read of its own instance.
+    """
+    writer = next((option.text for option in found.contents.options if option.id == OptionId.VERSION), "")
+    if events > stats.read + stats.entries or writer.startswith("ftracepy"):
+        return ""
+    return "trace-cmd drops the oldest with -m, and counts what it read before, or another program did"

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
+
 from ftracepy.errors import RecordingFault
 from ftracepy.recording.contents import BufferData, Contents, CpuData, TextData, take_common_option
 from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.head import Head, check_cpu_count
 from ftracepy.recording.options import OptionId, options
-from ftracepy.recording.texts import TEXTS
+from ftracepy.recording.texts import TEXTS, Place
 from ftracepy.schematexts import SchemaTexts, chosen_clock
 
 _TAG_BYTES = 10
+_TAG = re.compile(rb"options  \0|latency  \0|flyrecord\0")
+_FAR_BYTES = 1 << 20  # that far beyond where they should the names of threads may end
 
 
 def read_v6(cursor: Cursor, head: Head) -> Contents:
     """Everything behind the head."""
     contents = Contents(head.version, SchemaTexts(big_endian=head.big_endian), head.page_bytes)
     for take in TEXTS.values():
-        take(cursor, contents.texts)
+        threads_at = cursor.at
+        take(Place(cursor, contents.texts, contents.notices, alone=False))
+    _end_of_threads(cursor, contents, threads_at)
     cpu_count = check_cpu_count(cursor, cursor.u32("number of CPUs"))
     tag = bytes(cursor.take(_TAG_BYTES, "section tag"))
     if tag == b"options  \0":
@@ -26,6 +32,22 @@ def read_v6(cursor: Cursor, head: Head) -> Contents:
     contents.cpu_count = cpu_count
     _take_buffers(cursor, contents, cpu_count, tag)
     return contents
+
+
+def _end_of_threads(cursor: Cursor, contents: Contents, start: int) -> None:
+    """Go where the names of threads end: not where they should, if they changed while they were copied.
+
+    Behind them stand the number of CPUs and a tag.
+    """
+    said = cursor.at
+    if _TAG.match(bytes(cursor.data[said + 4 : said + 4 + _TAG_BYTES])):
+        return
+    first = start + 8
+    if match := _TAG.search(bytes(cursor.data[first : min(said + _FAR_BYTES, cursor.end)])):  # names have no NUL in them
+        cursor.at = first + match.start() - 4
+        contents.texts.cmdlines = bytes(cursor.data[first : cursor.at])
+        why = f"saved_cmdlines should have {said - first} bytes, and has {cursor.at - first}: it changed while copied"
+        contents.notices.append(cursor.fault(why, first).why)
 
 
 def _take_options(cursor: Cursor, contents: Contents, cpu_count: int) -> int:

@@ -12,7 +12,7 @@ from ftracepy.recording.head import Head, check_cpu_count, check_page_bytes
 from ftracepy.recording.options import EXTRA_SECTIONS, Option, OptionId, options
 from ftracepy.recording.progress import PROGRESS_OPTION
 from ftracepy.recording.recover import Section, take_lost_buffers, walk
-from ftracepy.recording.texts import TEXTS
+from ftracepy.recording.texts import TEXTS, Place
 from ftracepy.schematexts import SchemaTexts
 
 OPTIONS_SECTION = 0
@@ -34,7 +34,7 @@ def read_v7(cursor: Cursor, head: Head, codec: Codec | None) -> Contents:
         return _recovered(cursor, head, codec, first)
     unfinished = any(option.id == PROGRESS_OPTION for option in contents.options)
     if not contents.buffers and (contents.notices or not unfinished):
-        return _recovered(cursor, head, codec, cursor.fault([*contents.notices, "its options name no buffer"][0], 0))
+        return _recovered(cursor, head, codec, cursor.fault("; ".join(["its options name no buffer", *contents.notices]), 0))
     return contents
 
 
@@ -67,7 +67,7 @@ def _recovered(cursor: Cursor, head: Head, codec: Codec | None, fault: Recording
         try:
             if section.number in TEXTS:
                 text = open_section(cursor, section.header, section.number, codec)
-                TEXTS[section.number](text, contents.texts)
+                TEXTS[section.number](Place(text, contents.texts, contents.notices, alone=True))
             elif section.number == OPTIONS_SECTION:
                 _take_found_options(open_section(cursor, section.header, OPTIONS_SECTION, codec), contents, told)
         except RecordingFault as damage:
@@ -155,7 +155,7 @@ def decompress(cursor: Cursor, codec: Codec, limit_bytes: int = LARGEST_BYTES) -
 def _take_section(cursor: Cursor, option: Option, codec: Codec | None, contents: Contents) -> None:
     try:
         section = open_section(cursor, option.data.u64("offset of a section"), option.id, codec)
-        TEXTS[option.id](section, contents.texts)
+        TEXTS[option.id](Place(section, contents.texts, contents.notices, alone=True))
     except RecordingFault as fault:
         if option.id in _NEEDED_SECTIONS:
             raise

@@ -15,6 +15,7 @@ from ftracepy.errors import ExitCode
 from ftracepy.pipeline.check import check
 from ftracepy.pipeline.requests import Stop
 from ftracepy.recording import Writer
+from ftracepy.recording.options import OptionId
 from ftracepy.source import CpuStats, Pages
 
 
@@ -57,6 +58,20 @@ def test_time_that_goes_back(tmp_path: Path) -> None:
 def test_counts_that_disagree(tmp_path: Path) -> None:
     path = write(tmp_path / "x.dat", [pages(0, [1000])], stats=[CpuStats(0, read=101, entries=7)])
     assert faults(path) == ["CPU 0: 100 events are here, but the kernel counted 101 read and 7 left at the end"]
+
+
+@pytest.mark.parametrize(("writer", "noted"), [(b"trace-cmd 3.4", True), (b"ftracepy 0.1", False)])
+@pytest.mark.parametrize("read", [101, 99])
+def test_others_may_keep_fewer(tmp_path: Path, writer: bytes, noted: bool, read: int) -> None:
+    """trace-cmd -m drops the oldest; nobody has more than the kernel counted."""
+    kept = [(int(OptionId.VERSION), writer + b"\0")]
+    with Writer(tmp_path / "x.dat", texts(), [0], options=kept) as one:
+        one.write(pages(0, [1000]))
+        one.finish([CpuStats(0, read=read)])
+    code, lines = checked(tmp_path / "x.dat")
+    assert (code == ExitCode.DONE) == (noted and read > 100)
+    said = f"CPU 0: 100 events are here, but the kernel counted {read} read and 0 left at the end"
+    assert lines[-2].partition(": trace-cmd drops")[0] == f"{'NOTE' if noted and read > 100 else 'FAULT'} {said}"
 
 
 def test_a_type_without_a_format(tmp_path: Path) -> None:
