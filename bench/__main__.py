@@ -11,10 +11,10 @@ from pathlib import Path
 
 import click
 
-from bench import capture, decode, live, start, tools
+from bench import capture, decode, instructions, live, start, tools
 from bench.timing import Result
 
-PARTS = ("decode", "capture", "start", "live", "tools")
+PARTS = ("decode", "instructions", "capture", "start", "live", "tools")
 
 
 def build_flood(folder: Path) -> Path:
@@ -24,8 +24,10 @@ def build_flood(folder: Path) -> Path:
     return program
 
 
-def results(parts: tuple[str, ...], folder: Path, runs: int, calls: int) -> Iterator[Result]:
+def results(parts: tuple[str, ...], folder: Path, runs: int, calls: int, keep: bool) -> Iterator[Result]:
     flood = build_flood(folder)
+    if "instructions" in parts:
+        yield from instructions.measure(folder, keep)
     if "decode" in parts:
         yield from decode.measure(folder, flood, runs, calls)
     if "capture" in parts:
@@ -43,12 +45,13 @@ def results(parts: tuple[str, ...], folder: Path, runs: int, calls: int) -> Iter
 @click.option("--calls", default=500_009, show_default=True, help="System calls a thread makes for a recording.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Also write the figures there.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where recordings go (default: a temporary one).")
+@click.option("--keep", is_flag=True, help="Make the instructions counted now the baseline.")
 @click.argument("parts", nargs=-1, type=click.Choice(PARTS))
-def main(runs: int, calls: int, json_path: Path | None, folder: Path | None, parts: tuple[str, ...]) -> None:
+def main(runs: int, calls: int, json_path: Path | None, folder: Path | None, keep: bool, parts: tuple[str, ...]) -> None:
     """Measure PARTS (default: all) against trace-cmd and perf-tools on this machine."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as scratch:
         rows = []
-        for row in results(parts or PARTS, folder or Path(scratch), runs, calls):
+        for row in results(parts or PARTS, folder or Path(scratch), runs, calls, keep):
             rows.append(row)
             verdict = "" if row.met is None else f" [{row.goal}: {'met' if row.met else 'MISSED'}]"
             click.echo(f"{row.name}: {row.value} {row.unit}{verdict}  {row.note}")

@@ -28,6 +28,19 @@ fp_batch_records(PyObject *batch, const fp_record **records, size_t *n)
     return 0;
 }
 
+void
+fp_batch_clear(BatchObject *batch)
+{
+    batch->formats = NULL;
+    batch->out = (fp_output){0};
+    batch->buffers = NULL;
+    batch->buffers_total = 0;
+    batch->until_ns = 0;
+    batch->losses = batch->faults = NULL;
+    batch->asked = 0;
+    batch->index = (fp_index){0};
+}
+
 static void
 give_back_records(BatchObject *self)
 {
@@ -50,6 +63,7 @@ batch_dealloc(BatchObject *self)
     if (self->formats != NULL)
         give_back_records(self);
     fp_output_deinit(&self->out);
+    fp_index_deinit(&self->index);
     Py_XDECREF((PyObject *)self->formats);
     Py_XDECREF(self->losses);
     Py_XDECREF(self->faults);
@@ -137,62 +151,6 @@ batch_pid(BatchObject *self, void *Py_UNUSED(closure))
     return header_column(self, offsetof(fp_record, pid), 'i');
 }
 
-static const fp_field *
-scalar_field(BatchObject *self, Py_ssize_t id, PyObject *name)
-{
-    const fp_event_type *type = id >= 0 && id <= UINT16_MAX ? fp_event_type_of(self->formats, (uint16_t)id) : NULL;
-    const fp_field *field = type != NULL ? fp_find_field(type, name) : NULL;
-    if (field == NULL) {
-        PyErr_SetObject(PyExc_KeyError, name);
-        return NULL;
-    }
-    if (field->shape != FP_SCALAR) {
-        PyErr_Format(PyExc_TypeError, "field %R is not a single number", name);
-        return NULL;
-    }
-    return field;
-}
-
-static PyObject *
-column_pair(fp_state *state, uint32_t *indices, uint64_t *values, size_t n, char format)
-{
-    PyObject *left = fp_column_view(state, NULL, indices, indices, n, sizeof *indices, 'I');
-    PyObject *right = fp_column_view(state, NULL, values, values, n, sizeof *values, format);
-    PyObject *pair = left != NULL && right != NULL ? PyTuple_Pack(2, left, right) : NULL;
-    Py_XDECREF(left);
-    Py_XDECREF(right);
-    return pair;
-}
-
-static PyObject *
-batch_column(BatchObject *self, PyObject *args)
-{
-    Py_ssize_t id;
-    PyObject *name;
-    if (!PyArg_ParseTuple(args, "nU:column", &id, &name))
-        return NULL;
-    const fp_field *field = scalar_field(self, id, name);
-    if (field == NULL)
-        return NULL;
-    const fp_record *records = self->out.records;
-    size_t n;
-    uint32_t *indices;
-    uint64_t *values;
-    Py_BEGIN_ALLOW_THREADS
-    n = fp_count_id(records, self->out.n, (uint16_t)id);
-    indices = malloc((n + 1) * sizeof *indices);
-    values = malloc((n + 1) * sizeof *values);
-    if (indices != NULL && values != NULL)
-        fp_field_column(field, (uint16_t)id, records, self->out.n, self->formats->layout.big_endian, indices, values);
-    Py_END_ALLOW_THREADS
-    if (indices == NULL || values == NULL) {
-        free(indices);
-        free(values);
-        return PyErr_NoMemory();
-    }
-    return column_pair(fp_state_of(Py_TYPE((PyObject *)self)), indices, values, n, field->is_signed ? 'q' : 'Q');
-}
-
 static PyMemberDef batch_members[] = {
     {"losses", T_OBJECT_EX, offsetof(BatchObject, losses), READONLY, "(index, cpu, count): lost on that CPU before batch[index]; -1 = unknown"},
     {"faults", T_OBJECT_EX, offsetof(BatchObject, faults), READONLY, "(cpu, offset_bytes, reason): the rest of that sub-buffer was skipped"},
@@ -209,7 +167,7 @@ static PyGetSetDef batch_getset[] = {
 };
 
 static PyMethodDef batch_methods[] = {
-    {"column", (PyCFunction)batch_column, METH_VARARGS,
+    {"column", fp_batch_column, METH_VARARGS,
      "column(id, field): (indices 'I', values 'q' or 'Q') of a number field, for the events of that id."},
     {"select", (PyCFunction)(void (*)(void))fp_batch_select, METH_VARARGS | METH_KEYWORDS,
      "select(*, cpus=None, ids=None, pids=None, since_ns=0, until_ns=2**64-1): the chosen events as a batch of their own."},

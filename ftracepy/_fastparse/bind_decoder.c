@@ -171,12 +171,9 @@ new_batch(DecoderObject *self)
     BatchObject *batch = PyObject_New(BatchObject, fp_state_of(Py_TYPE((PyObject *)self))->batch_type);
     if (batch == NULL)
         return NULL;
+    fp_batch_clear(batch);
     Py_INCREF((PyObject *)self->formats);
     batch->formats = self->formats;
-    batch->out = (fp_output){0};
-    batch->buffers = NULL;
-    batch->buffers_total = 0;
-    batch->losses = batch->faults = NULL;
     return batch;
 }
 

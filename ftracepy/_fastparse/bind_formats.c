@@ -187,6 +187,7 @@ fp_formats_new(fp_state *state, PyObject *layout, PyObject *events)
     formats->by_id = NULL;
     formats->types_total = formats->ids = 0;
     formats->spare = NULL;
+    formats->counts = NULL;
     formats->spare_room = 0;
     if (parse_layout(layout, &formats->layout) < 0 || parse_events(events, formats) < 0)
         {
@@ -214,6 +215,7 @@ formats_dealloc(FormatsObject *self)
     free(self->types);
     free(self->by_id);
     free(self->spare);
+    free(self->counts);
     PyObject_Free(self);
     Py_DECREF((PyObject *)type);
 }

@@ -41,13 +41,11 @@ same_pages(BatchObject *self)
     BatchObject *batch = PyObject_New(BatchObject, Py_TYPE((PyObject *)self));
     if (batch == NULL)
         return NULL;
+    fp_batch_clear(batch);
     Py_INCREF((PyObject *)self->formats);
     Py_XINCREF(self->faults);
     batch->formats = self->formats;
-    batch->out = (fp_output){0};
-    batch->buffers_total = 0;
     batch->until_ns = self->until_ns;
-    batch->losses = NULL;
     batch->faults = self->faults;
     batch->buffers = malloc((self->buffers_total + 1) * sizeof *batch->buffers);
     if (batch->buffers == NULL) {

@@ -41,6 +41,7 @@ typedef struct {
     size_t types_total, ids;
     fp_record *spare; /* one big records array that a batch gave back: saves its page faults */
     size_t spare_room;
+    uint32_t *counts; /* a place for every id, zero whenever the GIL may go; NULL: not needed yet */
 } FormatsObject;
 
 FormatsObject *fp_formats_new(fp_state *state, PyObject *layout, PyObject *events);
@@ -57,7 +58,14 @@ typedef struct {
     size_t buffers_total;
     unsigned long long until_ns;
     PyObject *losses, *faults;
+    unsigned asked; /* columns so far: an index pays from the third on */
+    fp_index index;
 } BatchObject;
+
+/* An object without records, columns or pages yet. */
+void fp_batch_clear(BatchObject *batch);
+
+PyObject *fp_batch_column(PyObject *batch, PyObject *args);
 
 /* `formats` and, where the event was kept on its own, the copied record's bytes stand behind `owner`. */
 typedef struct {

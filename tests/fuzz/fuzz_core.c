@@ -47,17 +47,33 @@ read_fields(const fp_record *record, bool big_endian)
     }
 }
 
+/* A column by looking at every record, and by an index: they must agree. */
 static void
 read_columns(const fp_output *out, bool big_endian)
 {
-    fp_field field = {.offset = 8, .size = 8, .element_bytes = 8, .is_signed = true};
-    size_t n = out->n ? fp_count_id(out->records, out->n, out->records[0].id) : 0;
-    uint32_t *indices = malloc((n + 1) * sizeof *indices);
-    uint64_t *values = malloc((n + 1) * sizeof *values);
-    if (n && indices != NULL && values != NULL)
-        fp_field_column(&field, out->records[0].id, out->records, out->n, big_endian, indices, values);
+    static uint32_t counts[UINT16_MAX + 1];
+    fp_index index;
+    uint32_t *indices = malloc((out->n + 1) * sizeof *indices);
+    uint64_t *values = malloc((out->n + 1) * sizeof *values), *others = malloc((out->n + 1) * sizeof *others);
+    if (indices == NULL || values == NULL || others == NULL || !fp_index_init(&index, out->records, out->n, counts))
+        exit(3);
+    size_t seen = 0;
+    for (size_t i = 0; i < index.groups_total && i < 4; i++) {
+        fp_field field = {.offset = 8, .size = 1u << i, .element_bytes = 1u << i, .is_signed = i & 1};
+        const fp_group *group = &index.groups[i];
+        size_t n = fp_field_column(&field, group->id, out->records, out->n, big_endian, indices, values);
+        require(n == group->total && fp_index_find(&index, group->id) == group, "an index knows all of an id");
+        require(memcmp(indices, index.order + group->start, n * sizeof *indices) == 0, "an index keeps the order");
+        fp_field_values(&field, out->records, indices, n, big_endian, others);
+        require(memcmp(values, others, n * sizeof *values) == 0, "both ways give the same values");
+    }
+    for (size_t i = 0; i < index.groups_total; i++)
+        seen += index.groups[i].total;
+    require(seen == out->n, "an index holds every record");
+    fp_index_deinit(&index);
     free(indices);
     free(values);
+    free(others);
 }
 
 static void

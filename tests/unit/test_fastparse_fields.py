@@ -136,6 +136,25 @@ def test_columns_of_one_field(name: str) -> None:
     assert batch.id.tolist() == [2, 1, 1] * 3
 
 
+@pytest.mark.parametrize("big", [False, True])
+def test_many_columns_of_a_batch(name: str, big: bool) -> None:
+    given = schema(NUMBERS, TEXTS, page=layout(big_endian=big))
+    write = PageWriter(given)
+    numbers = dict(zip("abcdefgh", (-100, 200, -30_000, 60_000, -2_000_000_000, 4_000_000_000, -(2**62), 2**63 + 1), strict=True))
+    events = [write.event("texts") if n % 5 == 2 else write.event("numbers", **numbers, dfd=n) for n in range(11)]
+    short = write.data(write.record("numbers", **numbers)[:20])  # ends before f
+    batch = decode(name, given, {0: write.page(1, *events, short)})
+    where = [n for n in range(12) if n not in {2, 7}]
+    for _ in range(2):  # in whatever way the first ones are made, the later ones must be the same
+        for field in numbers:
+            indices, values = batch.column(1, field)
+            assert indices.tolist() == where
+            assert values.tolist() == [batch[n][field] for n in where]
+        assert batch.column(2, "common_pid")[0].tolist() == [2, 7]
+        assert batch.column(1, "f")[1].tolist()[-1] == 0
+    assert [len(column) for column in batch.select(ids=[2]).column(1, "a")] == [0, 0]
+
+
 def test_columns_that_cannot_be(name: str) -> None:
     given = schema(NUMBERS, TEXTS)
     batch = decode(name, given, {0: b""})

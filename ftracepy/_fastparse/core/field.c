@@ -1,6 +1,8 @@
 /* Fields of records (kernel: trace_events.c, f_show; include/trace/stages: __data_loc, __rel_loc). */
 #include "field.h"
 
+#include <stdlib.h>
+
 #include "cursor.h"
 
 static const uint8_t *
@@ -52,24 +54,113 @@ fp_field_number(const fp_field *field, const fp_record *record, bool big_endian)
     return fp_load_number(record->data + field->offset, field->element_bytes, field->is_signed, big_endian);
 }
 
-size_t
-fp_count_id(const fp_record *records, size_t n, uint16_t id)
+/* A number of `bytes` at `offset`, both known when compiled. */
+static inline __attribute__((always_inline)) uint64_t
+number_of(const fp_field *field, const fp_record *record, uint32_t bytes, bool is_signed, bool big_endian)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++)
-        count += records[i].id == id;
-    return count;
+    if ((uint64_t)field->offset + bytes > record->length)
+        return 0;
+    return fp_load_number(record->data + field->offset, bytes, is_signed, big_endian);
+}
+
+/* The same loop for each size and sign, so that the choice is made once for a column. */
+#define FOR_EACH_KIND(field, loop) \
+    switch ((field)->element_bytes * 2 + (field)->is_signed) { \
+    case 2: loop(1, false); break; \
+    case 3: loop(1, true); break; \
+    case 4: loop(2, false); break; \
+    case 5: loop(2, true); break; \
+    case 8: loop(4, false); break; \
+    case 9: loop(4, true); break; \
+    default: loop(8, false); break; \
+    }
+
+size_t
+fp_field_column(const fp_field *given, uint16_t id, const fp_record *records, size_t n, bool big_endian, uint32_t *indices,
+                uint64_t *values)
+{
+    const fp_field field = *given;
+    size_t at = 0;
+#define COLUMN(bytes, is_signed) \
+    for (size_t i = 0; i < n; i++) { \
+        if (records[i].id != id) \
+            continue; \
+        indices[at] = (uint32_t)i; \
+        values[at++] = number_of(&field, &records[i], bytes, is_signed, big_endian); \
+    }
+    FOR_EACH_KIND(&field, COLUMN)
+#undef COLUMN
+    return at;
 }
 
 void
-fp_field_column(const fp_field *field, uint16_t id, const fp_record *records, size_t n, bool big_endian,
-                uint32_t *indices, uint64_t *values)
+fp_field_values(const fp_field *given, const fp_record *records, const uint32_t *indices, size_t n, bool big_endian, uint64_t *values)
 {
-    size_t at = 0;
+    const fp_field field = *given;
+#define VALUES(bytes, is_signed) \
+    for (size_t i = 0; i < n; i++) \
+        values[i] = number_of(&field, &records[indices[i]], bytes, is_signed, big_endian)
+    FOR_EACH_KIND(&field, VALUES)
+#undef VALUES
+}
+
+/* Counts by id, and the ids in the order in which they were first met; none without memory. */
+static bool
+count_ids(fp_index *index, const fp_record *records, size_t n, uint32_t *counts)
+{
+    size_t room = 0;
     for (size_t i = 0; i < n; i++) {
-        if (records[i].id != id)
+        if (counts[records[i].id]++ != 0)
             continue;
-        indices[at] = (uint32_t)i;
-        values[at++] = fp_field_number(field, &records[i], big_endian);
+        if (index->groups_total == room) {
+            room = room ? room * 2 : 16;
+            fp_group *grown = realloc(index->groups, room * sizeof *grown);
+            if (grown == NULL)
+                return false;
+            index->groups = grown;
+        }
+        index->groups[index->groups_total++] = (fp_group){.id = records[i].id};
     }
+    return true;
+}
+
+bool
+fp_index_init(fp_index *index, const fp_record *records, size_t n, uint32_t *counts)
+{
+    *index = (fp_index){.order = malloc((n + 1) * sizeof *index->order)};
+    bool done = index->order != NULL && count_ids(index, records, n, counts);
+    uint32_t start = 0;
+    for (size_t i = 0; i < index->groups_total; i++) {
+        fp_group *group = &index->groups[i];
+        group->start = start;
+        group->total = counts[group->id];
+        counts[group->id] = start; /* where the next one goes */
+        start += group->total;
+    }
+    for (size_t i = 0; done && i < n; i++)
+        index->order[counts[records[i].id]++] = (uint32_t)i;
+    for (size_t i = 0; i < n && !done; i++)
+        counts[records[i].id] = 0;
+    for (size_t i = 0; i < index->groups_total; i++)
+        counts[index->groups[i].id] = 0;
+    if (!done)
+        fp_index_deinit(index);
+    return done;
+}
+
+void
+fp_index_deinit(fp_index *index)
+{
+    free(index->order);
+    free(index->groups);
+    *index = (fp_index){0};
+}
+
+const fp_group *
+fp_index_find(const fp_index *index, uint16_t id)
+{
+    for (size_t i = 0; i < index->groups_total; i++)
+        if (index->groups[i].id == id)
+            return &index->groups[i];
+    return NULL;
 }

@@ -10,7 +10,7 @@
 typedef enum { FP_FIXED, FP_DATA_LOC, FP_REL_LOC, FP_REST, FP_KINDS } fp_kind;
 
 /* What a value is shown as. FP_INTS and FP_SCALAR have an element size of 1, 2, 4 or 8. */
-typedef enum { FP_SCALAR, FP_STRING, FP_BYTES, FP_INTS, FP_SHAPES } fp_shape;
+typedef enum { FP_SCALAR, FP_CHARS, FP_BYTES, FP_INTS, FP_SHAPES } fp_shape;
 
 typedef struct {
     uint32_t offset, size; /* as the format gives them */
@@ -29,11 +29,29 @@ uint64_t fp_load_number(const uint8_t *at, uint32_t bytes, bool is_signed, bool 
 /* The scalar's value; 0 where the record ends before it. */
 uint64_t fp_field_number(const fp_field *field, const fp_record *record, bool big_endian);
 
-/* How many of the records have this id. */
-size_t fp_count_id(const fp_record *records, size_t n, uint16_t id);
+/* The field of every record with this id, in order: its index, its value. Both arrays have room for `n`; returns how many. */
+size_t fp_field_column(const fp_field *field, uint16_t id, const fp_record *records, size_t n, bool big_endian, uint32_t *indices,
+                       uint64_t *values);
 
-/* The field of every record with this id: its index, its value. Both arrays have room for all of them. */
-void fp_field_column(const fp_field *field, uint16_t id, const fp_record *records, size_t n, bool big_endian,
-                     uint32_t *indices, uint64_t *values);
+/* The records of each id together, each group in order. */
+typedef struct {
+    uint16_t id;
+    uint32_t start, total; /* within `order` */
+} fp_group;
+
+typedef struct {
+    uint32_t *order; /* indices of the records */
+    fp_group *groups;
+    size_t groups_total;
+} fp_index;
+
+/* `counts` has a place for every id, all zero, and is left so. False without memory. */
+bool fp_index_init(fp_index *index, const fp_record *records, size_t n, uint32_t *counts);
+void fp_index_deinit(fp_index *index);
+const fp_group *fp_index_find(const fp_index *index, uint16_t id);
+
+/* The field of the `n` records that `indices` names. */
+void fp_field_values(const fp_field *field, const fp_record *records, const uint32_t *indices, size_t n, bool big_endian,
+                     uint64_t *values);
 
 #endif

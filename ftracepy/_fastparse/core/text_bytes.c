@@ -4,11 +4,16 @@
 void
 fp_show_bytes(fp_text_out *out, const uint8_t *data, uint64_t length, const char *between, size_t wide)
 {
+    if (length == 0 || !fp_out_room(out, (size_t)length * (2 + wide)))
+        return;
+    uint8_t *to = out->data + out->used;
     for (uint64_t at = 0; at < length; at++) {
-        if (at)
-            fp_out_bytes(out, between, wide);
-        fp_out_hex_padded(out, data[at], 2);
+        for (size_t i = 0; at && i < wide; i++)
+            *to++ = (uint8_t)between[i];
+        *to++ = (uint8_t)"0123456789abcdef"[data[at] >> 4];
+        *to++ = (uint8_t)"0123456789abcdef"[data[at] & 15];
     }
+    out->used = (size_t)(to - out->data);
 }
 
 /* In quotes, with dots for what cannot be shown; nothing where that is all of it. */

@@ -1,5 +1,6 @@
 /* Output that grows, and numbers written into it. */
 #include "text_out.h"
+#include "text_quick.h"
 
 bool
 fp_out_grow(fp_text_out *out, size_t more)
@@ -22,105 +23,51 @@ fp_out_grow(fp_text_out *out, size_t more)
     return true;
 }
 
-static const char pairs[] = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
-                            "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
-
-static inline unsigned
-decimal_digits(uint64_t value)
-{
-    unsigned digits = 1;
-    for (;;) {
-        if (value < 10)
-            return digits;
-        if (value < 100)
-            return digits + 1;
-        if (value < 1000)
-            return digits + 2;
-        if (value < 10000)
-            return digits + 3;
-        value /= 10000;
-        digits += 4;
-    }
-}
-
 size_t
 fp_decimal(uint8_t *to, uint64_t value)
 {
-    size_t digits = decimal_digits(value), at = digits;
-    while (value >= 100) {
-        const char *pair = pairs + value % 100 * 2;
-        value /= 100;
-        to[--at] = (uint8_t)pair[1];
-        to[--at] = (uint8_t)pair[0];
-    }
-    if (value >= 10)
-        to[--at] = (uint8_t)('0' + value % 10), value /= 10;
-    to[--at] = (uint8_t)('0' + value);
-    return digits;
-}
-
-/* All eight digits of a 32-bit number at once: its nibbles spread over bytes, then made letters. */
-static void
-eight_hex_digits(uint8_t *to, uint32_t value)
-{
-    uint64_t x = value;
-    x = (x << 16 | x) & 0x0000ffff0000ffff;
-    x = (x << 8 | x) & 0x00ff00ff00ff00ff;
-    x = (x << 4 | x) & 0x0f0f0f0f0f0f0f0f;
-    uint64_t letters = (x + 0x0606060606060606) >> 4 & 0x0101010101010101;
-    x += 0x3030303030303030 + letters * ('a' - '0' - 10);
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    x = __builtin_bswap64(x);
-#endif
-    memcpy(to, &x, sizeof x);
+    return (size_t)(fp_put_decimal(to, value) - to);
 }
 
 size_t
 fp_hexadecimal(uint8_t *to, uint64_t value)
 {
-    size_t digits = value ? (size_t)(67 - __builtin_clzll(value)) / 4 : 1;
-    for (size_t at = digits; at > 0; value >>= 4)
-        to[--at] = (uint8_t)"0123456789abcdef"[value & 15];
-    return digits;
+    return (size_t)(fp_put_hex(to, value, 0) - to);
 }
 
 void
 fp_out_decimal(fp_text_out *out, uint64_t value)
 {
-    if (fp_out_room(out, 20))
+    if (fp_out_room(out, FP_NUMBER_MOST))
         out->used += fp_decimal(out->data + out->used, value);
 }
 
 void
 fp_out_hex(fp_text_out *out, uint64_t value)
 {
-    if (fp_out_room(out, 16))
+    if (fp_out_room(out, FP_NUMBER_MOST))
         out->used += fp_hexadecimal(out->data + out->used, value);
 }
 
 void
 fp_out_hex_padded(fp_text_out *out, uint64_t value, unsigned width)
 {
-    if (width == 8 && value >> 32 == 0) {
-        if (fp_out_room(out, 8)) {
-            eight_hex_digits(out->data + out->used, (uint32_t)value);
-            out->used += 8;
-        }
-        return;
+    if (width > 16) {
+        fp_out_fill(out, '0', width - 16);
+        width = 16;
     }
-    size_t digits = value ? (size_t)(67 - __builtin_clzll(value)) / 4 : 1;
-    if (digits < width)
-        fp_out_fill(out, '0', width - digits);
-    fp_out_hex(out, value);
+    if (fp_out_room(out, FP_NUMBER_MOST))
+        out->used = (size_t)(fp_put_hex(out->data + out->used, value, width) - out->data);
 }
 
 void
 fp_out_decimal_padded(fp_text_out *out, uint64_t value, unsigned width, uint8_t with)
 {
-    unsigned digits = decimal_digits(value);
-    if (digits < width)
-        fp_out_fill(out, with, width - digits);
-    fp_out_decimal(out, value);
+    uint8_t digits[FP_NUMBER_MOST];
+    size_t length = fp_decimal(digits, value);
+    if (length < width)
+        fp_out_fill(out, with, width - length);
+    fp_out_bytes(out, digits, length);
 }
 
 static size_t

@@ -24,7 +24,8 @@ fp_put_long_decimal(uint8_t *to, uint64_t value)
 static unsigned
 quick_number(const fp_instruction *one)
 {
-    if (one->op != FP_FIELD_NUMBER || one->width || one->precision >= 0 || one->flags & ~(unsigned)FP_SIGNED)
+    bool zeros = one->b == 'x' && one->flags & FP_ZEROS && one->width <= 16;
+    if (one->op != FP_FIELD_NUMBER || (one->width && !zeros) || one->precision >= 0 || one->flags & ~(unsigned)(FP_SIGNED | FP_ZEROS))
         return 0;
     unsigned size = (unsigned)__builtin_ctz(one->size);
     switch (one->b) {

@@ -84,11 +84,12 @@ fp_sixteen_hex_digits(uint8_t *to, uint64_t value)
 #endif
 }
 
-/* Writes 16 bytes, of which those before the answer count. */
+/* At least `least` digits, which is at most 16. Writes 16 bytes, of which those before the answer count. */
 static inline uint8_t *
-fp_put_hex(uint8_t *to, uint64_t value)
+fp_put_hex(uint8_t *to, uint64_t value, unsigned least)
 {
     unsigned digits = (67U - (unsigned)__builtin_clzll(value | 1)) / 4;
+    digits = digits > least ? digits : least;
     fp_sixteen_hex_digits(to, value << (64 - 4 * digits));
     return to + digits;
 }

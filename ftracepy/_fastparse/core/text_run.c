@@ -145,6 +145,8 @@ append(fp_text_run_state *run, const fp_instruction *one)
         value; \
     })
 
+#define PUT_HEX(to, value) fp_put_hex(to, value, (unsigned)one->width)
+
 #define QUICK_NUMBER(number, put, type) \
     case FP_QUICK + FP_QUICK_WITH_TEXT + (number): \
         memcpy(to, program->literals + one->a, FP_SHORT); \
@@ -173,7 +175,7 @@ run_state(fp_text_run_state *run)
     uint8_t *to = out->data + out->used;
     for (const fp_instruction *one = program->code, *end = one + program->code_total; one < end; one++) {
         switch (one->op) {
-        QUICK_NUMBERS(FP_QUICK_HEX, fp_put_hex, uint)
+        QUICK_NUMBERS(FP_QUICK_HEX, PUT_HEX, uint)
         QUICK_NUMBERS(FP_QUICK_UNSIGNED, fp_put_decimal, uint)
         QUICK_NUMBERS(FP_QUICK_SIGNED, fp_put_signed, int)
         case FP_TEXT:

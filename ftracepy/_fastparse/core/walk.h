@@ -23,49 +23,65 @@ fp_absolute_ts(uint64_t stamp, uint64_t running)
     return stamp < running ? stamp + (UINT64_C(1) << 59) : stamp;
 }
 
+/* What is no record of the usual lengths: time, padding, and long records, whose length counts its own word.
+ * FP_RECORD: `body` and `length` are those of a record; FP_PAGE_END: it was something to go over. */
+static inline __attribute__((always_inline)) fp_step
+fp_walk_other(fp_cursor *c, uint64_t *ts, bool big, uint32_t kind, uint32_t delta, const uint8_t **body, uint32_t *length,
+              const char **why)
+{
+    uint32_t extra;
+    if (!fp_take_u32(c, big, &extra)) {
+        *why = "event header cut short";
+        return FP_PAGE_FAULT;
+    }
+    if (kind > FP_PADDING) {
+        uint64_t stamp = ((uint64_t)extra << 27) + delta;
+        *ts = kind == FP_TIME_EXTEND ? *ts + stamp : fp_absolute_ts(stamp, *ts);
+        return FP_PAGE_END;
+    }
+    if (extra < 4) {
+        *why = "event length below 4";
+        return FP_PAGE_FAULT;
+    }
+    *length = extra - 4;
+    uint64_t whole = kind == FP_PADDING ? *length : ((uint64_t)*length + 3) & ~UINT64_C(3);
+    if (!fp_take_bytes(c, whole, body)) {
+        *why = "event overruns the commit";
+        return FP_PAGE_FAULT;
+    }
+    return kind == FP_PADDING ? FP_PAGE_END : FP_RECORD; /* a discarded event's delta is not time */
+}
+
 /* The next record at `cursor`, passing over time and padding. `cursor` stays at the event that is at fault. */
 static inline __attribute__((always_inline)) fp_step
 fp_walk(fp_cursor *cursor, uint64_t *ts, const fp_layout *layout, bool big, fp_record *record, const char **why)
 {
     fp_cursor c = *cursor;
-    while (c.at != c.end) {
-        uint32_t word, extra = 0;
+    for (; c.at != c.end; *cursor = c) {
+        uint32_t word, length;
         const uint8_t *body;
-        *cursor = c;
         if (!fp_take_u32(&c, big, &word)) {
             *why = "event header cut short";
             return FP_PAGE_FAULT;
         }
         uint32_t kind = big ? word >> 27 : word & 31;
         uint32_t delta = big ? word & 0x7ffffff : word >> 5;
-        if (kind == FP_PADDING && delta == 0)
-            break;
-        if ((kind == FP_DATA_LONG || kind > FP_DATA_MOST) && !fp_take_u32(&c, big, &extra)) {
-            *why = "event header cut short";
-            return FP_PAGE_FAULT;
-        }
-        if (kind > FP_PADDING) {
-            uint64_t stamp = ((uint64_t)extra << 27) + delta;
-            *ts = kind == FP_TIME_EXTEND ? *ts + stamp : fp_absolute_ts(stamp, *ts);
-            continue;
-        }
-        if (kind == FP_DATA_LONG || kind == FP_PADDING) { /* the length counts its own word */
-            if (extra < 4) {
-                *why = "event length below 4";
+        if (__builtin_expect(kind - 1 < FP_DATA_MOST, 1)) {
+            length = kind * 4;
+            if (!fp_take_bytes(&c, length, &body)) {
+                *why = "event overruns the commit";
                 return FP_PAGE_FAULT;
             }
-            extra -= 4;
         } else {
-            extra = kind * 4;
+            if (kind == FP_PADDING && delta == 0)
+                break;
+            fp_step step = fp_walk_other(&c, ts, big, kind, delta, &body, &length, why);
+            if (step == FP_PAGE_FAULT)
+                return FP_PAGE_FAULT;
+            if (step != FP_RECORD)
+                continue;
         }
-        uint64_t whole = kind == FP_PADDING ? extra : ((uint64_t)extra + 3) & ~UINT64_C(3);
-        if (!fp_take_bytes(&c, whole, &body)) {
-            *why = "event overruns the commit";
-            return FP_PAGE_FAULT;
-        }
-        if (kind == FP_PADDING)
-            continue; /* a discarded event's delta is not time */
-        if (extra < layout->common_bytes) {
+        if (length < layout->common_bytes) {
             *why = "event shorter than its common fields";
             return FP_PAGE_FAULT;
         }
@@ -73,7 +89,7 @@ fp_walk(fp_cursor *cursor, uint64_t *ts, const fp_layout *layout, bool big, fp_r
         *cursor = c;
         record->data = body;
         record->ts = *ts;
-        record->length = extra;
+        record->length = length;
         record->id = fp_load_u16(body + layout->type_offset, big);
         record->pid = (int32_t)fp_load_u32(body + layout->pid_offset, big);
         return FP_RECORD;

@@ -1,0 +1,53 @@
+"""Makes a small recording long: its events again and again, each time later by as much as they lasted."""
+
+from __future__ import annotations
+
+import struct
+from collections import defaultdict
+from pathlib import Path
+
+from ftracepy import recording
+from ftracepy.recording.encode import PageEncoder
+from ftracepy.schema import PageLayout
+from ftracepy.source import Pages
+from ftracepy.stream import Stream
+
+_GAP_NS = 1000
+_BLOCK_EVENTS = 20_000  # encoded one by one; the rest is copies of their sub-buffers
+
+
+def repeat(source: Path, made: Path, events: int) -> int:
+    """Write `source` so often into `made`, in full sub-buffers and without compression, that it has at least `events`.
+
+    Returns how many it has. Recorders that read often leave sub-buffers nearly empty, which would measure reading alone.
+    """
+    with recording.open(source) as opened:
+        found = [(event.ts, event.cpu, event.raw) for batch in Stream(opened) for event in batch]
+        lasted_ns = found[-1][0] - found[0][0] + _GAP_NS
+        copies = max(_BLOCK_EVENTS // len(found), 1)
+        layout = opened.schema.page
+        block = _encoded(layout, [(ts + copy * lasted_ns, cpu, raw) for copy in range(copies) for ts, cpu, raw in found])
+        times = -(-events // (len(found) * copies))
+        with recording.Writer(made, opened.texts, opened.cpus, page_bytes=layout.size_bytes) as writer:
+            for number in range(times):
+                for cpu, pages in block.items():
+                    writer.write(Pages(cpu, _later(pages, layout, number * copies * lasted_ns)))
+    return len(found) * copies * times
+
+
+def _encoded(layout: PageLayout, found: list[tuple[int, int, bytes]]) -> dict[int, bytes]:
+    pages: dict[int, bytearray] = defaultdict(bytearray)
+    encoders = {cpu: PageEncoder(layout, pages[cpu].extend) for cpu in sorted({cpu for _ts, cpu, _raw in found})}
+    for ts, cpu, raw in found:
+        encoders[cpu].add(ts, raw)
+    for encoder in encoders.values():
+        encoder.flush()
+    return {cpu: bytes(data) for cpu, data in pages.items()}
+
+
+def _later(pages: bytes, layout: PageLayout, by_ns: int) -> bytearray:
+    stamp = struct.Struct(">Q" if layout.big_endian else "<Q")
+    data = bytearray(pages)
+    for at in range(0, len(data), layout.size_bytes):
+        stamp.pack_into(data, at, stamp.unpack_from(data, at)[0] + by_ns)
+    return data
