@@ -48,7 +48,7 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         self.scroll_to(x=0, animate=False)
         page.height = self.size.height
         deadline = time.monotonic() + _FIRST_S
-        page.tick(lambda: time.monotonic() < deadline, self.size.width)
+        page.tick(lambda: time.monotonic() < deadline, self.room)
         self.sync()
 
     def notify_style_update(self) -> None:
@@ -56,9 +56,14 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         self._rich.clear()
 
     @property
+    def room(self) -> int:
+        """Columns that lines have, without the scroll bar's."""
+        return self.scrollable_content_region.width
+
+    @property
     def body_lines(self) -> int:
         """How many lines fit under the heading."""
-        return max(self.size.height - len(self.page.heading(self.size.width)), 1)
+        return max(self.size.height - len(self.page.heading(self.room)), 1)
 
     def tick(self, spare: Spare) -> bool:
         """Let the page take in what is new; whether it has more to do. What has changed is drawn by `take_in`, at its pace."""
@@ -66,7 +71,7 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         page.height = self.size.height
         line = self.cursor - page.first
         if not self.paused or page.behind:
-            self._stale |= page.tick(spare, self.size.width)
+            self._stale |= page.tick(spare, self.room)
         if page.replaces:
             self.cursor = page.first + line
         if page.jump is not None:
@@ -99,7 +104,7 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         """The scroll bar says what we say, and not the other way round, while this lasts."""
         self._moving = True
         heading = self.size.height - self.body_lines
-        self.virtual_size = Size(max(self._widest, self.size.width), end - first + heading)
+        self.virtual_size = Size(max(self._widest, self.room), end - first + heading)
         self.scroll_to(y=self._top - first, animate=False, force=True, immediate=True)
         self._moving = False
 
@@ -163,7 +168,7 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
                 self.app.simulate_key("enter")
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.room
         heading = self.page.heading(width)
         place = self._top + y - len(heading)
         if y < len(heading):
