@@ -16,11 +16,7 @@ if TYPE_CHECKING:
 
 def build(app: LiveApp) -> None:
     """Every page has it; a run that is built stands above what was looked at before."""
-    try:
-        page = Builder(candidates(app.tracefs_root))
-    except FtracepyError as error:
-        app.say("; ".join(error.lines()))
-        return
+    page = Builder(lambda: candidates(app.tracefs_root))
     app.push(page)
     search(app, page)
 

@@ -12,13 +12,13 @@ from ftracepy._fastparse import Batch
 from ftracepy.analysis.feed import Feed
 from ftracepy.analysis.filtering import parse
 from ftracepy.batch import decoder_for
-from ftracepy.errors import UsageFault
+from ftracepy.errors import FtracepyError, UsageFault
 from ftracepy.pipeline.candidates import Candidate
 from ftracepy.pipeline.watch import WatchRequest
 from ftracepy.schema import Schema
 from ftracepy.tools import kit
 from ftracepy.tools.rows import Row, col
-from ftracepy.tui.model.builder import Builder
+from ftracepy.tui.model.builder import Builder, Form
 from ftracepy.tui.model.counting import Spread, Top
 from ftracepy.tui.model.ends import Partner
 from ftracepy.tui.model.engine import Engine, State
@@ -39,6 +39,7 @@ from ftracepy.tui.model.search import Search
 from ftracepy.tui.model.spans import cell, length, plain
 from ftracepy.tui.model.store import EventStore, Loss
 from ftracepy.tui.model.tables import Tables
+from tests.support import fake_tracefs
 from tests.support.pages import PageWriter, event_format, schema
 
 FIXTURE = Path(__file__).parents[2] / "fixtures/opensnoop-k6.18/trace.dat"
@@ -437,7 +438,9 @@ def test_a_wrong_filter_is_pointed_at(text: str, where: int) -> None:
 
 def test_the_builder_shows_the_nearest_names_first() -> None:
     names = ["sched:sched_switch", "irq:softirq_raise", "block:block_rq_issue", "syscalls:sys_enter_lseek"]
-    builder = Builder([*(Candidate("event", name) for name in names), Candidate("function", "vfs_read")])
+    builder = Builder(lambda: [*(Candidate("event", name) for name in names), Candidate("function", "vfs_read")])
+    while not builder.tick(always, 80) or builder.behind:
+        pass
     builder.search("switch")
     assert [one.name for one in builder.found] == ["sched:sched_switch"]
     builder.search("issue blk")
@@ -565,3 +568,40 @@ def test_the_other_end_of_an_event(
 def test_where_events_are_lost_nobody_knows_the_other_end(ends: Schema) -> None:
     """The thread may have called once more, unseen."""
     assert partner(ends, 0, CALLS[0], CALLS[3], lost=3) == "events were lost before its other end"
+
+
+def test_the_builder_finds_among_tens_of_thousands_letter_by_letter() -> None:
+    """One more letter only looks at what was left: the same as if all was typed at once."""
+    names = [
+        f"{first}_{second}_{number}" for first in ("vfs", "tcp", "ext4") for second in ("read", "open") for number in range(7919)
+    ]
+    all_ = [Candidate("function", name) for name in names]
+
+    def typed(*steps: str) -> list[str]:
+        builder = Builder(lambda: all_)
+        while not builder.tick(always, 80) or builder.behind:
+            pass
+        for step in steps:
+            builder.search(step)
+        return [one.name for one in builder.found]
+
+    assert typed("v", "vr", "vr7", "vr77") == typed("vr77")
+    assert typed("vr77")[0] == "vfs_read_77"
+    assert typed("tcp", "tcp op", "t") == typed("t")
+
+
+def test_an_error_stands_under_the_field_that_it_is_about(tmp_path: Path) -> None:
+    root = fake_tracefs.make(tmp_path / "tracing", events={"sched/sched_switch": 5})
+    form = Form(Candidate("event", "sched:sched_switch"), str(root))
+
+    def lines(error: FtracepyError | None = None) -> list[str]:
+        form.change(filter="no_field == 1", error=error)
+        while not form.tick(always, 80):
+            pass
+        return [plain(form.line(place, 80)) for place in range(form.end)]
+
+    assert "  events/sched/sched_switch/filter  no_field == 1" in lines()
+    shown = lines(FtracepyError("this filter is refused", kernel="Field not found", wrote="events/sched/sched_switch/filter"))
+    at = shown.index("f filter  no_field == 1")
+    assert "this filter is refused" in shown[at + 1]
+    assert shown.index("what goes to the kernel") > at + 2

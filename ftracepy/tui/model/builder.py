@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from heapq import nsmallest
 
 from ftracepy.analysis.filtering import parse
 from ftracepy.errors import FtracepyError
@@ -13,6 +14,7 @@ from ftracepy.pipeline.watch import WatchRequest
 from ftracepy.sinks.escape import escape, visible
 from ftracepy.tools import kit
 from ftracepy.tui.model.engine import Engine
+from ftracepy.tui.model.later import Later
 from ftracepy.tui.model.page import Page, Spare
 from ftracepy.tui.model.spans import Line
 
@@ -24,8 +26,12 @@ class Builder(Page):
 
     title = "probe builder"
 
-    def __init__(self, candidates: Sequence[Candidate]) -> None:
-        self._candidates = candidates
+    def __init__(self, given: Callable[[], Sequence[Candidate]]) -> None:
+        self._later: Later[Sequence[Candidate]] | None = Later(given)
+        self._candidates: Sequence[Candidate] = ()
+        self._left: Sequence[Candidate] = ()
+        self._error: FtracepyError | None = None
+        self._typed = ""
         self.found: list[Candidate] = []
         self._changed = True
         self.search("")
@@ -35,17 +41,34 @@ class Builder(Page):
         return len(self.found)
 
     def search(self, typed: str) -> None:
-        """Show what holds the typed letters in their order; words apart by blanks may stand in any order."""
+        """Show what holds the typed letters in their order; words apart by blanks may stand in any order.
+
+        What one more letter leaves is among what was left before.
+        """
         words = typed.split()
-        found = list(self._candidates) if not words else [one for one in self._candidates if _holds(one.name, words)]
-        found.sort(key=lambda one: _distance(one.name, words))
-        self.found = found[:_MOST]
+        among = self._left if self._typed and typed.startswith(self._typed) else self._candidates
+        self._left = [one for one in among if _holds(one.name, words)] if words else self._candidates
+        self._typed = typed
+        self.found = (
+            nsmallest(_MOST, self._left, key=lambda one: _distance(one.name, words)) if words else list(self._left[:_MOST])
+        )
         self._changed = True
 
     def heading(self, width: int) -> list[Line]:
-        return [[(f"{len(self._candidates):,} events and functions; type letters of a name, Enter chooses", "head")]]
+        if self._error:
+            return [[(visible(text), "error")] for text in self._error.lines()]
+        if self._later:
+            return [[("reading what this kernel has", "head")]]
+        matching = f"{len(self._left):,} of " if self._typed else ""
+        return [[(f"{matching}{len(self._candidates):,} events and functions; type letters of a name, Enter chooses", "head")]]
 
     def tick(self, spare: Spare, width: int) -> bool:
+        later, typed = self._later, self._typed
+        if later and later.done:
+            self._later, self._error, self._typed = None, later.error, ""
+            self._candidates = self._left = () if later.error else later.value
+            self.search(typed)
+        self.behind = self._later is not None
         changed, self._changed = self._changed, False
         return changed
 
@@ -65,9 +88,9 @@ class Form(Page):
         self.chosen, self._root = chosen, tracefs_root
         self.fetch, self.filter = "", ""
         self.error: FtracepyError | None = None
-        self._known = _known(chosen, tracefs_root)
-        self._lines: list[Line] = []
-        self._changed = True
+        self._known: list[str] | None = None
+        self._lines: list[Line] = [[(escape(chosen.name), "bold")], [], [("reading what is known of it", "dim")]]
+        self._later: Later[list[Line]] | None = Later(self._made)
 
     @property
     def definition(self) -> str:
@@ -92,28 +115,43 @@ class Form(Page):
         self.fetch = self.fetch if fetch is None else fetch
         self.filter = self.filter if filter is None else filter
         self.error = error
-        self._changed = True
+        if self._later:
+            self._later.wait()
+        self._later = Later(self._made)
 
     @property
     def end(self) -> int:
         return len(self._lines)
 
     def tick(self, spare: Spare, width: int) -> bool:
-        changed, self._changed = self._changed, False
-        if changed:
-            self._lines = self._made()
-        return changed
+        self.behind = self._later is not None
+        if self._later is None or not self._later.done:
+            return False
+        later, self._later = self._later, None
+        self._lines = [[(visible(text), "error")] for text in later.error.lines()] if later.error else later.value
+        return True
 
     def _made(self) -> list[Line]:
+        """Types of a whole kernel are read for it, which may take seconds."""
+        self._known = _known(self.chosen, self._root) if self._known is None else self._known
+        writes = self._writes()
         lines: list[Line] = [[(f"{self.chosen.kind}  ", "dim"), (escape(self.chosen.name), "bold")]]
         lines += [[("  " + text, "")] for text in self._known]
         if self.chosen.kind == "function":
-            lines += [[], [("a fetch   ", "key"), (escape(self.fetch) or "nothing but who called", "")]]
-        lines += [[("f filter  ", "key"), (escape(self.filter) or "every hit", "")], [], [("what goes to the kernel", "head")]]
-        lines += [[(f"  {escape(file)}", "dim"), (f"  {escape(text)}", "")] for file, text in self._writes()]
-        if self.error:
-            lines += [[], *_errors(self.error)]
-        return lines
+            lines += [[], [("a fetch   ", "key"), (escape(self.fetch) or "nothing but who called", "")], *self._errors("fetch")]
+        lines += [[("f filter  ", "key"), (escape(self.filter) or "every hit", "")], *self._errors("filter"), []]
+        lines += [[("what goes to the kernel", "head")]]
+        lines += [[(f"  {escape(file)}", "dim"), (f"  {escape(text)}", "")] for file, text in writes]
+        return [*lines, *self._errors("start")]
+
+    def _errors(self, field: str) -> list[Line]:
+        """What is wrong, under the field that it is about: the filter, what is fetched of a function, or the whole."""
+        error = self.error
+        if error is None:
+            return []
+        is_filter = "filter" in f"{error.wrote} {error.what}"
+        about = "filter" if is_filter else "fetch" if self.chosen.kind == "function" and self.fetch else "start"
+        return [[("  " + visible(text), "error")] for text in error.lines()] if about == field else []
 
     def _writes(self) -> list[tuple[str, str]]:
         """The exact text, by file."""
@@ -135,10 +173,6 @@ class Form(Page):
         return "Enter starts  f filter" + ("  a what to fetch" if self.chosen.kind == "function" else "")
 
 
-def _errors(error: FtracepyError) -> list[Line]:
-    return [[(visible(text), "error")] for text in error.lines()]
-
-
 def _known(chosen: Candidate, tracefs_root: str | None) -> list[str]:
     """An event's fields, or a function as C declares it where types are known."""
     try:
@@ -154,15 +188,22 @@ def _holds(name: str, words: Sequence[str]) -> bool:
     return all(_pattern(word).search(name) is not None for word in words)
 
 
-def _distance(name: str, words: Sequence[str]) -> tuple[int, int, str]:
-    """How far a name is from what was typed: letters apart, then its length."""
+def _distance(name: str, words: Sequence[str]) -> tuple[int, int, int, str]:
+    """How far a name is from what was typed: letters apart, whether a word begins there, then its length."""
     spread = sum(_spread(name, word) for word in words)
-    return spread, len(name), name
+    inside = sum(_is_inside(name, word) for word in words)
+    return spread, inside, len(name), name
 
 
 def _spread(name: str, word: str) -> int:
     found = _pattern(word).search(name)
     return 0 if found is None else found.end() - found.start() - len(word) + (0 if word in name else len(word))
+
+
+def _is_inside(name: str, word: str) -> bool:
+    """Whether the letters begin in the middle of one of the name's words."""
+    at = name.find(word)
+    return at > 0 and name[at - 1] not in ":_"
 
 
 @lru_cache
