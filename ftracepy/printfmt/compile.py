@@ -5,6 +5,7 @@ from __future__ import annotations
 from ftracepy.printfmt.emit import Emitter
 from ftracepy.printfmt.fallback import kernel_fields, library_fields
 from ftracepy.printfmt.nodes import PrintFmtFault
+from ftracepy.printfmt.numbers import DYNAMIC
 from ftracepy.printfmt.parser import parse
 from ftracepy.printfmt.plugins import plugin
 from ftracepy.printfmt.program import MAX_STACK, Pool, Program
@@ -12,7 +13,9 @@ from ftracepy.printfmt.raw import raw_fields
 from ftracepy.printfmt.special import special
 from ftracepy.printfmt.target import Style, Target, target_of
 from ftracepy.printfmt.texts import Code
-from ftracepy.schema import EventFormat, Schema
+from ftracepy.schema import EventFormat, FieldKind, Schema
+
+_DYNAMIC = frozenset({FieldKind.DATA_LOC, FieldKind.REL_LOC})
 
 
 def compile(format: EventFormat, schema: Schema, style: Style = "kernel") -> Program:
@@ -23,6 +26,7 @@ def compile(format: EventFormat, schema: Schema, style: Style = "kernel") -> Pro
 def compile_for(format: EventFormat, target: Target) -> Program:
     pool = Pool()
     fields = {one.name: one for one in (*format.common, *format.fields)}
+    fields |= {DYNAMIC + one.name: one for one in format.fields if one.kind in _DYNAMIC}
     emitter = Emitter(fields, pool, target, format.print_fmt)
     if target.form == "raw" and target.exact:
         return _fallback(format, target)

@@ -25,7 +25,7 @@ class Emitter:
         self._pool = pool
         self._target = target
         self.numbers = Numbers(fields, target, known_values(print_fmt))
-        self.texts = Texts(self.numbers, pool, target.exact)
+        self.texts = Texts(self.numbers, pool, target.exact, self.compile)
 
     def compile(self, parsed: PrintFmt) -> Code:
         """Instructions for the whole of `parsed`; raises PrintFmtFault where an argument is missing or cannot be made."""

@@ -25,12 +25,17 @@ _OPS = {
     ">>": Op.SHR, "<": Op.LT, "<=": Op.LE, ">": Op.GT, ">=": Op.GE, "==": Op.EQ, "!=": Op.NE, "&&": Op.BOTH, "||": Op.EITHER,
 }  # fmt: skip
 _COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
-_ARRAYS = frozenset({"__get_dynamic_array", "__get_rel_dynamic_array", "__get_sockaddr", "__get_rel_sockaddr"})
+_ARRAYS = frozenset({"__get_dynamic_array", "__get_rel_dynamic_array", "__get_sockaddr", "__get_rel_sockaddr", "__get_str"})
+_BYTE_SWAPS = {f"{before}{8 * size}": size for before in ("__builtin_bswap", "__fswab", "__swab") for size in (2, 4, 8)}
+_FROM_LITTLE = {f"__le{8 * size}_to_cpup": size for size in (2, 4, 8)}
 # Wrappers of page table entries, which hold a number and nothing else.
 _IDENTITIES = frozenset(f"{before}{name}{after}" for name in ("pte", "pmd", "pud", "p4d", "pgd")
                         for before, after in (("", "_val"), ("native_make_", "")))  # fmt: skip
 _NS_PER_SEC = 1_000_000_000
 _PAGE_STRUCT_BYTES = 64
+
+
+DYNAMIC = "__data_loc_"
 
 
 class Unresolved(PrintFmtFault):
@@ -79,6 +84,11 @@ class Numbers:
         self._target = target
 
     @property
+    def with_plugins(self) -> bool:
+        """Whether trace-cmd's plugins help."""
+        return self._target.form == "latency"
+
+    @property
     def long_bytes(self) -> int:
         return self._long.size
 
@@ -86,6 +96,10 @@ class Numbers:
         if name not in self._fields:
             raise PrintFmtFault(f"no field {name!r}")
         return self._fields[name]
+
+    def dynamic(self, name: str) -> RecordField:
+        """The field that __get_str(name) means: its macro has names of its own, which a plain field may have as well."""
+        return self._fields.get(DYNAMIC + name) or self.field(name)
 
     def compile(self, node: Node) -> Expr:
         match node:
@@ -166,6 +180,8 @@ class Numbers:
         match node:
             case Binary("+", Cast("struct page *", Name()), _):
                 return self._exact and self._page_array is None
+            case Binary("+", base, _):
+                return self._exact and _is_page(base)
         return False
 
     def _page(self, node: Node) -> Expr:
@@ -180,6 +196,8 @@ class Numbers:
         match node:
             case Binary("+", Cast("struct page *", Name()), number) if self._exact:
                 return self._page(number)
+            case Binary() if self._exact and (_is_page(node.left) or _is_page(node.right)):
+                raise Unresolved("how large a page's struct is stands nowhere")
         op = _OPS[node.op]
         left, right = self._promoted(self.compile(node.left)), self._promoted(self.compile(node.right))
         if op in {Op.BOTH, Op.EITHER}:
@@ -256,7 +274,7 @@ class Numbers:
                 field = self.field(name)
                 return field, CType(field.element_bytes, field.signed)
             case Call(name_of, (Name(name),)) if name_of in _ARRAYS:
-                field = self.field(name)
+                field = self.dynamic(name)
                 return field, CType(field.element_bytes, field.signed)
             case Cast(type_, inner) if type_.endswith("*"):
                 field, element = self.array(inner)
@@ -273,7 +291,7 @@ class Numbers:
             case Call("__builtin_expect", (value, _)):
                 return self.compile(value)
             case Call(("__get_dynamic_array_len" | "__get_rel_dynamic_array_len"), (Name(name),)):
-                at, rel = locate(self.field(name))
+                at, rel = locate(self.dynamic(name))
                 return Expr((Instruction(Op.DYN_LEN, flags=rel, a=at),), INT if self._exact else U64)
             case Call("__print_ns_to_secs", (value,)):
                 return self._ns(value, Op.DIV, U64)
@@ -281,8 +299,12 @@ class Numbers:
                 return self._ns(value, Op.MOD, CType(4, False))
             case Call("jiffies_to_msecs" | "jiffies_to_usecs" as name, (value,)) if self._target.hz and self._exact:
                 return self._jiffies(value, 1000 if name.endswith("msecs") else 1_000_000)
-            case Call("__builtin_bswap16" | "__builtin_bswap32" | "__builtin_bswap64" as name, (value,)) if self._exact:
-                return self.compile(_swapped(value, int(name[-2:]) // 8))
+            case Call(name, (value,)) if name in _BYTE_SWAPS and self._exact:
+                return self.compile(_swapped(value, _BYTE_SWAPS[name]))
+            case Call(name, (pointer,)) if name in _FROM_LITTLE and self._exact:
+                return self.compile(_little(pointer, _FROM_LITTLE[name]))
+            case Call("__builtin_constant_p", (_,)) if self._exact:
+                return const(1)
             case Call(name, (value,)) if name in _IDENTITIES and self._exact:
                 return self.compile(value)
         raise PrintFmtFault(f"{node.name}() is the kernel's own")
@@ -298,6 +320,24 @@ class Numbers:
     def _ns(self, node: Node, op: Op, type_: CType) -> Expr:
         value = self.convert(self.compile(node), U64)
         return Expr((*value.code, *const(_NS_PER_SEC, U64).code, Instruction(op, 8)), type_)
+
+
+def _is_page(node: Node) -> bool:
+    """Whether `node` is a pointer to a page's struct, or counted from one."""
+    match node:
+        case Cast("struct page *", _):
+            return True
+        case Binary("+" | "-", left, _):
+            return _is_page(left)
+    return False
+
+
+def _little(pointer: Node, size: int) -> Node:
+    """The number of `size` bytes, the lowest first, that `pointer` leads to."""
+    whole: Node = Num(0)
+    for at in range(size):
+        whole = Binary("|", whole, Binary("<<", Cast("u64", Index(Cast("u8 *", pointer), Num(at))), Num(8 * at)))
+    return Cast(f"u{8 * size}", whole)
 
 
 def _swapped(node: Node, size: int) -> Node:

@@ -56,7 +56,7 @@ class _Parser:
     def whole(self) -> PrintFmt:
         template = self._take("string").value
         args: list[Node] = []
-        while self._accept(","):
+        while self._accept(",") and self._peek().kind != "end":
             args.append(self._ternary())
         self._take("end")
         return PrintFmt(template, tuple(args))
@@ -94,7 +94,8 @@ class _Parser:
         self._deeper()
         condition = self._binary(1)
         if self._accept("?"):
-            yes = self._ternary()
+            short = self._exact and self._peek().text == ":"
+            yes = condition if short else self._ternary()
             self._expect(":")
             condition = Ternary(condition, yes, self._ternary())
         self._depth -= 1
@@ -119,6 +120,8 @@ class _Parser:
             return Unary(self._next().text, self._unary())
         if token.kind == "op" and token.text == "(" and (type_ := self._cast_type()):
             return Cast(type_, self._unary())
+        if self._exact and token.text == "(" and self._peek(1).text == "typeof":
+            return self._as_its_own_type()
         return self._postfix()
 
     def _cast_type(self) -> str:
@@ -132,6 +135,19 @@ class _Parser:
             return ""
         self._at += at + 1
         return text
+
+    def _as_its_own_type(self) -> Node:
+        """(typeof(x))y, of which the kernel makes such rounding of addresses as the compiler did not resolve."""
+        for word in ("(", "typeof", "("):
+            self._next_is(word)
+        self._ternary()
+        self._expect(")")
+        self._expect(")")
+        return Cast("unsigned long", self._unary())
+
+    def _next_is(self, word: str) -> None:
+        if self._next().text != word:
+            raise PrintFmtFault(f"expected {word!r}")
 
     def _type_words(self, at: int) -> tuple[str, int]:
         words: list[str] = []
@@ -162,6 +178,9 @@ class _Parser:
             return Field(name)
         if node == Field("ent") and self._exact:
             return Field(f"common_{name}")
+        match node:
+            case Cast(_, Braces((Braces((Name(given), value)),))) if given == f".{name}":
+                return value
         raise PrintFmtFault(f"member {name!r} of something that is not the record")
 
     def _statements(self) -> Node:
@@ -229,11 +248,17 @@ class _Parser:
     def _braces(self) -> Node:
         items: list[Node] = []
         while not self._accept("}"):
-            items.append(self._ternary())
+            items.append(self._designated() if self._exact and self._accept(".") else self._ternary())
             if not self._accept(","):
                 self._expect("}")
                 break
         return Braces(tuple(items))
+
+    def _designated(self) -> Node:
+        """.member = value: as ktime_t, a struct of one number before 4.10, was made."""
+        name = self._take("name").text
+        self._expect("=")
+        return Braces((Name(f".{name}"), self._ternary()))
 
     def _sizeof(self) -> Node:
         self._expect("(")

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from ftracepy.printfmt.nodes import Binary, Braces, Call, Cast, Field, Index, Name, Node, Num, PrintFmtFault, Str, Ternary, Unary
+from collections.abc import Callable
+
+from ftracepy.printfmt.helpers import helper
+from ftracepy.printfmt.nodes import (
+    Binary,
+    Braces,
+    Call,
+    Cast,
+    Field,
+    Index,
+    Name,
+    Node,
+    Num,
+    PrintFmt,
+    PrintFmtFault,
+    Str,
+    Ternary,
+    Unary,
+)
 from ftracepy.printfmt.numbers import Expr, Numbers, load, locate
+from ftracepy.printfmt.parser import parse
 from ftracepy.printfmt.program import ALT, ZERO, Instruction, Op, Pool
 from ftracepy.schema import Field as RecordField
 from ftracepy.schema import FieldKind
 
 Code = list[Instruction]
+Whole = Callable[[PrintFmt], Code]  # compiles a print fmt of its own
 _SEPARATORS = {"": ord(" "), "C": ord(":"), "D": ord("-"), "N": 0}
 _UUID = {"": 0, "b": 0, "B": 2, "l": 1, "L": 3}
 _SOCKADDR_PARTS = (("p", 1), ("c", 2), ("f", 4), ("s", 8))
@@ -19,8 +39,9 @@ UNKNOWN = -1
 class Texts:
     """Compiles text-valued nodes of one event."""
 
-    def __init__(self, numbers: Numbers, pool: Pool, exact: bool) -> None:
+    def __init__(self, numbers: Numbers, pool: Pool, exact: bool, whole: Whole) -> None:
         self._numbers = numbers
+        self._whole = whole
         self._pool = pool
         self._exact = exact
         self._alt = ALT if exact else 0
@@ -80,17 +101,19 @@ class Texts:
     def _call(self, node: Call) -> Code:
         match node:
             case Call(("__get_str" | "__get_rel_str"), (Name(name),)):
-                at, rel = locate(self._numbers.field(name))
+                at, rel = locate(self._numbers.dynamic(name))
                 return [Instruction(Op.STRING_LOC, flags=rel, a=at)]
             case Call(("__get_dynamic_array" | "__get_rel_dynamic_array"), (Name(name),)):
-                at, rel = locate(self._numbers.field(name))
+                at, rel = locate(self._numbers.dynamic(name))
                 return [Instruction(Op.STRING_LOC, flags=rel, a=at)]
             case Call(("__print_flags" | "__print_flags_u64"), (value, delimiter, *rows)):
                 return self._flags(value, delimiter, rows)
             case Call(("__print_symbolic" | "__print_symbolic_u64"), (value, *rows)):
                 first, count = self._pool.table(self._rows(rows))
                 return [*self._numbers.compile(value).code, Instruction(Op.SYMBOLIC, a=first, b=count)]
-            case Call(("__print_hex" | "__print_hex_str") as name, (buffer, count_node)):
+            case Call(("__print_hex" | "__print_hex_str" | "ftrace_print_hex_seq") as name, (*_, buffer, count_node)) if (
+                self._exact or name != "ftrace_print_hex_seq"
+            ):
                 limit = [*self._numbers.compile(count_node).code, Instruction(Op.LIMIT)]
                 separator = 0 if name.endswith("str") else ord(" ")
                 return [*self.memory(buffer), *limit, Instruction(Op.HEX, b=separator)]
@@ -103,11 +126,24 @@ class Texts:
             case Call("__print_dynamic_array", (Name(name), size_node)):
                 return self._dynamic_array(name, size_node)
             case Call(("__get_bitmask" | "__get_rel_bitmask" | "__get_cpumask" | "__get_rel_cpumask"), (Name(name),)):
-                at, rel = locate(self._numbers.field(name))
+                at, rel = locate(self._numbers.dynamic(name))
                 return [Instruction(Op.REF_LOC, flags=rel, a=at), Instruction(Op.BITMASK)]
             case Call("__builtin_expect", (inner, _)):
                 return self.compile(inner)
-        raise PrintFmtFault(f"{node.name}() is the kernel's own")
+            case Call("__trace_print_untrusted_str", (_, text, _)) if self._exact:
+                return self.compile(text)
+        return self._helper(node)
+
+    def _helper(self, node: Call) -> Code:
+        """A function of which is known what it shows: the text of the first row whose condition holds."""
+        rows = helper(node, self._exact, self._numbers.with_plugins)
+        if rows is None:
+            raise PrintFmtFault(f"{node.name}() is the kernel's own")
+        code: Code = []
+        for condition, print_fmt in reversed(rows):
+            holds = self._numbers.compile(parse(f'"", {condition}').args[0])
+            code = self.choice(holds, self._whole(parse(print_fmt)), code)
+        return code
 
     def _flags(self, value: Node, delimiter: Node, rows: list[Node] | tuple[Node, ...]) -> Code:
         match delimiter:
@@ -171,7 +207,7 @@ class Texts:
         return [*self.memory(buffer), *limit, Instruction(Op.HEX_DUMP, **parts, b=bool(letters) + 2 * (kind == 2), v=where)]
 
     def _dynamic_array(self, name: str, size_node: Node) -> Code:
-        at, rel = locate(self._numbers.field(name))
+        at, rel = locate(self._numbers.dynamic(name))
         size = self._constant(size_node)
         if size not in {1, 2, 4, 8}:
             raise PrintFmtFault(f"array elements of {size} bytes")
