@@ -60,7 +60,9 @@ def _span(part: str) -> range:
     "--btf", metavar="FILE", type=click.Path(), help="name functions' arguments by the types in this vmlinux or .btf file"
 )
 @click.option("--instance", metavar="NAME", help="the buffer of this instance, where the recording holds several")
-@click.option("--follow", is_flag=True, help="go on while `ftracepy record` or trace-cmd still writes FILE")
+@click.option(
+    "--follow", is_flag=True, help="go on while `ftracepy record` or trace-cmd still writes FILE; wait while it is being copied"
+)
 @click.option("--check", is_flag=True, help="show no events: tell whether FILE is sound, and where it is not (exit code 1)")
 @click.option("--strict", is_flag=True, help="end with exit code 5 if any event was lost")
 @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="write to FILE")

@@ -59,7 +59,7 @@ def report(request: ReportRequest, out: BinaryIO, say: Callable[[str], None], st
     one. Raises RecordingFault for a file that cannot be read, UsageFault for an event or instance it
     does not have, DataLost where `request.strict` forbids losses.
     """
-    buffers = _buffers(request, stop)
+    buffers = _buffers(request, stop, say)
     if texts := [one.source for one in buffers if not isinstance(one.source, recording.Following) and one.source.is_text]:
         return _report_texts(texts, request, out, say)
     _give_types(request, buffers)
@@ -85,7 +85,7 @@ def _give_types(request: ReportRequest, buffers: list[_Buffer]) -> None:
             one.source.schema.types = lambda: types
 
 
-def _buffers(request: ReportRequest, stop: Stop) -> list[_Buffer]:
+def _buffers(request: ReportRequest, stop: Stop, say: Callable[[str], None]) -> list[_Buffer]:
     """Every buffer that is shown: the top-level ones first, as trace-cmd orders what happened at one time."""
     if request.follow and request.others:
         raise UsageFault("only one recording can be followed", hint="report FILE --follow")
@@ -95,15 +95,15 @@ def _buffers(request: ReportRequest, stop: Stop) -> list[_Buffer]:
         names = paths
     found = []
     for number, (path, name) in enumerate(zip(paths, names, strict=True)):
-        sources = _sources(request, path, stop)
+        sources = _sources(request, path, stop, say)
         file = name if request.others else None
         found += [_Buffer(one, number, file, one.instance if len(sources) > 1 or request.others else None) for one in sources]
     return sorted(found, key=lambda one: not one.top)
 
 
-def _sources(request: ReportRequest, path: str, stop: Stop) -> list[Shown]:
+def _sources(request: ReportRequest, path: str, stop: Stop, say: Callable[[str], None]) -> list[Shown]:
     if request.follow:
-        growing = recording.follow(path, request.instance)
+        growing = recording.follow(path, request.instance, stopped=lambda: stop.asked, say=say)
         if isinstance(growing, recording.Following):
             stop.on_ask(growing.stop)
             return [growing]

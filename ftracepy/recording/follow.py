@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import Event
 
 from ftracepy.errors import FtracepyError
 from ftracepy.recording.contents import BufferData, CpuData
+from ftracepy.recording.copied import open_copied
 from ftracepy.recording.leftovers import comms_now, is_held, leftovers
 from ftracepy.recording.pieces import CpuReader, Piece
 from ftracepy.recording.progress import Progress, is_being_written
@@ -172,9 +173,18 @@ class FollowingPages(Following):
         return Progress(self._newest[0][1] if self._newest[0][0] < now_s - _PATIENCE_S else 0)
 
 
-def follow(path: str | os.PathLike[str], instance: str | None = None) -> Recording | Following:
-    """The growing recording at `path`; one that is whole already is read as it is. Raises RecordingFault."""
-    begun = open_recording(path, instance)
+def follow(
+    path: str | os.PathLike[str],
+    instance: str | None = None,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+    say: Callable[[str], None] = lambda _: None,
+) -> Recording | Following:
+    """The growing recording at `path`; one that is whole already is read as it is, one being copied here when it is whole.
+
+    `say` is told of such a wait, `stopped` ends it. Raises RecordingFault.
+    """
+    begun = open_copied(os.fspath(path), instance, stopped, say)
     if begun.is_unfinished and is_being_written(begun.path):
         return Following(begun)
     return FollowingPages(begun) if not begun.version and is_held(begun.path) else begun

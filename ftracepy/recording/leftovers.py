@@ -87,20 +87,31 @@ def _clock(root: str, instance: str) -> str:
 
 
 def is_held(path: str) -> bool:
-    """Whether a process still has one of the files of pages open, or what is made of them; only root sees every process."""
+    """Whether a process still writes one of the files of pages, or what is made of them; only root sees every process."""
     files = {os.path.realpath(data.path) for cpus in _pages_beside(path).values() for data in cpus} | {os.path.realpath(path)}
-    return any(one in files for one in _open_files())
+    return any(_is_written(*place) for one, *place in _open_files() if one in files)
 
 
-def _open_files() -> Iterator[str]:
+def _open_files() -> Iterator[tuple[str, str, str]]:
+    """Every file that another process has open, which process, and by which descriptor."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
         if int(pid) == os.getpid():
             continue
         try:
             for fd in os.listdir(f"/proc/{pid}/fd"):
-                yield os.readlink(f"/proc/{pid}/fd/{fd}")
+                yield os.readlink(f"/proc/{pid}/fd/{fd}"), pid, fd
         except OSError:
             continue
+
+
+def _is_written(pid: str, fd: str) -> bool:
+    """Whether a descriptor is open for writing; one that is gone meanwhile is not."""
+    try:
+        with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
+            flags = next(line for line in file if line.startswith("flags:"))
+    except (OSError, StopIteration):
+        return False
+    return bool(int(flags.split()[1], 8) & (os.O_WRONLY | os.O_RDWR))
 
 
 def _told(path: str, running: bool) -> str:
