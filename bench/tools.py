@@ -67,9 +67,10 @@ CASES = (
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run: how long the load took, the tracer's CPU time, and of how many calls it showed nothing (None: not told)."""
+    """One run: the time and the CPU time of the load, the CPU time of the tracer, and calls not shown (None: it shows none)."""
 
     load_s: float
+    load_cpu_s: float
     cpu_s: float = 0.0
     missed: int | None = None
 
@@ -103,14 +104,15 @@ def _results(case: Case, whose: str, alone: list[Measured], found: list[Measured
         return
     missed = [100 * one.missed / case.calls for _, one in done if one.missed is not None]
     note = f"missed {Spread.of(missed)} %" if missed else "does not show calls one by one"
-    cost = Spread.of([one.load_s / before.load_s for before, one in done])
-    yield Result(f"{name}: load takes", cost, "times its time alone", note=note)
-    yield Result(f"{name}: own CPU", Spread.of([one.cpu_s for _, one in done]), "s")
+    cost = Spread.of([one.load_cpu_s / before.load_cpu_s for before, one in done])
+    own = Spread.of([one.cpu_s / before.load_cpu_s for before, one in done])
+    yield Result(f"{name}: the load's CPU time", cost, "times that alone", note=note)
+    yield Result(f"{name}: own CPU time, start-up in", own, "times the load's alone")
 
 
 def _alone(load: Path, case: Case) -> Measured:
     words = subprocess.run([load, case.load, str(case.calls)], capture_output=True, text=True, check=True).stdout.split()
-    return Measured(float(words[1]))
+    return Measured(float(words[1]), float(words[2]))
 
 
 def _filled(command: tuple[str, ...], alone: Measured) -> list[str]:
@@ -138,7 +140,8 @@ def _beside(folder: Path, load: Path, case: Case, command: list[str], whose: str
         if shield:
             _gone()
     seen = sum(case.found in line for line in out.read_text(errors="replace").splitlines()) if case.found else None
-    return Measured(float(ended.split()[1]), cpu_s, None if seen is None else max(case.calls - seen, 0))
+    _, load_s, load_cpu_s = map(float, ended.split())
+    return Measured(load_s, load_cpu_s, cpu_s, None if seen is None else max(case.calls - seen, 0))
 
 
 def _ended(tool: subprocess.Popen[bytes], *, by_itself: bool) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ftracepy.analysis.stacks import Hit
 from ftracepy.analysis.walk import OWN_SYSTEM, Handler, Machine, number
-from ftracepy.probespec.probes import ENTRY, STACK_POINTER
+from ftracepy.probespec.probes import ENTRY, POINTER, STACK_POINTER, is_kernel_pointer
 from ftracepy.schema import EventFormat, Schema
 from ftracepy.sidefacts import Kind, SideFact
 from ftracepy.values import dataclass
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _RETURNED_FROM = {"x86_64": 8}  # bytes that a return takes off the stack: the return address
 _MOST_OPEN = 65536
+_POINTERS = re.compile(rf"(?: {POINTER}(?:_\d+)?=0x[0-9a-f]+)+$")
+_FAULT = "(fault)"  # the kernel's word for a text that it could not read
 
 
 def is_entry(form: EventFormat) -> bool:
@@ -103,7 +106,11 @@ class Facts(Machine):
     def meant(self, event: str, values: dict[str, Any]) -> dict[str, Any]:
         """The values, as their fields' types in C have them."""
         fields = self.fields(event)
-        return {name: _meant(value, fields.get(name, {})) for name, value in values.items() if name != STACK_POINTER}
+        return {
+            name: _meant(value, fields[name], values) if name in fields else value
+            for name, value in values.items()
+            if name != STACK_POINTER and not name.startswith(POINTER)
+        }  # fmt: skip
 
     def text(self, event: Event, text: str) -> str:
         """The kernel's text, each number that has a name in its place; arguments stand in order."""
@@ -116,12 +123,16 @@ class Facts(Machine):
             done = start + (len(value) if isinstance(value, str) else 0)
             if name in fields:
                 end = text.find(" ", start) if " " in text[start:] else len(text)
-                text = f"{text[:start]}{_meant(value, fields[name])}{text[end:]}"
-        return text
+                meant = _meant(value, fields[name], event)
+                text = f"{text[:start]}{_FAULT if meant is None else meant}{text[end:]}"
+        return _POINTERS.sub("", text)
 
 
-def _meant(value: Any, about: Mapping[str, Any]) -> Any:
-    """A number as its enum's name, or with the sign that the kernel's bit-fields lose."""
+def _meant(value: Any, about: Mapping[str, Any], values: Mapping[str, Any] | Event) -> Any:
+    """A number as its enum's name, or with the sign that the kernel's bit-fields lose; None where it could not be read."""
+    via = about.get("via", ())
+    if not all(is_kernel_pointer(one) for name in via if isinstance(one := values.get(name), int)):
+        return None
     if not isinstance(value, int):
         return value
     bits = about.get("signed_bits")

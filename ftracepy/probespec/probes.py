@@ -26,6 +26,8 @@ _TAKEN = frozenset({"common_type", "common_flags", "common_preempt_count", "comm
 
 
 ENTRY, STACK_POINTER = "_entry", "sp__"
+POINTER = "via__"  # fields called so, or so with _2 and on, hold pointers that other fields were read through
+_THROUGH = re.compile(r"[+-]\d+\((.+)\)$")
 Modules = Callable[[str], Sequence[str]]
 
 
@@ -34,8 +36,10 @@ class Probe:
     """One probe to write as `KIND:GROUP/EVENT PLACE ARGS...`.
 
     `starts` tells for the place and each argument where in `typed` it comes from. `fields` says of fields by name what a
-    reader needs besides the kernel's own format: `c` the type in C, `names` an enum's values, `signed_bits`. It only
-    tells the arguments to the return probe `entry_of` where there is one.
+    reader needs besides the kernel's own format: `c` the type in C, `names` an enum's values, `signed_bits`, and `via`, those
+    of the `pointers` (more arguments) that it was read through: where one of them leads nowhere the kernel leaves in the
+    field what lay there (kernel: trace_probe_tmpl.h, store_trace_args). It only tells the arguments to the return probe
+    `entry_of` where there is one.
     """
 
     kind: str
@@ -46,13 +50,19 @@ class Probe:
     starts: tuple[int, ...]
     fields: dict[str, dict[str, Any]] = field(default_factory=dict)
     entry_of: str = ""
+    pointers: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All that is to be fetched."""
+        return self.args + self.pointers
 
     def names(self) -> list[str]:
         """The fields that its arguments become; the kernel calls those without a name arg1, arg2, ... by their place."""
         return [one.partition("=")[0] if "=" in one else f"arg{number}" for number, one in enumerate(self.args, 1)]
 
     def line(self, group: str) -> str:
-        return " ".join((f"{self.kind}:{group}/{self.event}", self.place, *self.args))
+        return " ".join((f"{self.kind}:{group}/{self.event}", self.place, *self.words))
 
 
 def event_names(definitions: Sequence[Definition]) -> list[str]:
@@ -121,6 +131,7 @@ class _Making:
         self._definition, self._btf, self._arch, self._modules = definition, btf, arch, modules
         self._known: Types | None = None
         self._names = names
+        self._pointers: dict[str, str] = {}
 
     def probe(self, event: str) -> Probe:
         one = self._definition
@@ -130,9 +141,15 @@ class _Making:
             for name, fetch in self._fetched(argument):
                 args.append(f"{name}={fetch.text}" if name else fetch.text)
                 starts.append(argument.at)
-                if meaning := _meaning(fetch):
+                if meaning := _meaning(fetch, [self._pointer(base) for base in _through(fetch)]):
                     fields[name] = meaning
-        return Probe(one.kind + one.max_active, event, one.place, tuple(args), one.typed, tuple(starts), fields)
+        pointers = tuple(f"{name}={base}:x64" for base, name in self._pointers.items())
+        return Probe(one.kind + one.max_active, event, one.place, tuple(args), one.typed, tuple(starts), fields, "", pointers)
+
+    def _pointer(self, base: str) -> str:
+        if base not in self._pointers:
+            self._pointers[base] = self._called(POINTER)
+        return self._pointers[base]
 
     @property
     def _types(self) -> Types:
@@ -271,10 +288,26 @@ class _Making:
         return Registers(place.registers, type_) if self._types.is_compound(type_) else Word(place.registers[0], type_)
 
 
-def _meaning(fetch: Fetch) -> dict[str, Any]:
+def _meaning(fetch: Fetch, via: Sequence[str]) -> dict[str, Any]:
     meaning: dict[str, Any] = {}
     if fetch.names:
         meaning["names"] = {str(value): name for value, name in fetch.names.items()}
     if fetch.signed_bits:
         meaning["signed_bits"] = fetch.signed_bits
+    if via:
+        meaning["via"] = list(via)
     return {"c": fetch.c_type, **meaning} if meaning else {}
+
+
+def _through(fetch: Fetch) -> Iterator[str]:
+    """The kernel pointers that a number found by its C type is read through, outermost first; texts say (fault) themselves."""
+    place, _, shown = fetch.text.rpartition(":")
+    inner = _THROUGH.match(place)
+    if fetch.c_type and "string" not in shown and inner and inner[1] != "$stack":
+        yield from _through(replace(fetch, text=f"{inner[1]}:x64"))
+        yield inner[1]
+
+
+def is_kernel_pointer(value: int) -> bool:
+    """Whether it can lead anywhere: NULL, special small values, user addresses and ERR_PTR do not (include/linux/err.h)."""
+    return 1 << 63 <= value & (1 << 64) - 1 < (1 << 64) - 4095

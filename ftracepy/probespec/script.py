@@ -116,7 +116,7 @@ def lines(asked: Asked) -> Iterator[str]:
 
 def _defined(probe: Probe) -> Iterator[str]:
     """printf, for some shells' echo takes the backslash of an immediate for its own."""
-    words = quote(" ".join((probe.place, *probe.args)))
+    words = quote(" ".join((probe.place, *probe.words)))
     yield f'printf \'%s\\n\' "{probe.kind}:$name/{probe.event} "{words} >>"$root/{_file(probe)}" ||'
     yield f"    fail {quote(f'the kernel refuses to probe {probe.place}')}"
 

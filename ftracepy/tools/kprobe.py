@@ -13,8 +13,8 @@ DEFINITION is the kernel's own (Documentation/trace/kprobetrace.rst); `p:` and n
 between. An argument is also a parameter's name, with members (-> and .), elements [2], casts and *; @symbol is a global,
 $retval what a function returns, and * alone stands for all parameters that are numbers. Types come from BTF, :TYPE says
 another (string, ustring, symbol, x to show hex). FILTER names arguments, and values of enums. All is resolved before the
-kernel is asked, so it works on kernels that know no types. -l lists functions with their parameters, or the members of
-'struct NAME'.
+kernel is asked, so it works on kernels that know no types. What a pointer that leads nowhere (NULL, an error) was to give is
+(fault). -l lists functions with their parameters, or the members of 'struct NAME'.
 """
 
 from __future__ import annotations

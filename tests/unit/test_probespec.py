@@ -12,6 +12,7 @@ from ftracepy.probespec.definition import definitions
 from ftracepy.probespec.pointing import same_token
 from ftracepy.probespec.probes import Probe, made
 from ftracepy.symbols.btf import Btf, Kind
+from ftracepy.values import replace
 from tests.support.btf import BtfWriter
 
 
@@ -59,8 +60,9 @@ def probes(typed: str, arch: str = "x86_64") -> list[Probe]:
 
 
 def line(typed: str, arch: str = "x86_64") -> str:
+    """What was asked for, without the pointers it is read through."""
     (probe,) = probes(typed, arch)
-    return probe.line("g")
+    return replace(probe, pointers=()).line("g")
 
 
 @pytest.mark.parametrize(
@@ -199,8 +201,9 @@ def test_several_probes_and_names_that_are_taken() -> None:
 def test_enums_have_names_and_bit_fields_signs() -> None:
     (probe,) = probes("bits it->mode it->high mode it->low")
     names = {"0": "OFF", "1": "ON", "3": "BOTH"}
-    enum = {"c": "enum mode", "names": names}
-    assert probe.fields == {"mode": enum, "high": {"c": "int", "signed_bits": 3}, "mode_2": enum}
+    enum, via = {"c": "enum mode", "names": names}, {"via": ["via__"]}
+    low = {"c": "unsigned int", **via}
+    assert probe.fields == {"mode": enum | via, "high": {"c": "int", "signed_bits": 3, **via}, "mode_2": enum, "low": low}
     assert (
         filters.in_numbers('mode == ON || name == "mode == ON" || high > 1', probe.fields)
         == 'mode == 1 || name == "mode == ON" || high > 1'
@@ -209,6 +212,25 @@ def test_enums_have_names_and_bit_fields_signs() -> None:
         filters.in_numbers("mode_2 != OFFF", probe.fields)
     assert caught.value.kernel.split("\n")[1:] == ["  mode_2 != OFFF", "            ^"]
     assert caught.value.hint == "OFF"
+
+
+@pytest.mark.parametrize(
+    ("typed", "pointers", "via"),
+    [
+        ("vfs_open path->dentry->d_name.len flags", ("via__=%di:x64", "via___2=+8(%di):x64"), ["via__", "via___2"]),
+        ("r:send $retval->family", ("via__=$retval:x64",), ["via__"]),
+        ("vfs_open path->dentry->d_name.name:string", (), None),
+        ("vfs_open path=+8(%di):x64 @plain", (), None),
+        ("by_value l.y", (), None),
+        ("send *from", (), None),
+    ],
+)
+def test_numbers_come_with_the_kernels_pointers_to_them(typed: str, pointers: tuple[str, ...], via: list[str] | None) -> None:
+    (probe,) = probes(typed)
+    assert probe.pointers == pointers
+    assert probe.words == probe.args + pointers
+    assert next(iter(probe.fields.values()), {}).get("via") == via
+    assert not any(name.startswith("via") for name in probe.names())
 
 
 def test_without_types_only_names_are_refused() -> None:
@@ -255,5 +277,5 @@ def test_a_script_is_what_a_shell_takes(tmp_path: object) -> None:
     assert "mode == 1" in text
     assert [("filter" in file) for file, _ in script.writes(asked)].count(True) == 1, "x has no field mode"
     written = list(script.writes(asked))
-    assert written[0] == ("kprobe_events", "p:ftracepy/bits bits mode=+4(%di):b2@8/32 low=+0(%di):b3@0/32")
+    assert written[0] == ("kprobe_events", "p:ftracepy/bits bits mode=+4(%di):b2@8/32 low=+0(%di):b3@0/32 via__=%di:x64")
     assert written[-1] == ("instances/ftracepy/events/ftracepy/x/enable", "1")

@@ -55,6 +55,31 @@ def test_values_by_name_and_with_their_sign() -> None:
 
 
 @pytest.mark.parametrize(
+    ("pointers", "shown"),
+    [
+        ((-0x7000_0000_0000, -0x6FFF_0000_0000), "7"),
+        ((-0x7000_0000_0000, 0), "(fault)"),
+        ((0, -0x6FFF_0000_0000), "(fault)"),
+        ((0x7FFF_0000_0000, -0x6FFF_0000_0000), "(fault)"),
+        ((-0x7000_0000_0000, -2), "(fault)"),
+    ],
+)
+def test_what_a_pointer_that_leads_nowhere_was_to_give_is_not_shown(pointers: tuple[int, int], shown: str) -> None:
+    form = kernel_format(
+        "ftracepy_7_1", "at", 80, [_IP, "s32 n; 16; 4; 1", "u64 via__; 24; 8; 0", "u64 via___2; 32; 8; 0"],
+        '"(%lx) n=%d via__=0x%Lx via___2=0x%Lx", REC->__probe_ip, REC->n, REC->via__, REC->via___2',
+    )  # fmt: skip
+    made = Recorded(form, kallsyms=kallsyms({"inner": 0x1000, "_etext": 0x3000}))
+    fields = {"n": {"c": "int", "via": ["via__", "via___2"]}}
+    made.fact(6, Kind.KERNEL_PROBE, json.dumps({"event": "at", "fields": fields}).encode())
+    first, second = (one & (1 << 64) - 1 for one in pointers)
+    made.at(10, "at", pid=7, __probe_ip=0x1000, n=7, via__=first, via___2=second)
+    [row] = rows(made)
+    assert row["text"] == f"(inner+0x0/0x2000) n={shown}"
+    assert (row["fields"]["n"], "via__" in row["fields"]) == (None if shown == "(fault)" else 7, False)
+
+
+@pytest.mark.parametrize(
     ("definition", "filter_", "shown"),
     [
         ("", "", ["send", "send", "back"]),

@@ -44,7 +44,7 @@ def grant(granting: Granting, wish: KernelProbe) -> None:
         filter_ = filters.in_numbers(typed, probe.fields)
         explain = partial(_explained, probe, typed, granting.tracefs)
         stack = wish.stack and not probe.entry_of
-        granting.plan.kprobes.append(ProbeDef(probe.kind, probe.event, probe.place, probe.args, file, filter_, stack, explain))
+        granting.plan.kprobes.append(ProbeDef(probe.kind, probe.event, probe.place, probe.words, file, filter_, stack, explain))
         granting.plan.facts.append(_fact(probe, typed if _entry_of(probe, found) else wish.filter))
         granting.plan.notices += refusals.waits(probe)
     granting.plan.symbols = True
