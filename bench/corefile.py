@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import subprocess
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -31,11 +31,12 @@ _GRAPH = (
 _SCALAR = 0
 
 
-def build(folder: Path) -> Path:
-    """The program, with the options that the extension is built with; static, so that probes on libc are not in its way."""
+def build(folder: Path, *options: str) -> Path:
+    """The program, as the extension is built, and static so that nobody's probes on libc are met; or with other `options`."""
     program = folder / "core"
     sources = [Path(__file__).with_name("core.c"), *(one for one in sorted(CORE.glob("*.c")) if one.stem not in _SOURCES)]
-    subprocess.run(["cc", "-std=c11", "-O2", "-g", "-static", f"-I{CORE}", "-o", str(program), *map(str, sources)], check=True)
+    flags = options or ("-O2", "-g", "-static")
+    subprocess.run(["cc", "-std=c11", *flags, f"-I{CORE}", "-o", str(program), *map(str, sources)], check=True)
     return program
 
 
@@ -65,8 +66,11 @@ class _Told:
     def set_graph(self, settings: dict[str, int], plain_ids: Sequence[int]) -> None:
         self.graph = _numbers(1, *(settings[name] for name in _GRAPH), len(plain_ids), *plain_ids)
 
-    def add_format(self, *_format: object) -> None:
-        """Binary printk is none of what is measured."""
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        """What else there is to tell (binary printk, options that change the text) is none of what is measured."""
+        if not name.startswith(("set_", "add_")):
+            raise AttributeError(name)
+        return lambda *_given: None
 
     def add(self, id: int, name: bytes, code: bytes, entries: bytes, literals: bytes) -> None:
         self.programs[id] = (name, code, entries, literals)

@@ -1,16 +1,19 @@
-"""Text and columns of one recording: ftracepy against trace-cmd report on the same file."""
+"""Text of recordings: ftracepy against trace-cmd report on the same file; what Python code gets is in columns.py."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench import columns, instructions
+from bench.repeat import repeat
 from bench.timing import Result, Run, Spread, paired, ratio, run
 
 FTRACEPY = [sys.executable, "-m", "ftracepy.cli"]
+_REPEATED_EVENTS = 2_000_000
 
 
 def make_recording(folder: Path, flood: Path, calls: int) -> Path:
@@ -27,35 +30,31 @@ def count_lines(path: Path) -> int:
     return out.count(b"\n")
 
 
-def columns_seconds(path: Path) -> float:
-    """CPU seconds for all events' columns in time order, without start-up."""
-    from ftracepy import recording
-    from ftracepy.stream import Stream
-
-    with recording.open(path) as source:
-        stream = Stream(source)
-        start = time.process_time()
-        for _ in stream:
-            pass
-        return time.process_time() - start
-
-
 def measure(folder: Path, flood: Path, runs: int, calls: int) -> Iterator[Result]:
     path = make_recording(folder, flood, calls)
     events = count_lines(path)
+    peers: list[Run] = []
     for style in ("trace-cmd", "kernel"):
-        ours, peer = paired(
-            lambda style=style: run([*FTRACEPY, "report", "--style", style, str(path)]),  # type: ignore[misc]
-            lambda: run(["trace-cmd", "report", "-N", str(path)]),
-            runs,
-        )
-        speed = ratio([r.cpu_s for r in ours], [r.cpu_s for r in peer])
-        note = f"{events} events, {_ns(ours, events)} against {_ns(peer, events)} ns/event of CPU, start-up in"
-        yield Result(f"report --style {style} / trace-cmd report -N", speed, "times as fast", ">= 4", speed.middle >= 4, note)
-    walks = [columns_seconds(path) for _ in range(runs)]
-    speed = ratio(walks, [r.cpu_s for r in peer])
-    note = f"{Spread.of([w / events * 1e9 for w in walks])} ns/event, merged, start-up out"
-    yield Result("columns / trace-cmd report -N", speed, "times as fast", ">= 50", speed.middle >= 50, note)
+        result, peers = _texts(f"report --style {style}", path, events, style, runs, floor=10)
+        yield result
+    for name in ("kprobes with strings", "function graph"):
+        made = folder / "repeated.dat"
+        count = repeat(instructions.FIXTURES / instructions.RECORDINGS[name] / "trace.dat", made, _REPEATED_EVENTS)
+        yield _texts(f"report --style trace-cmd, {name}", made, count, "trace-cmd", runs, floor=5)[0]
+    yield from columns.measure(folder, path, events, peers, runs)
+    if shutil.which("valgrind"):
+        yield from instructions.beside_peer(folder)
+
+
+def _texts(name: str, path: Path, events: int, style: str, runs: int, floor: float) -> tuple[Result, list[Run]]:
+    ours, peer = paired(
+        lambda: run([*FTRACEPY, "report", "--style", style, str(path)]),
+        lambda: run(["trace-cmd", "report", "-N", str(path)]),
+        runs,
+    )
+    speed = ratio([r.cpu_s for r in ours], [r.cpu_s for r in peer])
+    note = f"{events} events, {_ns(ours, events)} against {_ns(peer, events)} ns/event of CPU, start-up in"
+    return Result(f"{name} / trace-cmd report -N", speed, "times as fast", f">= {floor}", speed.middle >= floor, note), peer
 
 
 def _ns(runs: list[Run], events: int) -> Spread:
