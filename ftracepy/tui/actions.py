@@ -272,6 +272,22 @@ def pause(app: LiveApp) -> None:
     app.show_status()
 
 
+def up(app: LiveApp) -> None:
+    app.view.up_or_down(-1)
+
+
+def down(app: LiveApp) -> None:
+    app.view.up_or_down(1)
+
+
+def turn(app: LiveApp, screens: int) -> None:
+    app.view.move(screens * app.view.body_lines)
+
+
+def home(app: LiveApp) -> None:
+    app.view.move_to(app.view.page.first)
+
+
 def left(app: LiveApp) -> None:
     _sideways(app, -1)
 

@@ -23,12 +23,13 @@ import pytest
 
 from ftracepy import tracefs
 from ftracepy.live.owner import PREFIX
+from ftracepy.system import cgroups
 from ftracepy.tracefs import instances, probes
 
 pytestmark = pytest.mark.kernel
 
 MANY = 307
-_PATIENCE_S = 30
+_PATIENCE_S = 120  # an emulated processor takes eleven seconds to load Textual alone
 
 
 class Terminal:
@@ -66,11 +67,11 @@ class Terminal:
     def type(self, text: str) -> None:
         self.tmux("send-keys", "-l", text)
 
-    def until(self, text: str) -> str:
-        """The screen once `text` stands on it."""
+    def until(self, text: str, *, gone: bool = False) -> str:
+        """The screen once `text` stands on it, or no longer."""
         end = time.monotonic() + _PATIENCE_S
-        while text not in (screen := self.screen()):
-            assert time.monotonic() < end, f"{text!r} is not on the screen:\n{screen}"
+        while (text not in (screen := self.screen())) is not gone:
+            assert time.monotonic() < end, f"{text!r} is {'still' if gone else 'not'} on the screen:\n{screen}"
             time.sleep(0.05)
         return screen
 
@@ -312,3 +313,128 @@ def _sent(fd: int, seconds: float) -> int:
         if select.select([fd], [], [], left)[0]:
             count += len(os.read(fd, 65536))
     return count
+
+
+def test_what_a_function_calls_is_shown_as_rows_and_as_a_flame_graph(
+    terminal: Callable[..., Terminal], requires: Callable[[str], None]
+) -> None:
+    requires("function tracer")
+    view = terminal("funcgraph", "vfs_open", "--children", "do_dentry_open")
+    view.until("ev/s")
+    subprocess.run(["cat", "/etc/passwd"], stdout=subprocess.DEVNULL, check=True)
+    view.until("vfs_open")
+    view.press("5")
+    view.until("arrows choose")
+    view.until("of all")
+    view.press("Down", "Down")
+    view.until("do_dentry_open")
+    view.press("t")
+    view.until("OWN")
+    view.until("vfs_open")
+    view.press("q")
+    assert view.ended() == 0
+    assert left_by(view.pid) == []
+
+
+def test_a_function_is_found_probed_and_what_is_wrong_is_told_in_its_place(
+    terminal: Callable[..., Terminal], requires: Callable[[str], None], tmp_path: Path
+) -> None:
+    """The kernel's own word about what cannot be fetched; then MANY opens of one file, by its name."""
+    requires("kprobes")
+    view = terminal("-e", "sched:sched_process_exit")
+    view.until("ev/s")
+    view.press("b")
+    view.until("type letters")
+    view.type("vfs_open")
+    view.until("function  vfs_open")
+    view.press("Enter")
+    view.until("p:")
+    view.press("a")
+    view.type("name=+0(%nothing):string")
+    view.press("Enter")
+    screen = view.until("nothing but who called", gone=True)
+    view.press("Enter")
+    screen = view.until("try")
+    assert screen.index("a fetch") < screen.index("try") < screen.index("f filter")
+    view.press("a", *["BSpace"] * 30)
+    view.type("name=path->dentry->d_name.name:string")
+    view.press("Enter")
+    view.until("f filter  every hit")
+    view.press("f")
+    view.type('name == "counted-file"')
+    view.press("Enter")
+    view.until("f filter  name ==")
+    view.press("Enter")
+    view.until("[1 kprobe]")
+    view.until("ev/s")
+    path = tmp_path / "counted-file"
+    path.write_text("")
+    work = f"for _ in range({MANY}): open({str(path)!r}).close()"
+    subprocess.run([sys.executable, "-S", "-c", work], check=True)
+    view.until("counted-file")
+    view.press("Right", "Right", "t")
+    view.until(f"{MANY} 100.0%")
+    view.press("q")
+    assert view.ended() == 0
+    assert left_by(view.pid) == []
+
+
+def test_control_groups_are_told_live_and_by_what_was_saved(
+    terminal: Callable[..., Terminal], tmp_path: Path, group: tuple[Path, str]
+) -> None:
+    """A process that is moved into a group of ours, and its child: MANY signals from there, and again in the replay."""
+    folder, name = group
+    view = terminal("killsnoop")
+    view.until("ev/s")
+    work = f"import os\nopen('cgroup.procs', 'w').write(str(os.getpid()))\nfor _ in range({MANY}): os.kill(os.getpid(), 0)"
+    subprocess.run([sys.executable, "-S", "-c", work], check=True, cwd=folder)
+    view.until("python")
+    view.press("T")
+    view.type("cgroup")
+    view.press("Enter")
+    view.until(f"{MANY} ")
+    view.until(name[-12:] if len(name) > 40 else name)
+    view.press("Escape")
+    view.until("[1 killsnoop]")
+    view.press("R")
+    view.type(str(tmp_path / "last.dat"))
+    view.press("Enter")
+    view.until("saved")
+    view.press("q")
+    assert view.ended() == 0
+    (tmp_path / "again").mkdir()
+    again = Terminal(tmp_path / "again", "--replay", str(tmp_path / "last.dat"), "killsnoop")
+    try:
+        again.until("ENDED")
+        again.press("f")
+        again.type(f'cgroup == "{name}"')
+        again.press("Enter")
+        again.until("filter cgroup")
+        again.press("Home")
+        again.press("Right", "t")
+        again.until(f"{MANY} 100.0%")
+        again.press("q")
+        assert again.ended() == 0
+    finally:
+        again.kill()
+
+
+@pytest.fixture
+def group() -> Iterator[tuple[Path, str]]:
+    """A control group of our own, as its folder and its path, in the hierarchy in which we are told to be."""
+    mine = cgroups.of_process(os.getpid())
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/cgroup").read_text().splitlines())
+    if mine is None or str(mine.root) not in lines:
+        pytest.skip("this kernel has no control groups")
+    controllers = lines[str(mine.root)].partition(":")[0].removeprefix("name=")
+    kind, options = ("cgroup2", "") if not mine.root else ("cgroup", controllers)
+    mounts = (line.split() for line in Path("/proc/mounts").read_text().splitlines())
+    place = next((one[1] for one in mounts if one[2] == kind and options in [*one[3].split(","), ""]), None)
+    if place is None:
+        pytest.skip("this kernel's control groups are mounted nowhere")
+    name = f"{mine.path.rstrip('/')}/ftracepy-test-{os.getpid()}"
+    folder = Path(place + name)
+    folder.mkdir()
+    yield folder, name
+    wait_until(lambda: not (folder / "cgroup.procs").read_text())
+    folder.rmdir()

@@ -76,15 +76,16 @@ class Top(Counting):
         return len(self._lines)
 
     def heading(self, width: int) -> list[Line]:
-        return [[(f"{'COUNT':>10} {'SHARE':>6} {cell(self.field.upper(), max(20, width // 2 - 20), False)} ", "head")]]
+        return [[(f"{'COUNT':>10} {'SHARE':>6} {cell(self.field.upper(), _name_width(width), False)} ", "head")]]
 
     def line(self, place: int, width: int) -> Line:
         value, count = self._lines[place]
         share = count / max(self._counts.total(), 1)
-        name = max(20, width // 2 - 20)
+        name = _name_width(width)
         bar = "█" * max(round((width - name - 22) * count / self._lines[0][1]), 1)
-        text = cell(visible_value(value), name, False)
-        return [(f"{count:>10,} ", "number"), (f"{share:6.1%} ", "dim"), (text + " ", ""), (bar, "bar")]
+        text = visible_value(value)
+        text = "…" + text[-(name - 1) :] if text.startswith("/") and len(text) > name else cell(text, name, False)
+        return [(f"{count:>10,} ", "number"), (f"{share:6.1%} ", "dim"), (cell(text, name, False) + " ", ""), (bar, "bar")]
 
     def condition(self, place: int) -> str | None:
         """A filter for the value on a line."""
@@ -165,3 +166,8 @@ def visible_value(value: Any) -> str:
     from ftracepy.sinks.escape import escape
 
     return escape(str(value))
+
+
+def _name_width(width: int) -> int:
+    """Columns for the values: paths are long, and a bar says enough with a quarter of the screen."""
+    return max(20, width - 20 - max(width // 4, 10))

@@ -140,24 +140,10 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         self.sync()
         return True
 
-    def key_up(self) -> None:
-        if not self.steer(0, -1):
-            self.move(-1)
-
-    def key_down(self) -> None:
-        if not self.steer(0, 1):
-            self.move(1)
-
-    key_k, key_j = key_up, key_down
-
-    def key_pageup(self) -> None:
-        self.move(-self.body_lines)
-
-    def key_pagedown(self) -> None:
-        self.move(self.body_lines)
-
-    def key_home(self) -> None:
-        self.move_to(self.page.first)
+    def up_or_down(self, lines: int) -> None:
+        """An arrow key: as the page has it, else by lines."""
+        if not self.steer(0, lines):
+            self.move(lines)
 
     def on_click(self, event: object) -> None:
         """A click chooses a line, a second one on it opens it."""
