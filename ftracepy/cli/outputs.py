@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO, cast
 
 from ftracepy.errors import FtracepyError
@@ -19,7 +19,7 @@ from ftracepy.sinks.escape import visible
 def output(path: str | None) -> Iterator[BinaryIO]:
     """The open output; raises FtracepyError at once where the file cannot be written."""
     if path in {None, "-"}:
-        yield sys.stdout.buffer
+        yield from _standard_output()
         return
     assert path is not None
     try:
@@ -34,6 +34,21 @@ def output(path: str | None) -> Iterator[BinaryIO]:
     finally:
         # Straight to the descriptor: what a full disk refused once must not be tried, and complained of, again.
         raw.close()
+
+
+def _standard_output() -> Iterator[BinaryIO]:
+    """As a stream that writes all it is given: without a buffer (python -u, PYTHONUNBUFFERED) it may write a part, and say so."""
+    stream = sys.stdout.buffer
+    if not isinstance(stream, io.RawIOBase):
+        yield stream
+        return
+    whole = io.BufferedWriter(stream)
+    try:
+        yield cast(BinaryIO, whole)
+        whole.flush()
+    finally:
+        with suppress(OSError, ValueError):  # what the pipe refused is not tried again
+            whole.detach()
 
 
 def _finish(file: io.BufferedWriter[_LateTruncated], raw: _LateTruncated) -> None:

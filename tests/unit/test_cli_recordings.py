@@ -77,8 +77,10 @@ def test_strict_tells_a_loss_by_its_code(recording: Path) -> None:
     assert run("report", recording, "--format", "json", "--strict").returncode == 5
 
 
-def test_a_reader_that_leaves_ends_it_quietly(recording: Path) -> None:
-    line = f'{" ".join(COMMAND)} report {recording} | head -n 1; echo "${{PIPESTATUS[0]}}"'
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_ends_it_quietly(recording: Path, unbuffered: str) -> None:
+    """Unbuffered, Python writes what fits into the pipe and tells of the rest: none of it may be forgotten."""
+    line = f'PYTHONUNBUFFERED={unbuffered} {" ".join(COMMAND)} report {recording} | head -n 1; echo "${{PIPESTATUS[0]}}"'
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines()[1:] == ["141"]
     assert done.stderr == ""
