@@ -7,11 +7,11 @@ live source that wants just such an instance takes it, and what nobody took is u
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
 
 from ftracepy.errors import FtracepyError
 from ftracepy.live.instance import Instance, default_buffer_kb
 from ftracepy.live.meanwhile import Meanwhile
+from ftracepy.live.undo import UndoStack
 from ftracepy.tracefs import Tracefs, find
 
 _SWITCH_S = 0.0005  # the thread must not wait 5 ms for its turn after each of its calls
@@ -24,7 +24,7 @@ class Making:
     def __init__(self, tracefs: Tracefs, clock: str, buffer_kb: int) -> None:
         self.wanted = tracefs.root, clock, buffer_kb
         self.instance = Instance(tracefs, clock=clock, buffer_kb=buffer_kb)
-        self._undo = ExitStack()
+        self._undo = UndoStack()
         self._work = Meanwhile(lambda: self._undo.enter_context(self.instance))
 
     def start(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -18,6 +17,7 @@ from ftracepy.live.borrowed import Borrowed
 from ftracepy.live.journal import Journal
 from ftracepy.live.owner import FIRST_PID_NS, new_run_name, pid_namespace
 from ftracepy.live.plan import ProbeDef
+from ftracepy.live.undo import UndoStack
 from ftracepy.probes import Tracepoint
 from ftracepy.schematexts import FTRACE, SchemaTexts
 from ftracepy.source import CpuStats
@@ -53,7 +53,7 @@ class Instance:
         self.notices: list[str] = []
         self.buffer_kb = buffer_kb
         self._wakeup_percent = wakeup_percent
-        self._stack = ExitStack()
+        self._stack = UndoStack()
         self._faults: list[FtracepyError] = []
         self._marker = -1
         self._enabled: dict[tuple[str, str], None] = {}

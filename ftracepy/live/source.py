@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,7 +21,9 @@ from ftracepy.errors import FtracepyError, KernelCannot
 from ftracepy.live import ahead
 from ftracepy.live.capture import Capture
 from ftracepy.live.instance import DEFAULT_BUFFER_KB, Instance
+from ftracepy.live.meanwhile import Meanwhile
 from ftracepy.live.plan import Plan, ProbeDef
+from ftracepy.live.undo import UndoStack
 from ftracepy.probes import Tracepoint
 from ftracepy.schema import Schema
 from ftracepy.schematexts import SchemaTexts
@@ -89,7 +91,7 @@ class LiveSource:
         self._stats: list[CpuStats] | None = None
         self._early: list[SideFact] | None = []
         self._mark_lock = threading.Lock()
-        self._stack = ExitStack()
+        self._stack = UndoStack()
 
     def __enter__(self) -> LiveSource:
         with self._stack:
@@ -150,7 +152,7 @@ class LiveSource:
         self._stack.callback(self._close_capture)
         self._capture.start()
         self._ask_read, self._ask_write = os.pipe2(os.O_CLOEXEC)
-        self._closer = threading.Thread(target=self._close_when_asked, name="closer", daemon=True)
+        self._closer = Meanwhile(self._close_when_asked)
         self._stack.callback(self._end_closer)
         self._closer.start()
         if self._asked:
@@ -268,9 +270,11 @@ class LiveSource:
         if self._duration_s is not None:
             self._started.wait()
         select.select([self._ask_read], [], [], self._duration_s)
-        for aide in self.plan.aides:
-            self._try(aide.stop)
-        self._capture.finish(bounded=not self._try(self.instance.stop_recording))
+        try:
+            for aide in self.plan.aides:
+                self._try(aide.stop)
+        finally:
+            self._capture.finish(bounded=not self._try(self.instance.stop_recording))
 
     def _try(self, action: Callable[[], None]) -> bool:
         try:
@@ -283,11 +287,12 @@ class LiveSource:
     def _end_closer(self) -> None:
         self._started.set()
         self.stop()
-        self._closer.join()
+        self._closer.wait()
         fds = (self._ask_read, self._ask_write)
         self._ask_write = -1
         for fd in fds:
             os.close(fd)
+        self._closer.finish()
 
     def _close_capture(self) -> None:
         self._capture.close()

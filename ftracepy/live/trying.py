@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,7 @@ from ftracepy.errors import FtracepyError, KernelCannot
 from ftracepy.live import config
 from ftracepy.live.instance import Instance
 from ftracepy.live.plan import EVERYBODY, ProbeDef
+from ftracepy.live.undo import UndoStack
 from ftracepy.live.ways import argv_kernel, argv_loader, libraries, path_eprobe, path_fanotify, path_field, path_kprobe, sites
 from ftracepy.live.ways.candidate import Candidate
 from ftracepy.live.ways.trials import Offer, Trials
@@ -40,7 +40,7 @@ class Tried:
 def everything(tracefs: Tracefs) -> Iterator[Tried]:
     """Instances first; without them nothing else can be tried without touching what belongs to others."""
     built = config.read()
-    with ExitStack() as stack:
+    with UndoStack() as stack:
         try:
             instance = stack.enter_context(Instance(tracefs, clock="local", buffer_kb=64))
         except FtracepyError as error:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from ftracepy.live.instance import Instance
 from ftracepy.live.reset import reset
 from ftracepy.symbols import elf
 from ftracepy.tracefs import Tracefs, buffer, clock, events, instances, probes, stats
+from tests.support.dying import Dying, dying
 from tests.support.machines import FIRST_ARGUMENT
 from tests.support.tracefs_tree import difference, snapshot
 
@@ -37,7 +36,7 @@ with live.open(plan, tracefs=tracefs.find()) as source:
     for _ in source.rounds():
         pass
 """.replace("REGISTER", FIRST_ARGUMENT)
-KILLS = 12
+MOMENTS = 41
 
 
 def start_of(program: str) -> str:
@@ -94,14 +93,9 @@ def load() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def start_s(tracefs: Tracefs) -> float:
-    """How long a run takes on this machine from its first change until it traces."""
-    process = start()
-    began = time.monotonic()
-    started(process)
-    took = time.monotonic() - began
-    end(process, signal.SIGTERM)
-    return took
+def runs() -> Iterator[Dying]:
+    with dying(start_of("/bin/cat"), start_of("/bin/ls")) as one:
+        yield one
 
 
 @pytest.fixture
@@ -132,29 +126,38 @@ class TestTheTreeIsAsBefore:
         assert difference(before, snapshot(others.root, [process.pid])) == []
         assert {f"instances/{name}/", f"events/{name}/one/enable", f"instances/somebody_{os.getpid()}/"} <= during.keys()
 
-    def test_after_an_interrupt_at_any_moment_of_the_start(self, others: Tracefs, start_s: float) -> None:
+    def test_after_sigkill_at_each_change_and_reset(self, others: Tracefs, runs: Dying) -> None:
+        changes = runs.run().changes
+        assert changes > 20
         before = snapshot(others.root)
-        moments, pids = random.Random(7), []
-        for _ in range(KILLS // 2):
-            process = start()
-            pids.append(process.pid)
-            time.sleep(moments.uniform(0, start_s))
-            end(process, signal.SIGINT)
-            assert ours(others, process.pid) == []
+        pids, removed, killed = [], 0, 0
+        for at in range(changes):
+            ended = runs.run(signal.SIGKILL, ("before", "after")[at % 2], at)
+            killed += ended.status == -signal.SIGKILL
+            pids.append(ended.pid)
+            removed += len(reset(others))
+            assert ours(others, ended.pid) == []
+        assert killed > changes - 5  # how many there are to the end may differ by a few
+        assert removed > changes
         assert difference(before, snapshot(others.root, pids)) == []
 
-    def test_after_sigkill_at_any_moment_and_reset(self, others: Tracefs, start_s: float) -> None:
+    @pytest.mark.parametrize("what", ["change", "thread"])
+    def test_after_an_interrupt_at_each_moment(self, others: Tracefs, runs: Dying, what: str) -> None:
+        """Of changes, and of beginning threads and waiting for them: it ends, and undoes all, wherever it is struck."""
+        whole = runs.run()
+        moments = [("after", at) for at in range(0, whole.changes, 2)]
+        if what == "thread":
+            moments = [("call", at) for at in whole.calls[:: max(len(whole.calls) // MOMENTS, 1)]]
+        assert len(moments) > 10
         before = snapshot(others.root)
-        moments, pids = random.Random(11), []
-        removed = 0
-        for _ in range(KILLS):
-            process = start()
-            pids.append(process.pid)
-            time.sleep(moments.uniform(0, start_s * 2))
-            end(process, signal.SIGKILL)
-            removed += len(reset(others))
-            assert ours(others, process.pid) == []
-        assert removed > KILLS
+        pids, statuses = [], set()
+        for when, at in moments:
+            ended = runs.run(signal.SIGINT, when, at)
+            pids.append(ended.pid)
+            statuses.add(ended.status)
+            assert (when, at, ours(others, ended.pid)) == (when, at, [])
+        assert 128 + signal.SIGINT in statuses
+        assert statuses <= {128 + signal.SIGINT, 0}
         assert difference(before, snapshot(others.root, pids)) == []
 
     def test_after_sigkill_without_a_journal(self, others: Tracefs, monkeypatch: pytest.MonkeyPatch) -> None:

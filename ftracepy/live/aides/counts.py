@@ -14,6 +14,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from ftracepy.errors import FtracepyError, KernelCannot
+from ftracepy.live.meanwhile import Meanwhile
 from ftracepy.live.plan import EVERYBODY, Mark, ProbeDef, Scope
 from ftracepy.probes import Tracepoint
 from ftracepy.sidefacts import Kind, SideFact
@@ -141,7 +142,7 @@ class CountsAide:
         self._told: dict[Key, int] = {}
         self._end = threading.Event()
         self._reading = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._thread: Meanwhile | None = None
         self._stack = ExitStack()
 
     def only(self, pids: Sequence[int]) -> None:
@@ -155,7 +156,7 @@ class CountsAide:
         with ExitStack() as stack:
             instance = stack.enter_context(Instance(self._tracefs, clock=_CLOCK, buffer_kb=_BUFFER_KB))
             instance.stop_recording()
-            self._thread = threading.Thread(target=self._run, name=f"aide-{self.name}", daemon=True)
+            self._thread = Meanwhile(self._run)
             stack.callback(self._join)
             self._thread.start()
             if self._pids:
@@ -186,7 +187,7 @@ class CountsAide:
         self._end.set()
         thread, self._thread = self._thread, None
         if thread is not None:
-            thread.join()
+            thread.finish()
 
     def _run(self) -> None:
         """Readings come at whole intervals from the start, however long each takes."""

@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+from ftracepy.live.meanwhile import Meanwhile
 from ftracepy.live.plan import Mark
 from ftracepy.sidefacts import Kind, SideFact
 
@@ -28,12 +29,12 @@ class MemoryAide:
     def __init__(self, interval_s: float, file: Path = Path("/proc/meminfo")) -> None:
         self._interval_s, self._file = interval_s, file
         self._end = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread: Meanwhile | None = None
 
     def start(self, mark: Mark) -> None:
         self._mark = mark
         self._tell()
-        self._thread = threading.Thread(target=self._run, name=f"aide-{self.name}", daemon=True)
+        self._thread = Meanwhile(self._run)
         self._thread.start()
 
     def catch_up(self) -> None:
@@ -44,7 +45,7 @@ class MemoryAide:
         thread, self._thread = self._thread, None
         if thread is not None:
             self._end.set()
-            thread.join()
+            thread.finish()
             self._tell()
 
     def _run(self) -> None:

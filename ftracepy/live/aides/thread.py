@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 
+from ftracepy.live.meanwhile import Meanwhile
 from ftracepy.live.plan import Mark
 from ftracepy.sidefacts import Kind, SideFact
 
@@ -27,7 +28,7 @@ class AideThread(ABC):
 
     def __init__(self, busy_ms: int) -> None:
         self._busy_ms = busy_ms
-        self._thread: threading.Thread | None = None
+        self._thread: Meanwhile | None = None
         self._stopping = False
         self._asked = self._done = 0
         self._caught = threading.Condition()
@@ -48,7 +49,7 @@ class AideThread(ABC):
             self._poll.register(fd, select.POLLIN)
         for fd in urgent:
             self._poll.register(fd, select.POLLPRI)
-        self._thread = threading.Thread(target=self._run, name=f"aide-{self.name}", daemon=True)
+        self._thread = Meanwhile(self._run)
         self._thread.start()
 
     @abstractmethod
@@ -71,11 +72,12 @@ class AideThread(ABC):
             return
         self._stopping = True
         self._wake()
-        thread.join()
+        thread.wait()
         self._stack.close()
+        thread.finish()
 
     def _alive(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        return self._thread is not None and not self._thread.is_over
 
     def _wake(self) -> None:
         try:
