@@ -16,8 +16,8 @@ from lab.debian import Apt, LabFault, locked, run, unpack
 PYTHON = "3.11"
 CHECKOUT = "checkout"
 _PROGRAMS = ("base-files", "python3", "dash", "coreutils", "mount", "util-linux", "procps", "grep", "sed", "tar", "gzip",
-             "busybox", "trace-cmd", "strace")  # fmt: skip
-_MODULES = ("click", "psutil", "pytest", "hypothesis", "backports.zstd")
+             "busybox", "trace-cmd", "strace", "tmux", "ncurses-base", "libc-bin")  # fmt: skip
+_MODULES = ("click", "psutil", "textual", "pytest", "hypothesis", "backports.zstd", "pyelftools", "pydemumble")
 # Dependencies that only their packages' scripts need.
 _UNUSED = ("perl", "libperl", "usrmerge", "dpkg", "gcc-12", "media-types", "init-system-helpers", "libdb5", "debconf", "libtirpc")
 _DROPPED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/perl", "usr/share/lintian",
@@ -140,7 +140,7 @@ def _compile(folder: Path, architecture: str, tree: Path, shown_as: str) -> None
 
 def overlay(root: Path, archive: Path, architecture: str, out: Path, job: dict[str, str]) -> None:
     """The checkout as it is now, compiled, and the job's files (path -> text, run as root at start) in one archive."""
-    stage = archive.parent / f"stage-{architecture}"
+    stage = _stage(root, archive.parent, architecture)
     with locked(archive.parent, stage.name), out.open("wb") as file:
         kept = set(_refresh(root, stage, architecture))
         _compile(archive.with_suffix(".root"), architecture, stage, f"/{CHECKOUT}")
@@ -149,6 +149,17 @@ def overlay(root: Path, archive: Path, architecture: str, out: Path, job: dict[s
         for name, text in job.items():
             packed.text(name, text, 0o755)
         packed.close()
+
+
+def _stage(root: Path, cache: Path, architecture: str) -> Path:
+    """Where this checkout is kept compiled; those of checkouts that are gone are removed."""
+    for told in cache.glob("stage-*/.checkout"):
+        if not Path(told.read_text()).is_dir():
+            shutil.rmtree(told.parent, ignore_errors=True)
+    stage = cache / f"stage-{architecture}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:8]}"
+    stage.mkdir(exist_ok=True)
+    (stage / ".checkout").write_text(str(root))
+    return stage
 
 
 def _refresh(root: Path, stage: Path, architecture: str) -> Iterator[str]:
@@ -167,6 +178,7 @@ def _refresh(root: Path, stage: Path, architecture: str) -> Iterator[str]:
         yield name.as_posix()
     if not is_native and (made := cross.decoder(root, stage, architecture)):
         yield made
+    yield from cross.programs(root, stage, architecture)
 
 
 def _sources(root: Path) -> Iterator[Path]:

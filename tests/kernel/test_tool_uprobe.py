@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from ftracepy.tracefs import Tracefs, instances
-from tests.support.programs import CALLS, SHAPES, SOURCE, compiled
+from tests.support.programs import CALLS, NOTED, ODD, SHAPES, SOURCE, WAITING, compiled
 
 pytestmark = pytest.mark.kernel
 
@@ -168,22 +168,9 @@ def elsewhere(path: Path, folder: Path) -> Iterator[int]:
             process.kill()
 
 
-WAITING = """\
-#include <stdio.h>
-#include <unistd.h>
-__attribute__((noinline)) long inside(long n) { __asm__ volatile(""); return n + 7; }
-int main(void)
-{
-	puts("ready");
-	fflush(stdout);
-	for (long n = 0;; n++) { inside(n % 1000); usleep(1000); }
-}
-"""
-
-
 def test_a_process_in_another_mount_namespace(clean_kernel: Tracefs, requires: Requires, folder: Path) -> None:
     requires("uprobes")
-    program = compiled(folder, "waiting", "-static", source=WAITING)
+    program = compiled(folder, "waiting", *SHAPES["static"], source=WAITING)
     place = folder / "mounted"
     place.mkdir()
     with elsewhere(program, place) as pid:
@@ -239,40 +226,6 @@ def test_usdt_of_our_own_with_every_operand(clean_kernel: Tracefs, requires: Req
     assert [{name: row["fields"][name] for name in wanted[0]} for row in rows] == wanted
 
 
-NOTED = """\
-#include <stdio.h>
-unsigned short mine_every_semaphore __attribute__((section(".probes")));
-long counter;
-int main(void)
-{
-	for (long at = 0; at < 83; at++) {
-		int negative = -at;
-		long large = at * 0x100000001L;
-		unsigned char small = at;
-		volatile long local = at + 1;
-		counter = at * 3;
-		if (mine_every_semaphore)
-			__asm__ volatile(
-				"990: nop\\n"
-				".pushsection .note.stapsdt,\\"?\\",\\"note\\"\\n"
-				".balign 4\\n .4byte 992f-991f,994f-993f,3\\n"
-				"991: .asciz \\"stapsdt\\"\\n 992: .balign 4\\n"
-				"993: .8byte 990b\\n .8byte _.stapsdt.base\\n .8byte mine_every_semaphore\\n"
-				".asciz \\"mine\\"\\n .asciz \\"every\\"\\n"
-				".asciz \\"-4@%k0 8@%1 4@$7 -4@$-9 1@%b2 8@%3 8@counter(%%rip)\\"\\n"
-				"994: .balign 4\\n .popsection\\n"
-				".ifndef _.stapsdt.base\\n"
-				".pushsection .stapsdt.base,\\"aG\\",\\"progbits\\",.stapsdt.base,comdat\\n"
-				".weak _.stapsdt.base\\n .hidden _.stapsdt.base\\n"
-				"_.stapsdt.base: .space 1\\n .size _.stapsdt.base,1\\n .popsection\\n .endif\\n"
-				: : "r"(negative), "r"(large), "q"(small), "m"(local) : "memory");
-	}
-	puts("done");
-	return 0;
-}
-"""
-
-
 def refusal(*arguments: str | Path) -> tuple[str, int]:
     rows, said, code = run(*arguments, "-d", "0.1", command="")
     assert rows == []
@@ -299,7 +252,7 @@ def test_an_instruction_the_kernel_cannot_take_is_told(clean_kernel: Tracefs, re
     requires("uprobes")
     if os.uname().machine != "x86_64":
         pytest.skip("x86_64 only")
-    path = compiled(folder, "odd", source='int main(void) { return 0; }\n__asm__(".globl odd\\nodd: outsb\\n ret\\n");\n')
+    path = compiled(folder, "odd", source=ODD)
     said, code = refusal(f"{path}:odd")
     assert "cannot put a breakpoint" in said
     assert code == 1
