@@ -72,12 +72,14 @@ class Instance:
         return self.name
 
     def __enter__(self) -> Instance:
-        with self._stack:
+        try:
             self._journal = Journal.begin(self.name, self.tracefs.root)
             self._stack.callback(self._end_journal)
             self.borrowed = Borrowed(self.tracefs.root, self._journal, self.undo_by)
             self._make()
-            self._stack = self._stack.pop_all()
+        except BaseException:
+            self._stack.__exit__(*sys.exc_info())
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:

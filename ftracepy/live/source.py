@@ -94,17 +94,23 @@ class LiveSource:
         self._stack = UndoStack()
 
     def __enter__(self) -> LiveSource:
-        with self._stack:
-            making = self._stack.enter_context(ahead.take(*self._wanted))
-            making.start()
-            self.plan = self._given if isinstance(self._given, Plan) else self._given()
-            making.instance.read_texts([*self.plan.formats, *self.plan.events])
-            self.instance = making.finish()
-            if self.plan.tracer and self.plan.tracer.top_level:
-                self._take_top_level()
-            self._begin()
-            self._stack = self._stack.pop_all()
+        try:
+            self._enter()
+        except BaseException:
+            self._stack.__exit__(*sys.exc_info())
+            raise
         return self
+
+    def _enter(self) -> None:
+        self._stack.close_at_exit()
+        making = self._stack.enter_context(ahead.take(*self._wanted))
+        making.start()
+        self.plan = self._given if isinstance(self._given, Plan) else self._given()
+        making.instance.read_texts([*self.plan.formats, *self.plan.events])
+        self.instance = making.finish()
+        if self.plan.tracer and self.plan.tracer.top_level:
+            self._take_top_level()
+        self._begin()
 
     def __exit__(self, *exc: object) -> None:
         self._stack.__exit__(*exc)  # type: ignore[arg-type]
@@ -114,6 +120,7 @@ class LiveSource:
         from ftracepy.live.toplevel import TopLevel
 
         self._stack.pop_all().close()
+        self._stack.close_at_exit()
         one = self.instance
         self.instance = TopLevel(one.tracefs, clock=one.clock, buffer_kb=one.buffer_kb)
         self._stack.enter_context(self.instance)

@@ -7,6 +7,7 @@ Python call of that number in the main thread. Its answer is a line of JSON.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -128,6 +129,7 @@ def _child(moments: _Moments, places: list[str], told: int) -> None:
         status = _INTERRUPTED
     finally:
         sys.setprofile(None)
+        atexit._run_exitfuncs()
         os.write(told, json.dumps([moments.changes, moments.delicate]).encode())
         os._exit(status)
 
