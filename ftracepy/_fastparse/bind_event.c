@@ -178,6 +178,24 @@ event_preempt_count(EventObject *self, void *Py_UNUSED(closure))
     return PyLong_FromLong(self->record.data[self->formats->layout.preempt_offset]);
 }
 
+/* The attributes that loops ask for: found by their interned names, at half of what a member's descriptor costs. */
+static PyObject *
+event_getattro(PyObject *object, PyObject *name)
+{
+    const EventObject *self = (const EventObject *)object;
+    const FormatsObject *formats = self->formats;
+    if (name == formats->attributes[FP_PID])
+        return PyLong_FromLong(self->record.pid);
+    if (name == formats->attributes[FP_TS])
+        return PyLong_FromUnsignedLongLong(self->record.ts);
+    if (name == formats->attributes[FP_CPU])
+        return PyLong_FromLong(self->record.cpu);
+    const fp_event_type *type = name == formats->attributes[FP_ID] ? formats->by_id[self->record.id] : NULL;
+    if (type == NULL)
+        return PyObject_GenericGetAttr(object, name);
+    return Py_NewRef(type->id);
+}
+
 static PyObject *
 event_repr(EventObject *self)
 {
@@ -217,6 +235,7 @@ static PyType_Slot event_slots[] = {
     {Py_tp_dealloc, event_dealloc},
     {Py_tp_doc, "One event: attributes of its header, event[field] for what the format names."},
     {Py_tp_repr, event_repr},
+    {Py_tp_getattro, event_getattro},
     {Py_tp_members, event_members},
     {Py_tp_getset, event_getset},
     {Py_tp_methods, event_methods},

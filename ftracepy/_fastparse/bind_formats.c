@@ -129,6 +129,9 @@ parse_event(PyObject *given, FormatsObject *formats)
     fp_event_type *type = &formats->types[formats->types_total++];
     type->system = interned(system);
     type->name = interned(name);
+    type->id = PyLong_FromUnsignedLong(id);
+    if (type->id == NULL)
+        return -1;
     formats->by_id[id] = type;
     if (PyTuple_Check(own))
         return fields_init(type, own, common);
@@ -177,6 +180,16 @@ parse_events(PyObject *given, FormatsObject *formats)
     return 0;
 }
 
+static int
+name_attributes(FormatsObject *formats)
+{
+    static const char *const names[FP_ATTRIBUTES] = {[FP_ID] = "id", [FP_PID] = "pid", [FP_TS] = "ts", [FP_CPU] = "cpu"};
+    for (size_t i = 0; i < FP_ATTRIBUTES; i++)
+        if ((formats->attributes[i] = PyUnicode_InternFromString(names[i])) == NULL)
+            return -1;
+    return 0;
+}
+
 FormatsObject *
 fp_formats_new(fp_state *state, PyObject *layout, PyObject *events)
 {
@@ -189,8 +202,9 @@ fp_formats_new(fp_state *state, PyObject *layout, PyObject *events)
     formats->spare = NULL;
     formats->counts = NULL;
     formats->spare_room = 0;
-    if (parse_layout(layout, &formats->layout) < 0 || parse_events(events, formats) < 0)
-        {
+    for (size_t i = 0; i < FP_ATTRIBUTES; i++)
+        formats->attributes[i] = NULL;
+    if (parse_layout(layout, &formats->layout) < 0 || parse_events(events, formats) < 0 || name_attributes(formats) < 0) {
         Py_DECREF((PyObject *)formats);
         return NULL;
     }
@@ -203,6 +217,7 @@ event_type_deinit(fp_event_type *type)
     Py_XDECREF(type->system);
     Py_XDECREF(type->name);
     Py_XDECREF(type->late);
+    Py_XDECREF(type->id);
     fields_deinit(type);
 }
 
@@ -212,6 +227,8 @@ formats_dealloc(FormatsObject *self)
     PyTypeObject *type = Py_TYPE((PyObject *)self);
     for (size_t i = 0; i < self->types_total; i++)
         event_type_deinit(&self->types[i]);
+    for (size_t i = 0; i < FP_ATTRIBUTES; i++)
+        Py_XDECREF(self->attributes[i]);
     free(self->types);
     free(self->by_id);
     free(self->spare);

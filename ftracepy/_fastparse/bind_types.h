@@ -26,11 +26,13 @@ void fp_buffer_release(fp_buffer *buffer);
 /* What one event type is called; `names` are interned, the event's own fields before the common ones.
  * `late` is the callable that gives the fields at their first use; NULL where they are known. */
 typedef struct {
-    PyObject *system, *name, *keys, *late;
+    PyObject *system, *name, *keys, *late, *id;
     PyObject **names;
     fp_field *fields;
     size_t own, total;
 } fp_event_type;
+
+enum { FP_ID, FP_PID, FP_TS, FP_CPU, FP_ATTRIBUTES };
 
 /* Layout and event types: shared by a decoder, its batches and their events. */
 typedef struct {
@@ -41,6 +43,7 @@ typedef struct {
     size_t types_total, ids;
     fp_record *spare; /* one big records array that a batch gave back: saves its page faults */
     size_t spare_room;
+    PyObject *attributes[FP_ATTRIBUTES]; /* the interned names of what an event is asked for most */
     uint32_t *counts; /* a place for every id, zero whenever the GIL may go; NULL: not needed yet */
 } FormatsObject;
 
