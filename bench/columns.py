@@ -15,7 +15,7 @@ from ftracepy.batch import Batch, decoder_for
 from ftracepy.schema import FieldKind, Schema
 from ftracepy.stream import Stream
 
-_PAGES_A_BATCH = 64
+_PAGES_A_BATCH = 128
 _TWO = (("raw_syscalls", "sys_enter", "id"), ("raw_syscalls", "sys_exit", "ret"))
 Columns = list[tuple[int, str]]
 
