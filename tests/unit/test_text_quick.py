@@ -86,7 +86,8 @@ def test_mixed_programs() -> None:
     ]
     parts = [
         '%s", REC->comm', '%d", REC->a', '%d", REC->b', '%u", REC->c', '%hd", REC->d', '%x", REC->e', '%d", REC->f',
-        '%08x", REC->f', '%llx", REC->g', '%lld", REC->h', '%5lld", REC->h', '%-20s", REC->comm', '%lu", REC->g & 0xff', '%c", REC->a % 26 + 65',
+        '%08x", REC->f', '%llx", REC->g', '%lld", REC->h', '%5lld", REC->h', '%-20s", REC->comm', '%lu", REC->g & 0xff',
+        '%c", REC->a % 26 + 65',
     ]  # fmt: skip
     payloads = [chance.randbytes(chance.choice([48, 48, 48, 20, 33])) for _ in range(40)]
     for _ in range(60):
