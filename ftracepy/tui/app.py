@@ -26,7 +26,7 @@ from ftracepy.tui.model.playing import Playing
 from ftracepy.tui.model.run import Run
 from ftracepy.tui.model.search import Search
 from ftracepy.tui.model.status import Status
-from ftracepy.tui.widgets.lineview import LineView
+from ftracepy.tui.widgets.lineview import ASCII, LineView
 
 if TYPE_CHECKING:
     from ftracepy.tui.model.overview import Overview
@@ -278,7 +278,7 @@ class LiveApp(App[None]):
         for name, text in zip(("title", "status"), status, strict=True):
             widget = self.query_one(f"#{name}", Static)
             text = visible(text)
-            shown = text if not self.looks.ascii_only else text.encode("ascii", "replace").decode()
+            shown = text if not self.looks.ascii_only else text.translate(ASCII).encode("ascii", "replace").decode()
             if getattr(widget, "shown_text", None) != shown:
                 widget.shown_text = shown  # type: ignore[attr-defined]
                 widget.update(shown)

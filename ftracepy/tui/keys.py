@@ -61,7 +61,7 @@ KEYS = (
     Key("step(1)", ("right_square_bracket",), "]", "a second on"),
     Key("step(-10)", ("left_curly_bracket",), "{", "ten seconds back"),
     Key("step(10)", ("right_curly_bracket",), "}", "ten seconds on"),
-    Key("go", ("g",), "g", "go to a time (seconds, as shown)"),
+    Key("go", ("g",), "g", "go to a time: seconds as shown, +0.5 or -0.5 from here, 50% of all"),
     Key("mark", ("m",), "m", "mark this line: the status line tells the time from it"),
     Key("play", ("P",), "P", "play from this line on, as it happened; once more stops"),
     Key("speed(0.5)", ("left_parenthesis",), "(", "play at half the speed"),

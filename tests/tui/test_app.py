@@ -347,3 +347,23 @@ def test_a_fault_of_our_own_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -
     (app,) = seen
     assert app.error is not None
     assert app.error.why.startswith("RuntimeError: a page that cannot be drawn (test_app.py:")
+
+
+def test_a_recording_shows_where_one_is_and_goes_to_a_share_of_it() -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        def stamp() -> int:
+            return page(app).listing.look.ts(page(app).item(app.view.cursor))
+
+        first, last, _here = page(app).stamps(0)
+        assert "0% line 1 of" in str(app.query_one("#status").render())
+        await press(pilot, "g", *"50%", "enter")
+        assert first + (last - first) // 2 <= stamp()
+        assert page(app).listing.look.ts(page(app).item(app.view.cursor - 1)) < first + (last - first) // 2
+        here = stamp()
+        await press(pilot, "g", *"-0.000001", "enter")
+        assert stamp() == here
+        await press(pilot, "g", *"100%", "enter")
+        assert stamp() == last
+        assert "100% line" in str(app.query_one("#status").render())
+
+    play(steps)

@@ -605,3 +605,15 @@ def test_an_error_stands_under_the_field_that_it_is_about(tmp_path: Path) -> Non
     at = shown.index("f filter  no_field == 1")
     assert "this filter is refused" in shown[at + 1]
     assert shown.index("what goes to the kernel") > at + 2
+
+
+def test_the_spread_of_a_recording_fits_its_whole_time(tick: Schema) -> None:
+    """MANY ticks a microsecond apart: each in one column of 10 µs, all columns together as many."""
+    store = EventStore()
+    store.append(ticks(tick, 0, MANY))
+    spread = Spread(listing_of(store, tick), "number", columns=40, span_ns=MANY * 1000)
+    spread.tick(always, 100)
+    assert "a column is 10 µs" in plain(spread.heading(100)[0])
+    heat = [plain(spread.line(place, 100))[-40:] for place in range(spread.end)]
+    assert heat[-1] == " " * 34 + "=@@@@#"  # 256 to 259, forty, 300 to 306
+    assert heat[-2].strip() == ":" + "@" * 12 + "*"  # 128 and 129, twelve tens, 250 to 255

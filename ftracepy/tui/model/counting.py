@@ -9,7 +9,7 @@ from ftracepy.analysis.histogram import Histogram, Powers
 from ftracepy.tui.model.listing import Listing
 from ftracepy.tui.model.listpage import condition
 from ftracepy.tui.model.page import Pace, Page, Spare
-from ftracepy.tui.model.spans import Line, cell
+from ftracepy.tui.model.spans import Line, cell, duration
 from ftracepy.tui.model.store import Loss
 
 _PIECE = 2000
@@ -96,15 +96,21 @@ class Top(Counting):
 
 
 class Spread(Counting):
-    """The numbers of one field: how many of each size, and a heat map of sizes over time, the newest on the right."""
+    """The numbers of one field: how many of each size, and a heat map of sizes over time, the newest on the right.
 
-    def __init__(self, listing: Listing, field: str, *, columns: int = 40) -> None:
+    A column of the map is a second, or what makes `span_ns` (of a recording) fit.
+    """
+
+    def __init__(self, listing: Listing, field: str, *, columns: int = 40, span_ns: int | None = None) -> None:
         super().__init__(listing, field)
+        column = next((one for one in listing.look.columns if one.name == field), None)
+        self._show = column.show if column else None
+        self._unit = column.title if column and column.show else ""
         self.title = f"spread of {field}"
         self._scale = Powers()
         self._all = Histogram(self._scale)
         self._slices: dict[int, Counter[int]] = {}
-        self._slice_ns, self._columns = 1_000_000_000, columns
+        self._slice_ns, self._columns = 1_000_000_000 if span_ns is None else _round(span_ns // columns + 1), columns
         self._lines: list[tuple[int, int]] = []
         self._latest = 0
 
@@ -132,7 +138,8 @@ class Spread(Counting):
         return [
             [
                 (
-                    f"{'FROM':>12} {'COUNT':>9} {cell('', width - 24 - heat, False)} {cell('each second until now', heat, True)}",
+                    f"{f'FROM {self._unit}':>12} {'COUNT':>9} {cell('', width - 24 - heat, False)} "
+                    f"{cell(f'a column is {duration(self._slice_ns)}', heat, True)}",
                     "head",
                 )
             ]
@@ -147,8 +154,9 @@ class Spread(Counting):
         heat = self._heat_width(width)
         bars = max(width - 24 - heat, 1)
         bar = "█" * (max(round(bars * count / max(self._all.largest, 1)), 1) if count else 0)
+        name = "below 0" if low is None else self._show(low) if self._show else f"{low:,}"
         return [
-            (f"{'below 0' if low is None else f'{low:,}':>12} ", "number"), (f"{count:>9,} ", ""), (f"{bar:<{bars}} ", "bar"),
+            (f"{name:>12} ", "number"), (f"{count:>9,} ", ""), (f"{bar:<{bars}} ", "bar"),
             (self._heat(bucket, heat), "good"),
         ]  # fmt: skip
 
@@ -158,7 +166,7 @@ class Spread(Counting):
         return "".join(_SHADES[-(-count * (len(_SHADES) - 1) // most)] for count in found)
 
     def hints(self) -> str:
-        return "each column of the map is a second; the darker, the more  Esc back"
+        return "the darker, the more  Esc back"
 
 
 def visible_value(value: Any) -> str:
@@ -171,3 +179,9 @@ def visible_value(value: Any) -> str:
 def _name_width(width: int) -> int:
     """Columns for the values: paths are long, and a bar says enough with a quarter of the screen."""
     return max(20, width - 20 - max(width // 4, 10))
+
+
+def _round(ns: int) -> int:
+    """The next of 1, 2, 5, 10, 20, 50 … nanoseconds."""
+    power: int = 10 ** (len(str(ns)) - 1)
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= ns)

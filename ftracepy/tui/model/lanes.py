@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ftracepy.analysis.walk import number, text, to_ns
 from ftracepy.sinks.escape import escape
 from ftracepy.tui.model.page import Pace, Page, Spare
-from ftracepy.tui.model.spans import Line, Style, cell
+from ftracepy.tui.model.spans import Line, Style, cell, duration
 from ftracepy.tui.model.store import EventStore, Loss
 
 if TYPE_CHECKING:
@@ -92,6 +92,12 @@ class Lanes(Page):
         """Show the time `ns` in the middle."""
         self.back_ns = max(0, self._newest() - ns - self.span_ns // 2)
 
+    def stamps(self, place: int) -> tuple[int, int, int]:
+        """The times of the first event, of the last one, and of the middle of the screen (nanoseconds)."""
+        items = self._store.items(self._store.first, 1)
+        first = self._ns(items[0].ts) if items and not isinstance(items[0], Loss) else self.from_ns
+        return first, self._newest(), (self.from_ns + self.until_ns) // 2
+
     def toggle(self) -> None:
         """Lanes of CPUs, or of tasks."""
         self.by_task = not self.by_task
@@ -105,7 +111,7 @@ class Lanes(Page):
         if self._id < 0:
             return []
         left, right = f"{self.from_ns / 1e9:.6f} s", f"{self.until_ns / 1e9:.6f} s"
-        middle = f"{_time(self.span_ns)} on the screen" + (", too many switches for all: zoom in" if self._cut else "")
+        middle = f"{duration(self.span_ns)} on the screen" + (", too many switches for all: zoom in" if self._cut else "")
         label = _TASK_LABEL if self.by_task else _LABEL
         room = max(width - label - len(left) - len(right), 0)
         return [[(" " * label + left + cell(f"{middle:^{room}}", room, False) + right, "head")]]
@@ -279,10 +285,3 @@ def _joined(cells: Iterator[tuple[str, Style]]) -> Line:
         else:
             line.append((text_, style))
     return line
-
-
-def _time(ns: int) -> str:
-    for size, unit in ((1_000_000_000, "s"), (1_000_000, "ms"), (1000, "µs")):
-        if ns >= size:
-            return f"{ns / size:.3g} {unit}"
-    return f"{ns} ns"

@@ -125,6 +125,12 @@ class ListPage(Page):
         if width := self.listing.width(column):
             self.listing.widths[column.name] = max(3, width + by)
 
+    def stamps(self, place: int) -> tuple[int, int, int]:
+        """The times of the first line, of the last one, and of the one at `place` (nanoseconds; 0 where there is none)."""
+        items = (self.item(one) for one in (self.first, self.end - 1, place))
+        first, last, here = (0 if one is None else self.listing.look.ts(one) for one in items)
+        return first, last, here
+
     def place_at(self, ts: int, stamp: Callable[[Any], int]) -> int:
         """The place of the first line not older than `ts`, `stamp` being an item's time; lines must be in order of time."""
         low, high = self.first, self.end

@@ -56,6 +56,14 @@ def marked(line: Line, text: str) -> Line:
     return [one for one in result if one[0]]
 
 
+def duration(ns: int) -> str:
+    """A time in its largest unit."""
+    for size, unit in ((1_000_000_000, "s"), (1_000_000, "ms"), (1000, "µs")):
+        if ns >= size:
+            return f"{ns / size:.3g} {unit}"
+    return f"{ns} ns"
+
+
 def spark(values: Sequence[float]) -> str:
     """Numbers as small bars, of the largest one's height at most."""
     most = max(values, default=0) or 1

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Part = tuple[str, int]  # of the status line, and how much it weighs
 _NEVER_OUT = 9
+_BAR = 10
 _SAID_S = 5.0
 _TAKE_S = 0.25
 _TAKE_ALL_S = 1.0
@@ -123,7 +124,8 @@ class Status:
         self.lossy = bool(lost)
         return [
             (_recording(engine.watch.tapped.saving), 9),
-            (f"PLAY x{self._playing.speed:g}" if self._playing else _how(engine, view), 8),
+            (f"PLAY x{self._playing.speed:g}" if self._playing else "", 8),
+            (_how(engine, view), 8),
             (_rate(engine) if engine.state is State.RUNNING else "", 6),
             (_losses(vitals.lost or engine.events.lost), 9),
             (f"buf {vitals.fill:.0%}" if vitals.fill is not None else "", 5),
@@ -179,9 +181,20 @@ def _how(engine: Engine, view: View) -> str:
     if engine.state is State.FAILED:
         error = engine.error
         return f"FAILED {visible('; '.join(part for part in (error.what, error.why) if part))}" if error else "FAILED"
+    if engine.request.replay and isinstance(page, ListPage) and page.grows:
+        return _position(page, view.cursor)
     if engine.state is State.ENDED:
         return f"ENDED {engine.events.end - engine.events.first:,} events{behind}"
     return f"{'PAUSED' if view.paused else 'live' if view.follow else 'still'}{behind}"
+
+
+def _position(page: ListPage, place: int) -> str:
+    """Where in a recording the cursor is: a bar of its time, and the line."""
+    first, last, here = page.stamps(place)
+    share = min(max((here - first) / max(last - first, 1), 0.0), 1.0)
+    at = round(share * (_BAR - 1))
+    bar = "─" * at + "●" + "─" * (_BAR - 1 - at)
+    return f"{bar} {share:.0%} line {place - page.first + 1:,} of {page.end - page.first:,}"
 
 
 def _losses(lost: dict[int, int]) -> str:

@@ -17,7 +17,7 @@ from ftracepy.tui.model.spans import Line, Style, length, marked
 
 _STYLES = (*(name for name in get_args(Style) if name), "cursor")
 _FIRST_S = 0.03  # what a page may take to be there at once; the rest comes with the ticks
-_ASCII = str.maketrans("█…─━▼▲·←→µ●│▁▂▃▄▅▆▇", "#~--v^.<>u*|_.,-=+*")
+ASCII = str.maketrans("█…─━▼▲·←→µ●│▁▂▃▄▅▆▇", "#~--v^.<>u*|_.,-=+*")
 
 
 class LineView(ScrollView, can_focus=True, inherit_bindings=False):
@@ -179,7 +179,7 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
     def _safe(self, text: str) -> str:
         """What this terminal can show and none obeys: whatever a page made its lines of, this is the only way out."""
         text = visible(text)
-        return text.translate(_ASCII).encode("ascii", "replace").decode() if self._ascii else text
+        return text.translate(ASCII).encode("ascii", "replace").decode() if self._ascii else text
 
     def _style(self, name: str) -> RichStyle:
         if not name:
