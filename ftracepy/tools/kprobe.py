@@ -46,32 +46,23 @@ from ftracepy.tools.eventrows import (
     described,
     event_rows,
     field_values,
-    names_of_fields,
     row_with,
 )
-from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, option, tool
+from ftracepy.tools.kit import Feed, Row, col, flag, option, tool
+from ftracepy.tools.probeoptions import ProbeOptions, told
 
 _STACK_POINTER = re.compile(rf" {STACK_POINTER}=0x[0-9a-f]+$")
 _PLACES = ("__probe_ip", "__probe_func")
 
 
-class Options(Filters):
-    definition: str = argument("definition", default="", help="what to probe, and what to fetch there")
-    filter: str = argument("filter", default="", help="only hits that this lets through")
-    fields: tuple[str, ...] = option(
-        "--fields", type=names_of_fields, default=(), metavar="A,B,C", help="these fields as columns instead of the text"
-    )
+class Options(ProbeOptions):
     stacks: bool = flag("-s", help="the kernel stack of each hit")
     btf: str | None = option("--btf", metavar="FILE", help="take types from this vmlinux or .btf file")
     listing: bool = flag("-l", "--list", help="list functions that match, as C declares them, or members of a struct")
-    verbose: bool = flag("-v", help="show the event's format: types, offsets, how its text is made")
-    dry_run: bool = flag("--dry-run", help="show what would be written where, and do nothing")
-    script: bool = flag("--script", help="write a POSIX sh script that does it where there is no Python")
-    heading: bool = flag("-H", help="accepted for habit: the columns always have a heading")
     force: bool = flag("-F", help="accepted for habit: a function need not be one that the function tracer lists")
 
     def check(self) -> None:
-        if (self.dry_run or self.script) and not self.definition:
+        if self.is_told and not self.definition:
             raise UsageFault("which kernel function?", hint="ftracepy kprobe --dry-run vfs_read")
 
 
@@ -80,23 +71,21 @@ class Declared(Row):
 
 
 def _row_for(options: Options) -> type[Row]:
-    if options.script:
-        return Line
-    if options.dry_run:
-        return Written
+    if options.is_told:
+        return Line if options.script else Written
     if options.listing:
         return Declared
     return Described if options.verbose else row_with(options.fields)
 
 
 def _wishes(options: Options) -> tuple[Wish, ...]:
-    if options.script or options.dry_run or options.listing:
+    if options.is_told or options.listing:
         return ()
     return KernelProbe(options.definition, options.filter, options.stacks, options.btf), Tasks()
 
 
 def _listed(options: Options) -> Iterator[Row] | None:
-    return _told(options) if options.script or options.dry_run or options.listing else None
+    return _told(options) if options.is_told or options.listing else None
 
 
 @tool(
@@ -140,15 +129,11 @@ def _told(options: Options) -> Iterator[Row]:
     if options.listing:
         wanted = options.definition or "*"
         listed = members(wanted, options.btf) if " " in wanted else functions(wanted, options.btf)
-        yield from (Declared(declaration=one) for one in listed)
-        return
+        return (Declared(declaration=one) for one in listed)
     asked = script.Asked(
         ready(options.definition, options.btf), options.filter, options.stacks, options.pid, options.tid, options.duration
     )
-    if options.script:
-        yield from (Line(line=one) for one in script.lines(asked))
-    else:
-        yield from (Written(file=file, text=text) for file, text in script.writes(asked))
+    return told(options, asked)
 
 
 def _events(schema: Schema, definition: str) -> list[int]:

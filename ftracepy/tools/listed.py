@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import os
 
-_NOT_TOOLS = {"__init__", "blockoptions", "eventrows", "functionoptions", "histograms", "kit", "listed", "options", "rows"}
+_NOT_TOOLS = {
+    "__init__",
+    "blockoptions",
+    "eventrows",
+    "functionoptions",
+    "histograms",
+    "kit",
+    "listed",
+    "options",
+    "probeoptions",
+    "rows",
+}
 
 
 def names() -> list[str]:

@@ -54,27 +54,18 @@ from ftracepy.tools.eventrows import (
     described,
     event_rows,
     field_values,
-    names_of_fields,
     row_with,
 )
-from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, option, tool
+from ftracepy.tools.kit import Feed, Row, col, flag, tool
+from ftracepy.tools.probeoptions import ProbeOptions, told
 
 _CALLER = re.compile(rf" {CALLER}=\S+")
 
 
-class Options(Filters):
-    definition: str = argument("definition", default="", help="what to probe, and what to fetch there")
-    filter: str = argument("filter", default="", help="only hits that this lets through")
+class Options(ProbeOptions):
     stacks: bool = flag("-s", help="the user stack of each hit")
     listing: bool = flag("-l", "--list", help="list functions (TARGET or TARGET:PATTERN) or USDT probes (TARGET:usdt:*:*)")
-    fields: tuple[str, ...] = option(
-        "--fields", type=names_of_fields, default=(), metavar="A,B,C", help="these fields as columns instead of the text"
-    )
-    dry_run: bool = flag("--dry-run", help="show what would be written where, and do nothing")
-    script: bool = flag("--script", help="write a POSIX sh script that does it where there is no Python")
-    verbose: bool = flag("-v", help="show the format of the event: types, offsets, how its text is made")
     force: bool = flag("-F", help="probe and read as told: leave out checks of instructions, strings and resolvers")
-    heading: bool = flag("-H", help="accepted for habit: the columns always have a heading")
 
 
 class Listed(Row):
@@ -86,13 +77,13 @@ class Listed(Row):
 
 
 def _row_for(options: Options) -> type[Row]:
-    if options.dry_run or options.script:
+    if options.is_told:
         return Line if options.script else Written
     return Listed if options.listing else Described if options.verbose else row_with(options.fields)
 
 
 def _listed(options: Options) -> Iterator[Row] | None:
-    if options.dry_run or options.script:
+    if options.is_told:
         return _lines(options)
     if not options.listing:
         return None
@@ -101,16 +92,14 @@ def _listed(options: Options) -> Iterator[Row] | None:
 
 
 def _lines(options: Options) -> Iterator[Row]:
-    """What a run would write, as a table or as a script."""
+    """What a run would write."""
     found = ready(options.definition, options.filter, pid=options.pid, stacks=options.stacks, force=options.force)
     kind, typed = found.asked.kind, found.asked.text
     probes = [Probe(kind, one.event.name, one.place, one.words, typed, ()) for one in found.probes]
     asked = script.Asked(
         probes, found.filter, user_stacks=options.stacks, pid=options.pid, tid=options.tid, duration_s=options.duration
     )
-    if options.script:
-        return (Line(line=one) for one in script.lines(asked))
-    return (Written(file=file, text=text) for file, text in script.writes(asked))
+    return told(options, asked)
 
 
 def _wishes(options: Options) -> tuple[Wish, ...]:
