@@ -115,6 +115,7 @@ run_page(fp_stream *stream, const fp_layout *given, bool big, uint64_t last_ts, 
         }
     }
     out->n = (size_t)(record - out->records);
+    __builtin_prefetch(data.at); /* by this stream's next turn it has come; with many CPUs that is far off */
     stream->data = data;
     stream->ts = ts;
     if (step == FP_PAGE_FAULT)
