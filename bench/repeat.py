@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections import defaultdict
 from pathlib import Path
+from random import Random
 
 from ftracepy import recording
 from ftracepy.recording.encode import PageEncoder
@@ -16,19 +17,22 @@ _GAP_NS = 1000
 _BLOCK_EVENTS = 20_000  # encoded one by one; the rest is copies of their sub-buffers
 
 
-def repeat(source: Path, made: Path, events: int) -> int:
+def repeat(source: Path, made: Path, events: int, cpus: int = 0) -> int:
     """Write `source` so often into `made`, in full sub-buffers and without compression, that it has at least `events`.
 
     Returns how many it has. Recorders that read often leave sub-buffers nearly empty, which would measure reading alone.
+    With `cpus`, each event is some CPU's of so many: where one merges, no two runs of a CPU are alike.
     """
+    deal = Random(cpus)
     with recording.open(source) as opened:
-        found = [(event.ts, event.cpu, event.raw) for batch in Stream(opened) for event in batch]
+        every = (event for batch in Stream(opened) for event in batch)
+        found = [(event.ts, deal.randrange(cpus) if cpus else event.cpu, event.raw) for event in every]
         lasted_ns = found[-1][0] - found[0][0] + _GAP_NS
         copies = max(_BLOCK_EVENTS // len(found), 1)
         layout = opened.schema.page
         block = _encoded(layout, [(ts + copy * lasted_ns, cpu, raw) for copy in range(copies) for ts, cpu, raw in found])
         times = -(-events // (len(found) * copies))
-        with recording.Writer(made, opened.texts, opened.cpus, page_bytes=layout.size_bytes) as writer:
+        with recording.Writer(made, opened.texts, sorted(block), page_bytes=layout.size_bytes) as writer:
             for number in range(times):
                 for cpu, pages in block.items():
                     writer.write(Pages(cpu, _later(pages, layout, number * copies * lasted_ns)))
