@@ -12,10 +12,13 @@ from ftracepy.symbols.btf_types import Types
 
 
 def functions(pattern: str, btf: str | None = None) -> Iterator[str]:
-    """The prototypes of functions that match, by name."""
-    types = Types(Kernel(btf).types())
-    for name in sorted({name for name in types.btf.all_names(Kind.FUNC) if fnmatchcase(name, pattern)}):
-        yield types.function(name)
+    """The prototypes of functions that match GLOB or MODULE:GLOB, by name; those of modules say so."""
+    kernel = Kernel(btf)
+    wanted, _, glob = pattern.rpartition(":")
+    for module in ["", *kernel.modules()] if not wanted else [one for one in kernel.modules() if fnmatchcase(one, wanted)]:
+        types = Types(kernel.types(module))
+        for name in sorted({name for name in types.btf.own_names(Kind.FUNC) if fnmatchcase(name, glob)}):
+            yield types.function(name) + (f"  /* {module} */" if module else "")
 
 
 def members(name: str, btf: str | None = None) -> Iterator[str]:

@@ -234,6 +234,10 @@ class Btf:
         """Every name that types of these kinds have, for patterns and near misses."""
         if self._base:
             yield from self._base.all_names(*kinds)
+        yield from self.own_names(*kinds)
+
+    def own_names(self, *kinds: Kind) -> Iterator[str]:
+        """Those of a module's own types, without the kernel's below."""
         for name, info in zip(self._names, self._infos, strict=True):
             if info >> 24 & 0x1F in kinds and name:
                 yield self._text(name)

@@ -40,6 +40,13 @@ class Kernel:
             self._modules[module] = self._of_module(module, self._base)
         return self._modules[module]
 
+    def modules(self) -> list[str]:
+        """The modules that have types, if it is the running kernel."""
+        try:
+            return [] if self._given else sorted(set(os.listdir(self._folder)) - {"vmlinux"})
+        except OSError:
+            return []
+
     def _running(self) -> Btf:
         try:
             return btf.read(self._folder / "vmlinux")

@@ -58,7 +58,7 @@ _PLACES = ("__probe_ip", "__probe_func")
 class Options(ProbeOptions):
     stacks: bool = flag("-s", help="the kernel stack of each hit")
     btf: str | None = option("--btf", metavar="FILE", help="take types from this vmlinux or .btf file")
-    listing: bool = flag("-l", "--list", help="list functions that match, as C declares them, or members of a struct")
+    listing: bool = flag("-l", "--list", help="list functions (GLOB or MODULE:GLOB) as C declares them, or members of a struct")
     force: bool = flag("-F", help="accepted for habit: a function need not be one that the function tracer lists")
 
     def check(self) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from ftracepy.errors import FtracepyError, KernelCannot, UsageFault
-from ftracepy.probespec import filters, script
+from ftracepy.probespec import filters, listing, script
 from ftracepy.probespec.definition import definitions
 from ftracepy.probespec.pointing import same_token
 from ftracepy.probespec.probes import Probe, made
 from ftracepy.symbols.btf import Btf, Kind
+from ftracepy.symbols.btf_find import Kernel
 from ftracepy.values import replace
 from tests.support.btf import BtfWriter
 
@@ -279,3 +282,18 @@ def test_a_script_is_what_a_shell_takes(tmp_path: object) -> None:
     written = list(script.writes(asked))
     assert written[0] == ("kprobe_events", "p:ftracepy/bits bits mode=+4(%di):b2@8/32 low=+0(%di):b3@0/32 via__=%di:x64")
     assert written[-1] == ("instances/ftracepy/events/ftracepy/x/enable", "1")
+
+
+def test_functions_of_modules_are_listed_by_their_own_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = BtfWriter()
+    int_ = base.integer("int", 4, signed=True)
+    base.function("of_kernel", int_, ("n", int_))
+    module = BtfWriter(base)
+    module.function("of_module", int_, ("it", module.ptr(module.record("own", 4, ("a", int_, 0)))))
+    (tmp_path / "vmlinux").write_bytes(base.blob())
+    (tmp_path / "mod").write_bytes(module.blob())
+    monkeypatch.setattr(listing, "Kernel", partial(Kernel, folder=tmp_path))
+    both = ["int of_kernel(int n)", "int of_module(struct own *it)  /* mod */"]
+    assert list(listing.functions("of_*")) == both
+    assert list(listing.functions("mod:*")) == both[1:]
+    assert list(listing.functions("nosuch:*")) == []
