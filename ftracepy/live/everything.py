@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from ftracepy.errors import FtracepyError
@@ -12,6 +13,7 @@ from ftracepy.live.owner import is_alive, owner_of, start_ticks
 from ftracepy.tracefs import Tracefs, files, instances, probes
 from ftracepy.values import dataclass
 
+_DEBUGFS = Path("/sys/kernel/debug/tracing")
 LOCK = Path("/var/tmp/.ftrace-lock")  # perf-tools' scripts leave their pid here
 # Kernel: trace.h, TRACE_DEFAULT_FLAGS, and the defaults of trace_functions.c and trace_functions_graph.c.
 _ON = frozenset(
@@ -52,7 +54,7 @@ class Change:
 
 def busy(tracefs: Tracefs, lock: Path = LOCK) -> list[str]:
     """Who is visibly tracing now: processes with files of tracefs open, living runs of ftracepy, a living lock of perf-tools."""
-    found = {*instances.holding(tracefs.root), *instances.holding(Path("/sys/kernel/debug/tracing"))}
+    found = {who for root in _names_of(tracefs.root) for who in instances.holding(root)}
     for name in instances.names(tracefs.root):
         if (owner := owner_of(name)) is not None and is_alive(owner):
             found.add(f"ftracepy ({owner.pid})")
@@ -60,6 +62,14 @@ def busy(tracefs: Tracefs, lock: Path = LOCK) -> list[str]:
     if pid.isdigit() and start_ticks(int(pid)) is not None:
         found.add(f"perf-tools ({pid})")
     return sorted(found)
+
+
+def _names_of(root: Path) -> Iterator[Path]:
+    """The folder, and debugfs's name for it where that is the same: perf-tools' scripts open files by that one."""
+    yield root
+    with suppress(OSError):
+        if _DEBUGFS.stat().st_dev == root.stat().st_dev:
+            yield _DEBUGFS
 
 
 def everything(tracefs: Tracefs, *, others: bool = False, dry_run: bool = False, lock: Path = LOCK) -> Iterator[Change]:
