@@ -45,9 +45,10 @@ class ListPage(Page):
         return next((one for one in columns if one.name == self._chosen), columns[0])
 
     def move_column(self, step: int) -> bool:
-        """Choose the next column to the right or left; False where there is none."""
+        """Choose the next column to the right or left, left of the first the last; False where there is none."""
         columns = self.listing.columns
         at = columns.index(self.column) + step
+        at = len(columns) - 1 if at < 0 else at
         if 0 <= at < len(columns):
             self._chosen = columns[at].name
         return 0 <= at < len(columns)

@@ -39,7 +39,7 @@ def _longest(rows: Sequence[Any]) -> str:
 
 # What to look at first, as title, tool with its options, the column to sort by, and words about the rows; a tool that this
 # kernel cannot carry says so in its tile. Those of the same tool and options share a run. What matters less comes last.
-_TILES: tuple[tuple[str, str, dict[str, Any], str, Figure | None], ...] = (
+TILES: tuple[tuple[str, str, dict[str, Any], str, Figure | None], ...] = (
     ("system calls by process", "syscount", {"interval": 1.0}, "count", None),
     ("failing system calls", "syscount", {"interval": 1.0}, "errors", _failed),
     ("programs started", "execsnoop", {}, "", None),
@@ -56,7 +56,7 @@ def overview(given: WatchRequest) -> Overview:
     known = set(kit.names())
     engines: dict[str, Engine] = {}
     tiles = []
-    for title, name, options, column, figure in _TILES:
+    for title, name, options, column, figure in TILES:
         if name in known:
             tool = kit.load(name)
             key = f"{name} {options}"
