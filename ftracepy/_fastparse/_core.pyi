@@ -44,6 +44,8 @@ class Event:
     def __contains__(self, field: object) -> bool: ...
     def get(self, field: str, default: Any = None, /) -> Any:
         """The field's value, or the default."""
+    def memory(self, field: str, /) -> bytes:
+        """The field's bytes as they lie in the record; none where the event has no such field."""
     def keys(self) -> tuple[str, ...]:
         """The names of the event's own fields."""
     def keep(self) -> Event:

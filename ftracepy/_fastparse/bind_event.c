@@ -115,6 +115,15 @@ event_get(EventObject *self, PyObject *args)
 }
 
 static PyObject *
+event_memory(EventObject *self, PyObject *name)
+{
+    const fp_field *field = find(self, name);
+    size_t bytes = 0;
+    const uint8_t *at = field != NULL ? fp_field_bytes(field, &self->record, self->formats->layout.big_endian, &bytes) : NULL;
+    return PyBytes_FromStringAndSize((const char *)at, (Py_ssize_t)bytes);
+}
+
+static PyObject *
 event_keys(EventObject *self, PyObject *Py_UNUSED(ignored))
 {
     const fp_event_type *type = fp_event_type_of(self->formats, self->record.id);
@@ -226,6 +235,7 @@ static PyGetSetDef event_getset[] = {
 
 static PyMethodDef event_methods[] = {
     {"get", (PyCFunction)event_get, METH_VARARGS, "get(field, default=None): the field's value, or the default."},
+    {"memory", (PyCFunction)event_memory, METH_O, "memory(field): the field's bytes as they lie in the record; b\"\" if there is none."},
     {"keys", (PyCFunction)event_keys, METH_NOARGS, "keys(): the names of the event's own fields."},
     {"keep", (PyCFunction)event_keep, METH_NOARGS, "keep(): the same event on a copy of its record, free of the batch and its pages."},
     {NULL, NULL, 0, NULL},

@@ -111,6 +111,13 @@ class Event:
         found = self._type.fields.get(field)
         return default if found is None else self._value(found)
 
+    def memory(self, field: str, /) -> bytes:
+        found = self._type.fields.get(field)
+        if found is None:
+            return b""
+        start, end = self._span(found)
+        return self.raw[start:end]
+
     def keys(self) -> tuple[str, ...]:
         return self._type.keys
 

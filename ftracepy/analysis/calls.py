@@ -39,9 +39,10 @@ class Text:
     provenance: str = "none"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
-    """One system call. `pid` is the process (tgid), `comm` the task's name when it entered, times in nanoseconds.
+    """One system call: a value that nobody changes, though nothing keeps one from it, which would take as long as all
+    the rest of its making. `pid` is the process (tgid), `comm` the task's name when it entered, times in nanoseconds.
 
     `args` are the numbers of the entry event by the kernel's argument names (pointers as numbers). `ret` is what the
     program saw, None where it saw nothing. `notes` are events asked for that the task hit while in the call.
@@ -209,8 +210,7 @@ class Calls(Machine):
             self._early[event.pid] = found
 
     def _path_site(self, event: Event) -> None:
-        value = event.get("path")
-        found, whole = words.text(value, self._order) if isinstance(value, tuple) else ("", False)
+        found, whole = words.text_in(event.memory("path"))
         self._site[event.pid] = number(event, "nr", -1), Text(found if whole else found + "...", "user@enter")
 
     def _delivered(self, event: Event) -> None:
@@ -239,13 +239,13 @@ class Calls(Machine):
         self._early.pop(entry.tid, None)
         if outcome is Outcome.DENIED:
             self._text_at_site(entry)
-        call = self._call(entry, outcome, ret, end, None)
-        known = call.text("filename")
-        certain = known.provenance == "kernel-copy" and not self._absolute
-        if entry.name in OPENS and ret is not None and ret >= 0 and not certain:
-            self._paths.wait(entry, end, known.value, lambda path, sure: self._call(entry, outcome, ret, end, path, sure))
-        else:
-            self._paths.passes(call)
+        if entry.name in OPENS and ret is not None and ret >= 0:
+            known = entry.texts.get("filename") or entry.texts.get("path")
+            if known is None or known.provenance != "kernel-copy" or self._absolute:
+                passed = known.value if known else None
+                self._paths.wait(entry, end, passed, lambda path, sure: self._call(entry, outcome, ret, end, path, sure))
+                return
+        self._paths.passes(self._call(entry, outcome, ret, end, None))
 
     def made_elsewhere(self, entry: Entry, ret: int, end: int) -> None:
         """A call that no system call made (io_uring), in its place among the others."""
@@ -259,7 +259,7 @@ class Calls(Machine):
         self, entry: Entry, outcome: Outcome, ret: int | None, end: int, opened: str | None, sure: bool = False
     ) -> Call:  # fmt: skip
         """`opened` is the file really opened; where only its last component is known, the text passed says more."""
-        texts: dict[str, Text] = dict(entry.texts)
+        texts: dict[str, Text] = entry.texts
         if opened is not None and (opened.startswith("/") or not texts):
             texts = {"path": Text(opened, "kernel-copy" if sure else "user@enter")}
         return Call(

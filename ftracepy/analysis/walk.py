@@ -45,19 +45,28 @@ def walk(feed: Feed, machines: Sequence[Machine], out: deque[T]) -> Iterator[T]:
     route = Route(feed, machines)
     for batch in feed.batches:
         route.begin(batch)
-        handlers = route.handlers
-        for index, ident in enumerate(batch.id):
-            if index in route.losses:
-                yield from drain(out)
-                route.lose(index)
-            if ident in handlers:
-                event = batch[index]
-                for handler in handlers[ident]:
+        if route.losses:
+            yield from _with_losses(batch, route, out)
+        else:
+            wanted = route.handlers.get
+            for event in batch:
+                for handler in wanted(event.id, ()):
                     handler(event)
-                if out:
-                    yield from drain(out)
+                while out:
+                    yield out.popleft()
         route.end(batch)
         yield from drain(out)
+
+
+def _with_losses(batch: Batch, route: Route, out: deque[T]) -> Iterator[T]:
+    for index, event in enumerate(batch):
+        if index in route.losses:
+            yield from drain(out)
+            route.lose(index)
+        for handler in route.handlers.get(event.id, ()):
+            handler(event)
+        if out:
+            yield from drain(out)
 
 
 def drain(out: deque[T]) -> Iterator[T]:

@@ -21,7 +21,12 @@ def raw(words: Sequence[int], order: Order = sys.byteorder) -> bytes:
 
 def text(words: Sequence[int], order: Order = sys.byteorder) -> tuple[str, bool]:
     """The string that starts at the first word, and whether its end was captured."""
-    found, end, _ = raw(words, order).partition(b"\0")
+    return text_in(raw(words, order))
+
+
+def text_in(memory: bytes) -> tuple[str, bool]:
+    """The string that starts where `memory` does, and whether its end was captured."""
+    found, end, _ = memory.partition(b"\0")
     return found.decode(errors="backslashreplace"), bool(end)
 
 

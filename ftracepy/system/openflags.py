@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 _ACCESS = {0: "O_RDONLY", 1: "O_WRONLY", 2: "O_RDWR", 3: "O_ACCMODE"}
 
 # include/uapi/asm-generic/fcntl.h. O_SYNC and O_TMPFILE contain O_DSYNC and O_DIRECTORY, so they come first.
@@ -19,6 +21,7 @@ _ARM64 = _GENERIC | {
 O_PATH = 0o10000000
 
 
+@lru_cache(maxsize=1024)
 def text(flags: int, machine: str = "x86_64") -> str:
     """`O_WRONLY|O_CREAT|O_TRUNC`; bits without a name are shown in hexadecimal."""
     flags &= 0xFFFFFFFF

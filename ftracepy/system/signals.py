@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+from functools import lru_cache
 
 _RT_FIRST, _RT_LAST = 34, 64  # the kernel's start at 32; glibc and musl keep the first for themselves
 
 
+@lru_cache(maxsize=128)
 def name(number: int) -> str:
     """`SIGTERM`, `SIGRTMIN+3`; the plain number for 0 (which only asks whether one may send) and for no signal at all."""
     if _RT_FIRST <= number <= _RT_LAST:
