@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -53,16 +54,16 @@ def share_out(asked: Sequence[Asked], told: Sequence[Told]) -> list[str | None]:
 
 def _by_text(asked: Sequence[Asked], paths: Sequence[str], found: list[str | None]) -> None:
     """A text names the file if its last component is that of exactly one path told, or of the next one unused."""
-    unused = list(paths)
+    unused: dict[str, deque[str]] = {}
+    for path in paths:
+        unused.setdefault(_last(path), deque()).append(path)
+    same = {name: set(those) for name, those in unused.items()}
     for at, (_key, passed) in enumerate(asked):
-        if passed is not None:
-            name = _last(passed)
-            match = next((path for path in unused if _last(path) == name), None)
-            if match is not None:
-                unused.remove(match)
-            elif len(same := {path for path in paths if _last(path) == name}) == 1:
-                match = same.pop()
-            found[at] = match
+        if passed is not None and (those := unused.get(name := _last(passed))) is not None:
+            if those:
+                found[at] = those.popleft()
+            elif len(same[name]) == 1:
+                found[at] = next(iter(same[name]))
 
 
 def _last(path: str) -> str:
