@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-__all__ = ["IMPLEMENTATION", "Batch", "Decoder", "Event"]
+__all__ = ["IMPLEMENTATION", "Batch", "CallCounter", "Decoder", "Event", "call_counter"]
 
 IMPLEMENTATION = "python"
 
 if TYPE_CHECKING:
-    from ftracepy._fastparse._core import Batch, Decoder, Event
+    from ftracepy._fastparse._core import Batch, CallCounter, Decoder, Event
 elif os.environ.get("FTRACEPY_TWIN") == "1":
     from ftracepy._fastparse.twin import Batch, Decoder, Event
 else:
@@ -20,3 +20,15 @@ else:
         IMPLEMENTATION = "c"
     except ImportError:
         from ftracepy._fastparse.twin import Batch, Decoder, Event
+
+
+def call_counter(batch: Batch) -> type[CallCounter]:
+    """The class that counts the calls of batches like this one."""
+    if IMPLEMENTATION == "c":
+        from ftracepy._fastparse import _core
+
+        if isinstance(batch, _core.Batch):
+            return _core.CallCounter
+    from ftracepy._fastparse import twin_calls
+
+    return twin_calls.CallCounter  # type: ignore[return-value]

@@ -175,3 +175,28 @@ class TextMachine:
         hold: bool = False,
         /,
     ) -> tuple[bytes, int, int]: ...
+
+@final
+class CallCounter:
+    """System calls counted and timed by thread, entry and exit paired as they come: by the ids of raw_syscalls' events, whose
+    key is the call's number, or by those of syscalls:* events, each with its key. `handled` are ids that others look at.
+    """
+
+    def __init__(
+        self, raw_enter: int, raw_exit: int, enters: dict[int, int], exits: dict[int, int], handled: Iterable[int]
+    ) -> None: ...
+    def count(self, batch: Batch, start: int, stop: int, raw: bool, /) -> int:
+        """Count batch[start:stop]; how far it came: to `stop`, or to an event that somebody else handles.
+
+        With `raw` the events of single calls count for nothing. A batch's parts come in their order.
+        """
+    def leave_out(self, tids: Iterable[int], /) -> None:
+        """Count these threads' calls no more."""
+    def tids(self) -> list[int]:
+        """The threads that have tallies."""
+    def take(self, tid: int, /) -> list[tuple[int, int, int, int, int]]:
+        """(key, calls, errors, total, longest) of each call of the thread's, in raw time; forgotten here."""
+    def lost(self) -> None:
+        """Which calls are open is not known any more."""
+    def trim(self) -> None:
+        """Give up the places of threads of which nothing is kept."""

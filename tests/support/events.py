@@ -87,6 +87,11 @@ class Event:
     def get(self, field: str, default: Any = None) -> Any:
         return self.values.get(field, default)
 
+    def memory(self, field: str) -> bytes:
+        """Words as they lie in memory, little end first."""
+        value = self.values.get(field, ())
+        return b"".join((word & (2**64 - 1)).to_bytes(8, "little") for word in value) if isinstance(value, tuple) else b""
+
     def keys(self) -> tuple[str, ...]:
         return tuple(self.values)
 

@@ -73,7 +73,16 @@ def all_of_it(write: PageWriter) -> dict[str, Callable[[], object]]:
     return {
         "feed and batch": lambda: live(page),
         "faults": lambda: live(broken),
-        "fields": lambda: (dict(event), event.raw, event.get("no"), event.keep()["text"], repr(event), event.name, event.system),
+        "fields": lambda: (
+            dict(event),
+            event.raw,
+            event.get("no"),
+            event.keep()["text"],
+            repr(event),
+            event.name,
+            event.system,
+            event.memory("text"),
+        ),
         "columns": lambda: (batch.ts[0], batch.pid.tolist(), batch.column(77, "number")[1].tolist()),
         "refusals": lambda: [wrong(call) for call in refused],
     }
