@@ -25,6 +25,10 @@ class LabFault(Exception):
     """Something outside the guest is missing or failed; the text says what and what to try."""
 
 
+class Unreachable(LabFault):
+    """Debian's archive cannot be had from here: that says nothing of the checkout."""
+
+
 def cache_dir() -> Path:
     """Where kernels and images are kept between runs."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -89,7 +93,9 @@ class Apt:
         (self.folder / "status").touch()
         (self.folder / "sources.list").write_text(_sources(mirrors()))
         self._config.write_text(self._settings())
-        self._apt("apt-get", "-q", "update")
+        self._from_archive("update")
+        if not self.is_ready:  # a mirror that cannot be reached is a warning to apt
+            raise Unreachable("Debian's archive cannot be had: none of its package lists came")
 
     @property
     def is_ready(self) -> bool:
@@ -109,13 +115,19 @@ class Apt:
     def _apt(self, *command: str, cwd: Path | None = None) -> str:
         return run(list(command), {"APT_CONFIG": str(self._config), "LC_ALL": "C"}, cwd)
 
+    def _from_archive(self, *order: str, cwd: Path | None = None) -> None:
+        try:
+            self._apt("apt-get", "-q", *order, cwd=cwd)
+        except LabFault as fault:
+            raise Unreachable(f"Debian's archive cannot be had: {fault}") from None
+
     def kernels(self) -> list[str]:
         return self._apt("apt-cache", "pkgnames", "linux-image-").split()
 
     def fetch(self, package: str) -> Path:
         """Download one package, whatever suite has it."""
         place = self.folder / "cache" / "archives"
-        self._apt("apt-get", "-q", "download", package, cwd=place)
+        self._from_archive("download", package, cwd=place)
         return max(place.glob(f"{package}_*.deb"), key=lambda path: path.stat().st_mtime)
 
     def exact_dependencies(self, package: str, *prefixes: str) -> list[str]:
@@ -127,10 +139,10 @@ class Apt:
 
     def fetch_with_dependencies(self, packages: Iterable[str]) -> list[Path]:
         """Download packages of the guests' suite with all that they depend on."""
-        order = ["-q", "-y", "-t", GUEST_SUITE, "install", "--download-only", *packages]
+        order = ["-y", "-t", GUEST_SUITE, "install", "--download-only", *packages]
         for old in (self.folder / "cache" / "archives").glob("*.deb"):
             old.unlink()
-        self._apt("apt-get", *order)
+        self._from_archive(*order)
         return sorted((self.folder / "cache" / "archives").glob("*.deb"))
 
 
@@ -154,7 +166,7 @@ def mirrors() -> list[tuple[str, str]]:
     found = sorted({(uri, release) for uri, _, release in (line.partition(" ") for line in lines)})
     if not found:
         hint = "apt-get update, or set FTRACEPY_LAB_MIRROR to the address of a Debian mirror"
-        raise LabFault(f"apt knows no Debian archive on this machine\n  try     {hint}")
+        raise Unreachable(f"apt knows no Debian archive on this machine\n  try     {hint}")
     return found
 
 

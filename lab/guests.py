@@ -63,14 +63,14 @@ def find(name: str, update: bool) -> Guest:
     return Guest(kernels.get(name, apt, cache, update=update), image.base(apt, ROOT, cache))
 
 
-def run_all(guests: list[Guest], command: Callable[[Guest], str], options: argparse.Namespace) -> list[Told]:
+def run_all(guests: list[Guest], command: str, options: argparse.Namespace) -> list[Told]:
     """Every guest, `--jobs` at once; those not yet begun are left out after a failure, unless --keep-going."""
     failed = threading.Event()
 
     def go(guest: Guest) -> Told | None:
         if failed.is_set() and not options.keep_going:
             return None
-        told = one(guest, command(guest), options)
+        told = one(guest, command, options)
         if told.status:
             failed.set()
         return told

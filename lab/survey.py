@@ -1,4 +1,6 @@
-"""Inside a guest: what doctor finds, the ways each tool takes, and whether each tool's rows were right, as JSON in /lab/out.
+"""Inside a guest: the live tests, what doctor finds, and the ways each tool takes, as JSON in /lab/out.
+
+    python3 -m lab.survey [PYTEST ARGUMENTS]    without them the whole suite; the exit status is pytest's
 
 How a tool gets its rows into docs/kernels.md: in any file of tests/kernel, mark the live tests that count what it shows,
 
@@ -20,7 +22,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from typing import Any
 import pytest
 
 OUT = Path("/lab/out/survey.json")
+_PYTEST = ("-q", "-p", "no:cacheprovider", "-o", "faulthandler_timeout=120", "--durations=12", "-rs")
 
 
 @dataclass(slots=True)
@@ -42,10 +45,13 @@ class Proof:
 
 
 class Proofs:
-    """A pytest plugin that keeps how the marked tests ended."""
+    """A pytest plugin that keeps how the tests ended: how many passed, which failed, and for what reason which were left out."""
 
     def __init__(self) -> None:
         self.found: dict[str, Proof] = {}
+        self.passed = 0
+        self.failed: list[str] = []
+        self.left_out: dict[str, list[str]] = {}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         for item in session.items:
@@ -53,20 +59,26 @@ class Proofs:
                 self.found[item.nodeid] = Proof(*mark.args, **mark.kwargs)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        proof = self.found.get(report.nodeid)
-        if proof is None or (report.passed and report.when != "call"):
+        if report.passed and report.when != "call":
             return
         reason = report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else ""
-        proof.outcome = reason or report.outcome
+        if report.passed:
+            self.passed += 1
+        elif report.skipped:
+            self.left_out.setdefault(reason, []).append(report.nodeid)
+        else:
+            self.failed.append(report.nodeid)
+        if (proof := self.found.get(report.nodeid)) is not None:
+            proof.outcome = reason or report.outcome
 
 
-def survey() -> dict[str, object]:
-    """Needs root and a kernel that can be traced; raises FtracepyError otherwise."""
+def survey(arguments: Sequence[str]) -> tuple[dict[str, object], int]:
+    """What was found, and pytest's exit status. Needs root and a kernel that can be traced; raises FtracepyError otherwise."""
     from ftracepy.live import doctor
 
     with_bpf = has_bpf()
     proofs = Proofs()
-    pytest.main(["-q", "-p", "no:cacheprovider", "-m", "counted", "tests/kernel"], plugins=[proofs])
+    status = int(pytest.main([*_PYTEST, *arguments, "tests/kernel"], plugins=[proofs]))
     found = list(proofs.found.values())
     return {
         "release": os.uname().release,
@@ -74,7 +86,8 @@ def survey() -> dict[str, object]:
         "bpf": with_bpf,
         "findings": [[one.name, one.ok, one.detail] for one in doctor.examine()],
         "tools": {name: {**_ways(name, found), "proofs": _of(name, found)} for name in _tools(found)},
-    }
+        "suite": {"whole": not arguments, "passed": proofs.passed, "failed": proofs.failed, "left_out": proofs.left_out},
+    }, status
 
 
 def has_bpf() -> bool:
@@ -127,5 +140,6 @@ def _options(name: str, found: list[Proof]) -> Iterator[Mapping[str, Any]]:
 
 
 if __name__ == "__main__":
-    OUT.write_text(json.dumps(survey()))
-    sys.exit()
+    outcome, code = survey(sys.argv[1:])
+    OUT.write_text(json.dumps(outcome))
+    sys.exit(code)

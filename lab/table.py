@@ -22,7 +22,7 @@ _NOT_SHOWN = frozenset({"kernel", "user", "container", "lockdown", "decoder", "t
 
 def render(surveys: Sequence[Survey]) -> str:
     """The whole page; `surveys` in the order of the columns."""
-    return "\n".join([_HEAD, _features(surveys), _tools(surveys), _misses(surveys)])
+    return "\n".join([_HEAD, _features(surveys), _tools(surveys), *_suites(surveys), _misses(surveys)])
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -73,6 +73,29 @@ def right(proofs: Sequence[Sequence[str]]) -> str:
     if len(impossible) == len(proofs):
         return "; ".join(dict.fromkeys(impossible)) or "nothing counted"
     return "; ".join(["all", *dict.fromkeys(impossible)])
+
+
+def _suites(surveys: Sequence[Survey]) -> list[str]:
+    """Of all live tests: how many passed on each kernel, which failed, and what each kernel lacks for the others."""
+    suites = [one["suite"] if one.get("suite", {}).get("whole") else None for one in surveys]
+    known = [one for one in suites if one is not None]
+    if not known:
+        return []
+    reasons = dict.fromkeys(reason for one in known for reason in sorted(one["left_out"]))
+    rows = [["passed", *("not run" if one is None else str(one["passed"]) for one in suites)]]
+    rows.append(["failed", *("" if one is None else str(len(one["failed"])) for one in suites)])
+    for reason in sorted(reasons):
+        rows.append([f"left out: {reason}", *("" if one is None else _number(one["left_out"].get(reason, ())) for one in suites)])
+    failed = {name: None for one in known for name in one["failed"]}
+    lines = "".join(
+        f"- {name}: fails on {', '.join(short(one) for one in surveys if name in one.get('suite', {}).get('failed', ()))}\n"
+        for name in failed
+    )
+    return ["## Live tests\n\n" + _table(["how they ended", *map(short, surveys)], rows) + (f"\n{lines}" if lines else "")]
+
+
+def _number(tests: Sequence[str]) -> str:
+    return str(len(tests)) if tests else ""
 
 
 def _counted(surveys: Sequence[Survey], tool: str) -> list[str]:

@@ -16,6 +16,7 @@ from ftracepy.tools import kit
 from ftracepy.tracefs import Tracefs
 from tests.support.guard import FORBIDDEN
 
+pytestmark = pytest.mark.everywhere
 FTRACEPY = [sys.executable, "-P", "-m", "ftracepy.cli"]
 
 

@@ -126,6 +126,7 @@ class TestTheTreeIsAsBefore:
         assert difference(before, snapshot(others.root, [process.pid])) == []
         assert {f"instances/{name}/", f"events/{name}/one/enable", f"instances/somebody_{os.getpid()}/"} <= during.keys()
 
+    @pytest.mark.everywhere
     def test_after_sigkill_at_each_change_and_reset(self, others: Tracefs, runs: Dying) -> None:
         changes = runs.run().changes
         assert changes > 20

@@ -216,7 +216,7 @@ def test_usdt_of_our_own_with_every_operand(clean_kernel: Tracefs, requires: Req
     """Notes written as sys/sdt.h writes them: registers of each size, memory, constants, a variable, a semaphore."""
     requires("uprobes")
     if os.uname().machine != "x86_64":
-        pytest.skip("operands of x86_64")
+        pytest.skip("this architecture has other operands")
     path = compiled(folder, "noted", "-O1", source=NOTED)
     rows = rows_of(f"{path}:usdt:mine:every", command=shlex.quote(str(path)))
     wanted = [
@@ -251,7 +251,7 @@ def test_an_instruction_the_kernel_cannot_take_is_told(clean_kernel: Tracefs, re
     """Defined and enabled without a word, it would never be hit; where the file is mapped the kernel looks at it."""
     requires("uprobes")
     if os.uname().machine != "x86_64":
-        pytest.skip("x86_64 only")
+        pytest.skip("this architecture has no such instruction")
     path = compiled(folder, "odd", source=ODD)
     said, code = refusal(f"{path}:odd")
     assert "cannot put a breakpoint" in said

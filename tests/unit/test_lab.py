@@ -301,3 +301,43 @@ def test_a_guest_that_says_nothing_is_a_hang(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setattr(machine, "BOOT_SECONDS", 0.2)
     assert machine.run(machine.Boot(emulator, emulator, 0.1), lambda _: None).end == "hang"
+
+
+def test_what_the_live_tests_told_is_a_table_of_its_own() -> None:
+    def survey(kernel: str, **suite: object) -> dict[str, object]:
+        return {
+            "kernel": kernel,
+            "release": "6.1.0",
+            "machine": "x86_64",
+            "bpf": True,
+            "findings": [],
+            "tools": {},
+            "suite": suite,
+        }
+
+    left_out = {"this kernel has no kprobes": ["one", "two"]}
+    page = table.render(
+        [
+            survey("nobpf", whole=True, passed=7, failed=[], left_out={}),
+            survey("tracepoints", whole=True, passed=4, failed=["tests/kernel/a.py::b"], left_out=left_out),
+            survey("6.1", whole=False, passed=1, failed=[], left_out={}),
+        ]
+    )
+    assert "| how they ended | nobpf | tracepoints | 6.1 |" in page
+    assert "| passed | 7 | 4 | not run |" in page
+    assert "| left out: this kernel has no kprobes |  | 2 |  |" in page
+    assert "- tests/kernel/a.py::b: fails on tracepoints\n" in page
+
+
+def test_an_archive_that_cannot_be_reached_is_told_from_other_faults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An apt that ends well and fetches nothing, as it does without a network."""
+    for name in ("apt-get", "apt-cache"):
+        (tmp_path / name).write_text("#!/bin/sh\nexit 0\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("FTRACEPY_LAB_MIRROR", "http://nowhere.invalid/debian")
+    assert main(["6.1", "--prepare"]) == 69
+    assert "Debian's archive cannot be had" in capsys.readouterr().err
