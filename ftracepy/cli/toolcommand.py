@@ -19,6 +19,7 @@ _COMMON: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("--format",), {"type": click.Choice(FORMATS), "default": "table", "help": "table, json (one object a line) or csv"}),
     (("-o", "--output"), {"metavar": "FILE", "type": click.Path(), "help": "write rows to FILE"}),
     (("--strict",), {"is_flag": True, "help": "end with exit code 5 if any event was lost"}),
+    (("-F", "--only-command"), {"is_flag": True, "help": "only COMMAND and what it starts"}),
     (("-b", "--buffer-kb"), {"type": click.IntRange(min=1), "metavar": "KB", "help": "ring buffer of each CPU"}),
     (("--tracefs",), {"metavar": "ROOT", "type": click.Path(), "help": "another tracefs root ($FTRACEPY_TRACEFS)"}),
 )

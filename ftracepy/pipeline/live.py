@@ -50,7 +50,11 @@ def open_live(
 
     def chosen() -> Plan:
         all_ = plan(wishes, where, scope=setting.scope)
-        return all_.only(child.pid) if child and setting.only_command else all_
+        if not child or not setting.only_command:
+            return all_
+        if all_.everywhere:
+            say("some of these events happen in whatever task runs then: they are shown of all")
+        return all_.only(child.pid)
 
     source = undo.enter_context(
         live.open(

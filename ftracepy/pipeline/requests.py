@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What every tool understands, beside its own options. `command` runs while the tool watches; its end ends the run."""
+    """What every tool understands, beside its own options. `command` runs while the tool watches; its end ends the run.
+
+    `only_command` leaves other processes out.
+    """
 
     replay: str | None = None
     strict: bool = False
     tracefs_root: str | None = None
     buffer_kb: int | None = None
     command: tuple[str, ...] = ()
+    only_command: bool = False
 
 
 @dataclass(frozen=True, slots=True)

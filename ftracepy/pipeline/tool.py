@@ -78,6 +78,7 @@ def _source(tool: AnyTool, options: Filters, common: Common, sink: Sink, stop: S
         buffer_kb=common.buffer_kb,
         symbols=None,
         command=common.command,
+        only_command=common.only_command,
         duration_s=options.duration,
     )
     return open_live(where, tool.wishes(options), setting, stop, sink.notice, undo)

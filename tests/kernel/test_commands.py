@@ -130,6 +130,18 @@ def test_calls_are_counted_exactly(clean_kernel: Tracefs) -> None:
     assert (row["count"], row["errors"]) == (1220, 211)
 
 
+def test_a_command_alone(clean_kernel: Tracefs) -> None:
+    """Somebody else is busy meanwhile."""
+    code = "import os\nfor _ in range(1009): os.getsid(0)\nos.system('exec true')"
+    with subprocess.Popen([sys.executable, "-S", "-c", "import os\nwhile True: os.getsid(0)"]) as other:
+        try:
+            rows = watch("syscount", python(code), "-c", "-v", "-F")
+        finally:
+            other.kill()
+    assert [(row["count"], row["comm"].startswith("python")) for row in rows if row["syscall"] == "getsid"] == [(1009, True)]
+    assert {row["comm"] for row in rows} >= {"sh", "true"}
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGHUP, 128 + signal.SIGHUP)]
 )

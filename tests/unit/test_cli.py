@@ -107,6 +107,14 @@ def test_every_tool_has_the_common_options(name: str, asked: Asked) -> None:
     assert common == Common(replay="f.dat", strict=True, tracefs_root="/t", buffer_kb=64, command=())
 
 
+def test_a_command_alone(asked: Asked, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["syscount", "-F", "--", "true"]) == 0
+    assert main(["opensnoop", "--only-command", "--", "true"]) == 0
+    assert [common.only_command for _tool, _options, common, _sink, _stop in asked] == [True, True]
+    assert main(["syscount", "-F"]) == 2
+    assert "needs a command" in capsys.readouterr().err
+
+
 def test_defaults_are_the_tools_own(asked: Asked) -> None:
     assert main(["opensnoop"]) == 0
     tool, options, common, _sink, _stop = asked[0]
