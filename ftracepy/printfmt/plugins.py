@@ -9,7 +9,7 @@ from ftracepy.printfmt.fallback import reference
 from ftracepy.printfmt.nodes import PrintFmtFault
 from ftracepy.printfmt.numbers import load
 from ftracepy.printfmt.parser import parse
-from ftracepy.printfmt.program import Instruction, Op, Pool
+from ftracepy.printfmt.program import ALT, Instruction, Op, Pool
 from ftracepy.printfmt.special import repeat_delta
 from ftracepy.printfmt.texts import Code
 from ftracepy.schema import EventFormat, FieldKind
@@ -120,6 +120,6 @@ def _own(format: EventFormat, emitter: Emitter, pool: Pool) -> Code | None:
         case "kernel_stack", {"caller": caller}:
             return [*pool.text(b"<stack trace >"), Instruction(Op.STACK, caller.element_bytes, a=caller.offset, b=2)]
         case "raw_data", {"id": number, "buf": buf}:
-            identity = emitter.compile(parse('"# %x ", REC->id')) if number else []
-            return [*identity, *reference(buf), Instruction(Op.HEX, b=ord(" "))]
+            identity = emitter.compile(parse('"# %x", REC->id')) if number else []
+            return [*identity, *reference(buf), Instruction(Op.HEX, flags=ALT, b=ord(" "))]
     return None
