@@ -119,13 +119,15 @@ class Schema:
 
     A byte that is not UTF-8 stands in `cmdlines`, `kallsyms` and `printk_formats` as a surrogate, so that a line of text
     has it as the kernel wrote it. Names learned later come as a new `cmdlines`: a dict that is there is not changed.
-    `types` gives the kernel's BTF, which is read only when somebody asks.
+    `types` gives the kernel's BTF, which is read only when somebody asks. `areas` are what files lay in processes' memory:
+    process, first address, the one behind the last, and path.
     """
 
     page: PageLayout = PageLayout()
     formats: dict[int, EventFormat] = field(default_factory=dict)
     cmdlines: dict[int, str] = field(default_factory=dict)
     tgids: dict[int, int] = field(default_factory=dict)
+    areas: list[tuple[int, int, int, bytes]] = field(default_factory=list)
     kallsyms: str = ""
     printk_formats: str = ""
     dynamic_events: str = ""

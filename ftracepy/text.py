@@ -24,6 +24,7 @@ from ftracepy.printfmt import (
     target_of,
 )
 from ftracepy.schema import Schema
+from ftracepy.sidefacts import Unpacker
 from ftracepy.values import replace
 
 if TYPE_CHECKING:
@@ -91,6 +92,9 @@ class Formatter:
         self._comms: dict[int, str] | None = None
         if self._target.exact and _SHOWS_TGIDS & self._options:
             self._machine.set_tgids({pid: b"%d" % tgid for pid, tgid in schema.tgids.items() if tgid})
+        if "sym-userobj" in self._options:
+            self._areas, self._facts = list(schema.areas), Unpacker(self._target.big_endian)
+            self._machine.set_areas(self._areas)
         self._argument_events = argument_events(schema)
         self._prototypes: Prototypes | None = None
         self._machine.set_arguments(self._argument_events)
@@ -167,6 +171,7 @@ class Formatter:
         """
         stop = len(batch) if stop is None else min(stop, len(batch))
         self._learn_comms()
+        self._learn_areas(batch)
         self._look(batch)
         if not more or not self._graph_ids:
             before = self.rest()
@@ -249,6 +254,17 @@ class Formatter:
             self._add(event.id)
             text = self._machine.text(event.id, event.raw) or b""
         return str(text, "utf-8", "backslashreplace")
+
+    def _learn_areas(self, batch: Batch) -> None:
+        """From our own facts in the stream what processes could run; who is told of anew is known as then from there on."""
+        facts = self._schema.event("ftrace", "raw_data") if "sym-userobj" in self._options else None
+        if facts is None:
+            return
+        from ftracepy.printfmt.areas import areas_in
+
+        for process, areas in areas_in(batch, facts, self._facts):
+            self._areas = [*(one for one in self._areas if one[0] != process), *areas]
+            self._machine.set_areas(self._areas)
 
     def _learn_comms(self) -> None:
         comms = self._schema.cmdlines

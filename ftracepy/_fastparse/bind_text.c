@@ -60,6 +60,8 @@ machine_dealloc(PyObject *object)
     fp_text_map_clear(&machine->comms);
     fp_text_map_clear(&machine->prototypes);
     fp_text_map_clear(&machine->tgids);
+    free(machine->areas.areas);
+    free(machine->areas.text);
     fp_symbols_clear(&machine->symbols);
     Py_XDECREF(self->kallsyms);
     Py_XDECREF(self->prefix);
@@ -156,6 +158,21 @@ set_tgids(PyObject *object, PyObject *dict)
     TextMachineObject *self = (TextMachineObject *)object;
     self->machine.with_tgids = true;
     return replace_map(self, &self->machine.tgids, dict);
+}
+
+static PyObject *
+set_areas(PyObject *object, PyObject *list)
+{
+    TextMachineObject *self = (TextMachineObject *)object;
+    fp_areas areas;
+    if (fp_areas_of(list, &areas) < 0)
+        return NULL;
+    lock(self);
+    free(self->machine.areas.areas);
+    free(self->machine.areas.text);
+    self->machine.areas = areas;
+    PyThread_release_lock(self->lock);
+    Py_RETURN_NONE;
 }
 
 static fp_program *
@@ -396,6 +413,7 @@ static PyMethodDef machine_methods[] = {
     {"set_strings", set_strings, METH_O, "Texts by kernel address, from printk_formats."},
     {"set_comms", set_comms, METH_O, "Task names by pid."},
     {"set_tgids", set_tgids, METH_O, "The number of each thread's process as text, by pid: a column of its own."},
+    {"set_areas", set_areas, METH_O, "What lay in processes' memory: (process, start, end, path) of each file."},
     {"add", machine_add, METH_VARARGS, "add(id, name, code, entries, literals): the program of one event type."},
     {"add_format", machine_add_format, METH_VARARGS, "add_format(address, code, entries, literals): a binary printk's format."},
     {"set_graph", machine_set_graph, METH_VARARGS, "set_graph(settings, plain_ids): from here on a function_graph listing."},

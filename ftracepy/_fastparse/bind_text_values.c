@@ -185,3 +185,62 @@ fp_text_losses_of(PyObject *list, Py_ssize_t *total)
     }
     return losses;
 }
+
+static int
+by_process_and_end(const void *left, const void *right)
+{
+    const fp_area *a = left, *b = right;
+    if (a->process != b->process)
+        return a->process < b->process ? -1 : 1;
+    return a->end < b->end ? -1 : a->end > b->end;
+}
+
+static int
+area_of(PyObject *item, fp_areas *areas, size_t *used)
+{
+    unsigned int process;
+    unsigned long long start, end;
+    const char *path;
+    Py_ssize_t length;
+    if (!PyTuple_Check(item) || !PyArg_ParseTuple(item, "IKKy#", &process, &start, &end, &path, &length)) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_TypeError, "an area is (process, start, end, path)");
+        return -1;
+    }
+    uint8_t *text = *used + (size_t)length < UINT32_MAX ? realloc(areas->text, *used + (size_t)length + 1) : NULL;
+    if (text == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    areas->text = text;
+    memcpy(text + *used, path, (size_t)length);
+    areas->areas[areas->total++] = (fp_area){start, end, process, (uint32_t)*used, (uint32_t)length};
+    *used += (size_t)length;
+    return 0;
+}
+
+int
+fp_areas_of(PyObject *list, fp_areas *areas)
+{
+    Py_ssize_t total = PySequence_Size(list);
+    size_t used = 0;
+    *areas = (fp_areas){0};
+    if (total < 0)
+        return -1;
+    areas->areas = calloc((size_t)total + 1, sizeof *areas->areas);
+    if (areas->areas == NULL)
+        PyErr_NoMemory();
+    for (Py_ssize_t at = 0; areas->areas && at < total; at++) {
+        PyObject *item = PySequence_GetItem(list, at);
+        int added = item ? area_of(item, areas, &used) : -1;
+        Py_XDECREF(item);
+        if (added == 0)
+            continue;
+        free(areas->areas);
+        free(areas->text);
+        return -1;
+    }
+    if (areas->areas)
+        qsort(areas->areas, areas->total, sizeof *areas->areas, by_process_and_end);
+    return areas->areas ? 0 : -1;
+}

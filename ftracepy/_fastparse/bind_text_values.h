@@ -16,6 +16,9 @@ uint8_t *fp_plain_ids_of(PyObject *ids);
 int fp_text_map_of(PyObject *dict, fp_text_map *map);
 
 /* A sequence of (index, cpu, count), to be freed. */
+/* (process, start, end, path) of each to areas sorted by process and end; -1 with an error set. */
+int fp_areas_of(PyObject *list, fp_areas *areas);
+
 fp_text_lost *fp_text_losses_of(PyObject *list, Py_ssize_t *total);
 
 #endif

@@ -76,6 +76,7 @@ class Machine(ArgumentMachine, Protocol):
 
     def stamp(self, raw: int) -> bytes: ...
     def comm(self, pid: int) -> bytes: ...
+    def mapped(self, process: int, address: int) -> bytes: ...
 
 
 class Run:
@@ -362,12 +363,18 @@ def _stack(run: Run, one: Instruction) -> None:
         if address == last or (one.b == 1 and not address):
             break
         if one.b == 1:
-            run.out += b"\n =>  <%0*x>" % (one.size * 2, address)
+            run.out += b"\n => " + _user_place(run, one, address)
         elif one.b:
             name = run.machine.symbols.show(address, OR_NOTHING)
             run.out += b"\n=> " + (name + b" (%x)" % address if name else b"%x" % address)
         else:
             run.out += b"\n => " + (b"[FTRACE TRAMPOLINE]" if address == 0x7FFFFFFF else _traced_place(run, one, address))
+
+
+def _user_place(run: Run, one: Instruction, address: int) -> bytes:
+    """The mapped file and how far from where it lies; the address where there is none, or both are wanted (v 2)."""
+    place = run.machine.mapped(run.load(one.v >> 8, 4, False), address) if one.v & 4 else b""
+    return place + (b" <%0*x>" % (one.size * 2, address) if not place or one.v & 2 else b"")
 
 
 def _traced_place(run: Run, one: Instruction, address: int) -> bytes:

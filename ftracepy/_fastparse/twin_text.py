@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -38,6 +39,7 @@ class TextMachine:
         self._asked = 0
         self._programs: dict[int, tuple[bytes, Unpacked]] = {}
         self.comms: dict[int, bytes] = {}
+        self._areas: list[tuple[int, int, int, bytes]] = []
         self._tgids: dict[int, bytes] | None = None
         self._prefix = b""
         self._graph: Graph | None = None
@@ -54,6 +56,18 @@ class TextMachine:
 
     def set_symbols(self, kallsyms: bytes) -> None:
         self.symbols = Kallsyms(kallsyms, self.kernel)
+
+    def set_areas(self, areas: Iterable[tuple[int, int, int, bytes]]) -> None:
+        """What lay in processes' memory: process, first address, the one behind the last, and the file's path."""
+        self._areas = sorted(areas, key=lambda one: (one[0], one[2]))
+
+    def mapped(self, process: int, address: int) -> bytes:
+        """The file at an address, and how far from where it begins there; b"" where nothing is known."""
+        at = bisect_right(self._areas, (process, address), key=lambda one: (one[0], one[2]))
+        if at == len(self._areas):
+            return b""
+        owner, start, _, path = self._areas[at]
+        return path + b"[+0x%x]" % (address - start) if owner == process and address >= start else b""
 
     def set_tgids(self, tgids: Mapping[int, bytes]) -> None:
         """From here on a column with the process of each thread."""

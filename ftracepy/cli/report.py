@@ -56,6 +56,7 @@ def _span(part: str) -> range:
 @click.option("-R", "--raw", is_flag=True, help="each field by its name; with --style trace-cmd as `trace-cmd report -R` (3.4)")
 @click.option("-l", "--latency", is_flag=True, help="with --style trace-cmd: as `trace-cmd report -l` (3.4)")
 @click.option("--ns", is_flag=True, help="times to the nanosecond")
+@click.option("--user-files", is_flag=True, help="user stacks by file and offset, where the recording tells what was mapped")
 @click.option(
     "--btf", metavar="FILE", type=click.Path(), help="name functions' arguments by the types in this vmlinux or .btf file"
 )
@@ -68,7 +69,8 @@ def _span(part: str) -> range:
 @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="write to FILE")
 def command(
     files: tuple[str, ...], cpus: tuple[frozenset[int], ...], events: tuple[str, ...], pids: tuple[int, ...], since: float | None,
-    until: float | None, format: str, style: str, raw: bool, latency: bool, ns: bool, btf: str | None, instance: str | None,
+    until: float | None, format: str, style: str, raw: bool, latency: bool, ns: bool, user_files: bool, btf: str | None,
+    instance: str | None,
     follow: bool, check: bool, strict: bool, output: str | None,
 ) -> int:  # fmt: skip
     """Show the events of the recordings FILE... (trace.dat 6 or 7; - is standard input), losses in their place.
@@ -107,6 +109,7 @@ def command(
         follow=follow,
         others=files[1:],
         btf=btf,
+        user_files=user_files,
     )
     with stop_on_signals() as stop, open_output(output) as out:
         code = report(request, out, say, stop)

@@ -191,7 +191,7 @@ def _formatter(request: ReportRequest, source: Shown) -> Formatter:
         request.ns,
         form=request.form,
         cpus=source.cpu_count,
-        options=buffer.options,
+        options=(*buffer.options, *(["sym-userobj"] if request.user_files else [])),
         tracer=buffer.tracer,
     )
 

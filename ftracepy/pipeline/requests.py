@@ -67,6 +67,7 @@ class ReportRequest:
     follow: bool = False
     others: tuple[str, ...] = ()
     btf: str | None = None
+    user_files: bool = False
 
 
 @dataclass(slots=True)

@@ -79,7 +79,9 @@ class Op(IntEnum):
     UUID = 59  # pop reference; b: 1 little endian, 2 upper case
     BITMASK = 60  # pop reference; b: 1 as a list of ranges
     STRING_POINTER = 61  # pop address of a string known from printk_formats; b: behind a colon, or nothing
-    STACK = 62  # addresses of size bytes from a on, as a stack; b: 1 user's, 2 trace-cmd's; v: 1 +offset/size, 2 <address>
+    # addresses of size bytes from a on, as a stack; b: 1 user's, 2 trace-cmd's; v: 1 +offset/size, 2 <address>, 4 what lies
+    # there in the memory of the process whose number stands at v >> 8
+    STACK = 62
     RAW_FIELD = 63  # pop reference; ARRAY[..], or b 1: text till one was not (3: zeros follow); b 2: quoted, 4: and cut
     QUOTED_LOC = 64  # "text" of the location word at a, (fault) where empty
     BPRINT = 65  # run the program of the format whose address (size bytes) is at a, arguments from b

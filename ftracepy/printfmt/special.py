@@ -101,7 +101,9 @@ def _own_event(format: EventFormat, target: Target, emitter: Emitter, pool: Pool
         case "kernel_stack", {"caller": caller} if target.exact:
             return [*pool.text(b"<stack trace>"), *_stack(caller, target)]
         case "user_stack", {"caller": caller} if target.exact:
-            return [*pool.text(b"<user stack trace>"), Instruction(Op.STACK, caller.element_bytes, a=caller.offset, b=1)]
+            objects = fields.get("tgid") if "sym-userobj" in target.options else None
+            shape = 2 * ("sym-addr" in target.options) + (4 + (objects.offset << 8) if objects else 0)
+            return [*pool.text(b"<user stack trace>"), Instruction(Op.STACK, caller.element_bytes, a=caller.offset, b=1, v=shape)]
     return None
 
 

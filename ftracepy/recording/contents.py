@@ -6,6 +6,7 @@ from ftracepy.errors import RecordingFault
 from ftracepy.recording.codecs import NONE
 from ftracepy.recording.cursor import Cursor
 from ftracepy.recording.options import Option, OptionId
+from ftracepy.recording.procmaps import Area
 from ftracepy.recording.stats import StatsTexts
 from ftracepy.recording.timeshift import TimeShift, parse_time_shift
 from ftracepy.schema import TimeScale
@@ -63,7 +64,8 @@ class BufferData:
 class Contents:
     """A whole recording, its page data still where it lies; `extra_sections`: where those lie that no event is read with.
 
-    `remarks` are notices of nothing wrong. `cut_short`: why this is only what could be found without the file's end.
+    `areas` are what lay in processes' memory, where a folder tells. `remarks` are notices of nothing wrong. `cut_short`: why
+    this is only what could be found without the file's end.
     """
 
     version: int
@@ -78,6 +80,7 @@ class Contents:
     stats: StatsTexts = field(default_factory=StatsTexts)
     time_shift: TimeShift | None = None
     extra_sections: dict[int, int] = field(default_factory=dict)
+    areas: list[Area] = field(default_factory=list)
     cut_short: RecordingFault | None = None
 
     def buffer(self, name: str) -> BufferData:

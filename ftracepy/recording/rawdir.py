@@ -6,7 +6,8 @@ FOLDER/cpuN.raw            what trace_pipe_raw of CPU N gave (cpuN.first.raw: wh
 FOLDER/header_page         header_page.inst, where the instance's differs; or events/header_page
 FOLDER/formats/SYSTEM/EVENT/format                                         or events/…, or without the /format
 and where they are there: printk_formats, saved_cmdlines, saved_tgids, kallsyms (kallsyms.excerpt), trace_clock, trace_options,
-current_tracer, uname, btf (vmlinux.btf: /sys/kernel/btf/vmlinux), buffer_subbuf_size_kb, cpuN.stats.after (cpuN.stats)
+current_tracer, uname, btf (vmlinux.btf: /sys/kernel/btf/vmlinux), buffer_subbuf_size_kb, cpuN.stats.after (cpuN.stats),
+proc/PID/maps
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from ftracepy.errors import RecordingFault
 from ftracepy.recording.contents import BufferData, Contents, CpuData
 from ftracepy.recording.head import LARGEST_PAGE_BYTES
+from ftracepy.recording.procmaps import folder_areas
 from ftracepy.schema import FormatFault, PageLayout, parse_header_page
 from ftracepy.schematexts import SchemaTexts, chosen_clock
 
@@ -52,7 +54,7 @@ def read_folder(path: str) -> Contents:
     buffer.options = tuple(_text(path, "trace_options").decode("ascii", "replace").split())
     tracer = _text(path, "current_tracer").decode("ascii", "replace").strip()
     buffer.tracer = tracer if tracer not in ("", _NO_TRACER) else None
-    contents = Contents(0, texts, layout.size_bytes, buffers=[buffer])
+    contents = Contents(0, texts, layout.size_bytes, buffers=[buffer], areas=list(folder_areas(path)))
     for cpu in {data.cpu for data in cpus}:
         if text := _text(path, f"cpu{cpu}.stats.after", f"cpu{cpu}.stats", f"per_cpu/cpu{cpu}/stats"):
             contents.stats.add(f"CPU: {cpu}\n{text.decode('ascii', 'replace')}")

@@ -14,6 +14,7 @@ from ftracepy.recording.inputs import open_bytes
 from ftracepy.recording.leftovers import leftovers, read_leftovers
 from ftracepy.recording.options import OptionId
 from ftracepy.recording.pieces import CpuReader, text_pieces
+from ftracepy.recording.procmaps import Area, option_areas
 from ftracepy.recording.rawdir import read_folder
 from ftracepy.recording.recover import Section, walk
 from ftracepy.recording.rounds import rounds
@@ -45,6 +46,7 @@ class Recording:
         if OptionId.BTF_FILE in contents.extra_sections:
             self.texts.types = self._types
         self.schema = _schema(cursor, self.texts, self._notices)
+        self.schema.areas = _areas_of(contents)
         self.cpus: Sequence[int] = list(dict.fromkeys(data.cpu for data in buffer.cpus))
 
     @property
@@ -234,6 +236,11 @@ def _named(contents: Contents, path: str, name: str) -> BufferData:
             return buffer
     names = ", ".join(f"'{buffer.name}'" for buffer in contents.buffers)
     raise FtracepyError(f"the recording '{path}' has no instance '{name}'", why=f"it has {names or 'none'}")
+
+
+def _areas_of(contents: Contents) -> list[Area]:
+    told = (option.data.rest() for option in contents.options if option.id == OptionId.PROCMAPS)
+    return [*contents.areas, *(area for data in told for area in option_areas(data))]
 
 
 def _texts(contents: Contents, buffer: BufferData) -> SchemaTexts:

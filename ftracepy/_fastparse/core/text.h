@@ -127,6 +127,18 @@ typedef struct {
     fp_symbol calls[FP_MOST_CALLS];
 } fp_cpu_calls;
 
+/* What lay in a process's memory: the file whose path is `length` bytes of the areas' text. */
+typedef struct {
+    uint64_t start, end;
+    uint32_t process, at, length;
+} fp_area;
+
+typedef struct {
+    fp_area *areas; /* sorted by process and end */
+    uint8_t *text;
+    size_t total;
+} fp_areas;
+
 /* An event with a function's arguments: where the function's address is, and where they begin. */
 typedef struct {
     unsigned id, function_at, arguments_at;
@@ -165,6 +177,7 @@ typedef struct {
     uint64_t asked; /* the function that lines stopped for */
     fp_text_map tgids; /* processes by thread, as the column shows them */
     bool with_tgids;
+    fp_areas areas;
     const uint8_t *prefix; /* before every line; owned by the binding */
     size_t prefix_length;
     fp_symbols symbols;

@@ -133,61 +133,6 @@ show_array(fp_text_run_state *run, const fp_instruction *one, fp_reference from,
     fp_out_byte(run->out, '}');
 }
 
-/* As trace-cmd's plugin does: the address behind the name. */
-static void
-show_stack_place(fp_text_run_state *run, uint64_t address)
-{
-    FP_OUT_LITERAL(run->out, "\n=> ");
-    size_t start = run->out->used;
-    fp_symbols_show(&run->machine->symbols, address, FP_OR_NOTHING, run->out);
-    bool named = run->out->used > start;
-    if (named)
-        FP_OUT_LITERAL(run->out, " (");
-    fp_out_hex(run->out, address);
-    if (named)
-        fp_out_byte(run->out, ')');
-}
-
-/* As the kernel's own tracers do, with the options sym-offset (v 1) and sym-addr (v 2). */
-static void
-show_traced_place(fp_text_run_state *run, const fp_instruction *one, uint64_t address)
-{
-    fp_symbols_show(&run->machine->symbols, address, one->v & 1 ? 2 : FP_BARE, run->out);
-    if (one->v & 2) {
-        FP_OUT_LITERAL(run->out, " <");
-        fp_out_hex_padded(run->out, address, one->size * 2U);
-        fp_out_byte(run->out, '>');
-    }
-}
-
-static void
-show_stack(fp_text_run_state *run, const fp_instruction *one)
-{
-    uint64_t last = one->size < 8 ? (1ULL << one->size * 8) - 1 : UINT64_MAX, end = run->record->length;
-    if (one->b == 1 && end > (uint64_t)one->a + 8U * one->size)
-        end = (uint64_t)one->a + 8U * one->size;
-    for (uint64_t at = one->a; at + one->size <= end; at += one->size) {
-        uint64_t address = fp_record_load(run->record, at, one->size, false, run->machine->settings.big_endian);
-        if (address == last || (one->b == 1 && address == 0))
-            break;
-        if (one->b == 2) {
-            show_stack_place(run, address);
-            continue;
-        }
-        if (one->b) {
-            FP_OUT_LITERAL(run->out, "\n =>  <");
-            fp_out_hex_padded(run->out, address, one->size * 2U);
-            fp_out_byte(run->out, '>');
-            continue;
-        }
-        FP_OUT_LITERAL(run->out, "\n => ");
-        if (address == 0x7fffffff)
-            FP_OUT_LITERAL(run->out, "[FTRACE TRAMPOLINE]");
-        else
-            show_traced_place(run, one, address);
-    }
-}
-
 static void
 show_quoted(fp_text_run_state *run, const fp_instruction *one)
 {
@@ -324,7 +269,7 @@ fp_show(fp_text_run_state *run, const fp_instruction *one)
         break;
     }
     case FP_LEARN_COMM: learn_comm(run, one, (uint32_t)run->stack[--run->depth]); break;
-    case FP_STACK: show_stack(run, one); break;
+    case FP_STACK: fp_show_stack(run, one); break;
     case FP_QUOTED_LOC: show_quoted(run, one); break;
     default: show_reference(run, one, pop_reference(run));
     }

@@ -60,6 +60,7 @@ fp_push(fp_text_run_state *run, fp_reference reference)
     run->depth += 2;
 }
 
+void fp_show_stack(fp_text_run_state *run, const fp_instruction *one);
 void fp_show_call_indent(fp_text_run_state *run, uint64_t caller, uint64_t function);
 void fp_show_bytes(fp_text_out *out, const uint8_t *data, uint64_t length, const char *between, size_t wide);
 void fp_show_raw_field(fp_text_run_state *run, const fp_instruction *one, fp_reference from);
