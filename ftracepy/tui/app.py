@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding
-from textual.events import Key
+from textual.events import Event, Key
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
@@ -31,8 +31,9 @@ from ftracepy.tui.widgets.lineview import ASCII, LineView
 if TYPE_CHECKING:
     from ftracepy.tui.model.overview import Overview
 
-_SLICE_S = 0.02  # of background work at a time: counting, filtering, sorting, searching
-_PAUSE_S = 0.005  # between two such, for keys and repaints
+_SLICE_S = 0.01  # of background work at a time: counting, filtering, sorting, searching
+_PAUSES = 2  # so many times as long is the pause after it, for keys and repaints: the longer, the busier the machine
+_AFTER_KEY_S = 0.05  # what a key does is painted first
 _LEAVE_S = 10.0
 _OWN_TICKS = 10
 _ACTIONS = {one.action.partition("(")[0] for one in KEYS}
@@ -108,6 +109,7 @@ class LiveApp(App[None]):
         self._typed: Callable[[str], None] | None = None
         self._left: Callable[[], None] | None = None
         self._working = False
+        self._last_key_s = 0.0
         self._ticks = 0
         if self.looks.plain:
             self.animation_level = "none"
@@ -151,7 +153,8 @@ class LiveApp(App[None]):
 
     def work(self) -> None:
         """Filter, count, sort and search for a moment, and again soon while there is more; keys are answered in between."""
-        deadline = time.monotonic() + _SLICE_S
+        begin = time.monotonic()
+        deadline = begin + _SLICE_S
 
         def spare() -> bool:
             return time.monotonic() < deadline
@@ -162,11 +165,15 @@ class LiveApp(App[None]):
             search[1]()
         if (more or self.searching) and not self._working and not self.leaving:
             self._working = True
-            self.set_timer(_PAUSE_S, self._work_on)
+            self.set_timer((time.monotonic() - begin) * _PAUSES, self._work_on)
 
     def _work_on(self) -> None:
         self._working = False
-        self.work()
+        if (wait := self._last_key_s + _AFTER_KEY_S - time.monotonic()) > 0:
+            self._working = True
+            self.set_timer(wait, self._work_on)
+        else:
+            self.work()
 
     def search(self, text: str, start: int, step: int) -> None:
         """Go to the next line that holds `text`, as soon as it is found."""
@@ -338,6 +345,11 @@ class LiveApp(App[None]):
                 left()
         elif event.key == "ctrl+q":
             self.leave()
+
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, Key):
+            self._last_key_s = time.monotonic()
+        await super().on_event(event)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
         """Our keys are letters like others while a question is asked or the palette is open."""
