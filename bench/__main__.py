@@ -11,10 +11,10 @@ from pathlib import Path
 
 import click
 
-from bench import capture, decode, growth, instructions, live, start, tools
+from bench import capture, decode, files, growth, instructions, live, start, tools
 from bench.timing import Result
 
-PARTS = ("decode", "instructions", "growth", "capture", "start", "live", "tools")
+PARTS = ("decode", "instructions", "growth", "files", "capture", "start", "live", "tools")
 
 
 def build_flood(folder: Path) -> Path:
@@ -32,6 +32,8 @@ def results(parts: tuple[str, ...], folder: Path, runs: int, calls: int, keep: b
         yield from decode.measure(folder, flood, runs, calls)
     if "growth" in parts:
         yield from growth.measure(folder, runs)
+    if "files" in parts:
+        yield from files.measure(folder, runs)
     if "capture" in parts:
         yield from capture.measure(folder, flood, runs, calls * 5)
     if "start" in parts:

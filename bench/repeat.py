@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 
 from ftracepy import recording
+from ftracepy.recording.codecs import NONE
 from ftracepy.recording.encode import PageEncoder
 from ftracepy.schema import PageLayout
 from ftracepy.source import Pages
@@ -17,8 +18,8 @@ _GAP_NS = 1000
 _BLOCK_EVENTS = 20_000  # encoded one by one; the rest is copies of their sub-buffers
 
 
-def repeat(source: Path, made: Path, events: int, cpus: int = 0) -> int:
-    """Write `source` so often into `made`, in full sub-buffers and without compression, that it has at least `events`.
+def repeat(source: Path, made: Path, events: int, cpus: int = 0, compression: str = NONE) -> int:
+    """Write `source` so often into `made`, in full sub-buffers, that it has at least `events`.
 
     Returns how many it has. Recorders that read often leave sub-buffers nearly empty, which would measure reading alone.
     With `cpus`, each event is some CPU's of so many: where one merges, no two runs of a CPU are alike.
@@ -32,7 +33,8 @@ def repeat(source: Path, made: Path, events: int, cpus: int = 0) -> int:
         layout = opened.schema.page
         block = _encoded(layout, [(ts + copy * lasted_ns, cpu, raw) for copy in range(copies) for ts, cpu, raw in found])
         times = -(-events // (len(found) * copies))
-        with recording.Writer(made, opened.texts, sorted(block), page_bytes=layout.size_bytes) as writer:
+        texts, page_bytes = opened.texts, layout.size_bytes
+        with recording.Writer(made, texts, sorted(block), page_bytes=page_bytes, compression=compression) as writer:
             for number in range(times):
                 for cpu, pages in block.items():
                     writer.write(Pages(cpu, _later(pages, layout, number * copies * lasted_ns)))
