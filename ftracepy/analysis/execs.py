@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ftracepy.analysis.argv import Argv, from_block, from_fact, from_loader, from_site
-from ftracepy.analysis.calls import Call, Calls, words_order
+from ftracepy.analysis.calls import Call, Calls, Text, words_order
 from ftracepy.analysis.pairing import EXECS, Outcome
 from ftracepy.analysis.tasks import UNNAMED, Tasks
 from ftracepy.analysis.walk import Handler, Machine, number, own_probes, text, to_ns, walk, ways_of
@@ -35,7 +35,8 @@ _GRACE = 200_000_000  # the same, where /proc has told argv already
 class Exec:
     """One attempt to start a program. `pid` is the process, `ret` 0 or a negative error, times in nanoseconds.
 
-    `filename` is what the kernel ran (or was asked to), None where nobody could read it. `argv` may be cut
+    `filename` is what the kernel ran (or was asked to), None where nobody could read it, `filename_provenance` as argv's:
+    of one that was started it is the kernel's. `argv` may be cut
     (`argv_cut`); its provenance is kernel-copy, user@enter, proc-after or none. ppid and uid are None
     where nobody told.
     """
@@ -47,6 +48,7 @@ class Exec:
     comm_before: str
     comm: str
     filename: str | None
+    filename_provenance: str
     argv: list[str]
     argv_cut: bool
     argv_provenance: str
@@ -70,6 +72,7 @@ class _Started:
     comm_before: str
     argv: Argv
     ret: int = 0
+    filename_provenance: str = "kernel-copy"
     sure: bool = False
     comm: str = ""
     ppid: int = UNKNOWN
@@ -164,8 +167,9 @@ class Execs(Machine):
         if not call.failed or call.ret is None:
             return
         filename, argv = self._site.pop(call.tid, (None, Argv()))
-        name = call.text("filename").value or filename
-        one = _Started(call.tid, 0, call.start_ns, name, call.comm, argv, call.ret, sure=True)
+        known = call.text("filename")
+        known = known if known.value or not filename else Text(filename, "user@enter")
+        one = _Started(call.tid, 0, call.start_ns, known.value, call.comm, argv, call.ret, known.provenance, sure=True)
         self._remember(one)
         self._queue.append(one)
         self._flush()
@@ -235,6 +239,6 @@ class Execs(Machine):
         pid = self._tasks.get(one.tid).tgid
         ppid, uid = (None if value == UNKNOWN else value for value in (one.ppid, one.uid))
         return Exec(
-            pid, one.tid, ppid, uid, one.comm_before, one.comm, one.filename, one.argv.args, one.argv.cut,
-            one.argv.provenance, one.ret, one.ts_ns,
+            pid, one.tid, ppid, uid, one.comm_before, one.comm, one.filename, one.filename_provenance,
+            one.argv.args, one.argv.cut, one.argv.provenance, one.ret, one.ts_ns,
         )  # fmt: skip

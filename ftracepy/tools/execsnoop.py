@@ -47,6 +47,8 @@ class Program(Row):
     ret: str = col(width=7, show=str, help="0, or why it was not started")
     args: list[str] = col(show=_line, escape=False, help="the program's arguments")
     path: str | None = col(place="data", help="the file that was to be run")
+    path_by: str = col(place="data", help="kernel-copy: as the kernel used it; user@enter: as the caller had it just before")
+    args_by: str = col(place="data", help="the same of the arguments; proc-after: as /proc told them a moment later")
 
 
 def _wishes(options: Options) -> tuple[Wish, ...]:
@@ -60,7 +62,8 @@ def execsnoop(feed: Feed, options: Options) -> Iterator[Program]:
             ret = errnos.name(-one.ret) if one.failed else "0"
             args = _args(one, options.argc)
             yield Program(
-                ts_ns=one.ts_ns, pid=one.pid, ppid=one.ppid, uid=one.uid, ret=ret, args=args, path=one.filename
+                ts_ns=one.ts_ns, pid=one.pid, ppid=one.ppid, uid=one.uid, ret=ret, args=args, path=one.filename,
+                path_by=one.filename_provenance, args_by=one.argv_provenance,
             )  # fmt: skip
 
 

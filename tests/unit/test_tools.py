@@ -130,6 +130,7 @@ def execs() -> Trace:
 
 def test_execsnoop() -> None:
     (row,) = rows("execsnoop", execs())
+    assert (row.pop("path_by"), row.pop("args_by")) == ("kernel-copy", "proc-after")
     assert row == {"pid": 8, "ppid": 7, "uid": 1000, "ret": "0", "path": "/usr/bin/git", "args": ["git", "log", "a b", "[...]"]}
     assert lines("execsnoop", execs())[1] == "      8       7   1000 0       git log 'a b' '[...]'"
 
