@@ -617,3 +617,13 @@ def test_the_spread_of_a_recording_fits_its_whole_time(tick: Schema) -> None:
     heat = [plain(spread.line(place, 100))[-40:] for place in range(spread.end)]
     assert heat[-1] == " " * 34 + "=@@@@#"  # 256 to 259, forty, 300 to 306
     assert heat[-2].strip() == ":" + "@" * 12 + "*"  # 128 and 129, twelve tens, 250 to 255
+
+
+def test_every_column_sorts_all_lines(run: Run) -> None:
+    listing = run.events.listing
+    everything = listing.end
+    for column in listing.columns:
+        listing.sort(column.name)
+        while not listing.tick(always):
+            pass
+        assert listing.end == everything, column.name

@@ -119,6 +119,8 @@ _OF_EVENTS: dict[str, Callable[[EventLook, Any], Any]] = {
     "CPU": lambda _look, event: event.cpu,
     "tid": lambda _look, event: event.pid,
     "pid": lambda look, event: look.pid(event),
+    "time": lambda look, event: look.ts(event),
+    "text": lambda look, event: look.text(event),
     "cgroup": lambda look, event: look.cgroup(event),
     "file": lambda _look, event: _file_of(event),
 }
