@@ -10,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from ftracepy.printfmt import (
+    TRACERS_OWN,
     Form,
     Style,
     Target,
@@ -42,9 +43,7 @@ _MOST_HELD = 1 << 18  # events that wait for what an idle CPU does next
 _RT_FLAG_NAMES = (
     "irqs-off", "need-resched", "need-resched-lazy", "hardirq/softirq", "preempt-depth", "preempt-lazy-depth", "migrate-disable",
 )  # fmt: skip
-_NO_NAME = frozenset(
-    {"raw_data", "kernel_stack", "user_stack", "function", "print", "bprint", "bputs", "func_repeats", "blktrace"}
-)
+_NO_NAME = frozenset({"raw_data", "kernel_stack", "user_stack", "function", "func_repeats", "blktrace", *_MESSAGES, *TRACERS_OWN})
 
 
 class Formatter:
@@ -80,7 +79,7 @@ class Formatter:
         self._held: deque[Batch] = deque()
         self._held_at = 0
         self._looked_through = 1
-        self._target: Target = target_of(schema, style, form, options)
+        self._target: Target = target_of(schema, style, form, options, tracer)
         self._common = {one.name: one.offset for one in next(iter(schema.formats.values())).common} if schema.formats else {}
         self._columns = 7 if "common_preempt_lazy_count" in self._common else 5
         if self._target.exact and self._columns == 5 and self._target.release < (5, 13):
@@ -138,7 +137,7 @@ class Formatter:
     @property
     def _bare(self) -> bool:
         """Whether lines have no columns but the event's text."""
-        return self._target.exact and "nocontext-info" in self._options
+        return self._target.exact and ("nocontext-info" in self._options or self._target.tracer == "mmiotrace")
 
     def _flag_columns(self, flags: bool) -> int:
         """0: none, 1: the flags as a number, 2: none, but their gap (option irq-info is off)."""

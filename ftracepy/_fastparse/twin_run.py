@@ -423,7 +423,8 @@ def _arguments(run: Run, one: Instruction) -> None:
 
 
 def _last_time(run: Run, one: Instruction) -> None:
-    run.out += run.machine.stamp(run.ts - run.stack.pop() & MASK)
+    text = run.machine.stamp(run.ts - run.stack.pop() & MASK)
+    run.out += text.lstrip(b" ") if one.flags & LEFT else text
 
 
 def _block(run: Run, one: Instruction) -> None:

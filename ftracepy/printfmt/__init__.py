@@ -8,8 +8,10 @@ from ftracepy.printfmt.nodes import PrintFmt, PrintFmtFault
 from ftracepy.printfmt.parser import parse
 from ftracepy.printfmt.program import Program
 from ftracepy.printfmt.target import Form, Style, Target, target_of
+from ftracepy.printfmt.tracers import TRACERS_OWN
 
 __all__ = [
+    "TRACERS_OWN",
     "Form",
     "PrintFmt",
     "PrintFmtFault",

@@ -15,6 +15,7 @@ from ftracepy.printfmt.parser import parse
 from ftracepy.printfmt.program import ALT, REL, ZERO, Instruction, Op, Pool
 from ftracepy.printfmt.target import Target
 from ftracepy.printfmt.texts import Code
+from ftracepy.printfmt.tracers import event_time, tracer_event
 from ftracepy.schema import EventFormat, Field, FieldKind
 from ftracepy.symbols.kallsyms import BARE
 
@@ -83,6 +84,8 @@ def _own_event(format: EventFormat, target: Target, emitter: Emitter, pool: Pool
             return [*_writer(ip, target, pool), body]
         case "bputs", {"ip": ip, "str": text}:
             return [*_writer(ip, target, pool), *load(text).code, Instruction(Op.STRING_POINTER)]
+        case "print", {"buf": buf} if target.exact and target.tracer == "mmiotrace":
+            return [*pool.text(b"MARK "), *event_time(), *pool.text(b" "), Instruction(Op.STRING_REST, a=buf.offset)]
         case "print", {"ip": ip, "buf": buf} if target.exact:
             return [*_writer(ip, target, pool), Instruction(Op.STRING_REST, a=buf.offset)]
         case "raw_data", {"id": number, "buf": buf} if target.exact:
@@ -104,7 +107,7 @@ def _own_event(format: EventFormat, target: Target, emitter: Emitter, pool: Pool
             objects = fields.get("tgid") if "sym-userobj" in target.options else None
             shape = 2 * ("sym-addr" in target.options) + (4 + (objects.offset << 8) if objects else 0)
             return [*pool.text(b"<user stack trace>"), Instruction(Op.STACK, caller.element_bytes, a=caller.offset, b=1, v=shape)]
-    return None
+    return tracer_event(format, target, emitter, pool) if target.exact else None
 
 
 def _syscall(format: EventFormat, target: Target, emitter: Emitter, pool: Pool) -> Code:

@@ -29,6 +29,8 @@ class Target:
     options: frozenset[str] = frozenset()  # the recording kernel's, as trace_options names them
     dynamic_events: str = field(default="", repr=False, compare=False)  # what probes were asked for
     found: dict[str, int] = field(default_factory=dict, repr=False, compare=False)  # symbols that were asked for
+    arch: str = ""  # of the recording machine, as uname has it; "" where that is not known
+    tracer: str | None = None  # that wrote the buffer, where that is known
     bare: bool = False  # messages without the place that wrote them, as comments in a function_graph listing
 
     def symbol(self, name: str) -> int:
@@ -59,7 +61,9 @@ class Target:
         return self.style == "kernel"
 
 
-def target_of(schema: Schema, style: Style, form: Form = "text", options: Collection[str] = ()) -> Target:
+def target_of(
+    schema: Schema, style: Style, form: Form = "text", options: Collection[str] = (), tracer: str | None = None
+) -> Target:
     """What `schema` says of its kernel; a kernel that is not named is taken for a new one.
 
     How irq state and syscall arguments are shown stands in no format file: what its own events show of the release
@@ -81,6 +85,8 @@ def target_of(schema: Schema, style: Style, form: Form = "text", options: Collec
         kallsyms,
         frozenset(options),
         schema.dynamic_events,
+        arch=schema.arch,
+        tracer=tracer,
     )
 
 

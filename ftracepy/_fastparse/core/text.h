@@ -226,8 +226,8 @@ fp_graph_is_entry(const fp_graph_settings *graph, unsigned id)
 enum { FP_BLOCK_LONG = 1, FP_BLOCK_CLASSIC = 2, FP_BLOCK_WIDE = 4 };
 void fp_block_show(const fp_text_machine *machine, const fp_record *record, unsigned how, fp_text_out *out);
 
-/* Appends a time as the columns have it. */
-void fp_text_stamp(fp_text_machine *machine, uint64_t raw, fp_text_out *out);
+/* Appends a time as the columns have it, or without the spaces in front. */
+void fp_text_stamp(fp_text_machine *machine, uint64_t raw, bool left, fp_text_out *out);
 
 const uint8_t *fp_text_comm(const fp_text_machine *machine, int32_t pid, size_t *length);
 uint64_t fp_text_time(const fp_text_settings *settings, uint64_t raw);

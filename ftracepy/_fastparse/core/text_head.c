@@ -223,13 +223,20 @@ put_stamp(fp_text_machine *machine, uint64_t raw, fp_text_out *out, uint8_t *to)
 }
 
 void
-fp_text_stamp(fp_text_machine *machine, uint64_t raw, fp_text_out *out)
+fp_text_stamp(fp_text_machine *machine, uint64_t raw, bool left, fp_text_out *out)
 {
     uint64_t value = fp_text_time(&machine->settings, raw);
+    size_t start = out->used, spaces = 0;
     if (!machine->settings.is_ns)
         fp_out_decimal_padded(out, value, 12, ' ');
     else if (fp_out_room(out, STAMP_ROOM))
         out->used = (size_t)(put_seconds(machine, value, out->data + out->used) - out->data);
+    if (!left || out->failed)
+        return;
+    while (start + spaces < out->used && out->data[start + spaces] == ' ')
+        spaces++;
+    memmove(out->data + start, out->data + start + spaces, out->used - start - spaces);
+    out->used -= spaces;
 }
 
 void

@@ -256,7 +256,7 @@ fp_show(fp_text_run_state *run, const fp_instruction *one)
         fp_show_call_indent(run, run->stack[run->depth], run->stack[run->depth + 1]);
         break;
     case FP_LAST_TIME:
-        fp_text_stamp(run->machine, run->record->ts - run->stack[--run->depth], run->out);
+        fp_text_stamp(run->machine, run->record->ts - run->stack[--run->depth], one->flags & FP_LEFT, run->out);
         break;
     case FP_BLOCK: fp_block_show(run->machine, run->record, one->b, run->out); break;
     case FP_ARGUMENTS: {
