@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ftracepy.schema import EventFormat, Schema
@@ -49,7 +51,7 @@ def lines(implementation: str, found: Schema, *events: bytes, tracer: str | None
     return Formatter(found, tracer=tracer).lines(batch).decode().splitlines()
 
 
-def text(implementation: str, format: EventFormat, arch: str = "", **fields: object) -> str:
+def text(implementation: str, format: EventFormat, arch: str = "", **fields: Any) -> str:
     """What stands behind the columns."""
     found = schema(format)
     found.arch = arch
@@ -58,17 +60,24 @@ def text(implementation: str, format: EventFormat, arch: str = "", **fields: obj
 
 
 def test_hardware_latency(implementation: str) -> None:
-    fields = {"duration": 12, "outer_duration": 13, "tv_sec": 1600000000, "tv_nsec": 42, "seqnum": 3, "count": 2}
+    fields: dict[str, Any] = {"duration": 12, "outer_duration": 13, "tv_sec": 1600000000, "tv_nsec": 42, "seqnum": 3, "count": 2}
     shown = "#3     inner/outer(us):   12/13    ts:1600000000.000000042 count:2"
     assert text(implementation, _HWLAT, **fields) == shown
-    nmis = {**fields, "nmi_count": 4, "nmi_total_ts": 99}
+    nmis: dict[str, Any] = {**fields, "nmi_count": 4, "nmi_total_ts": 99}
     assert text(implementation, _HWLAT, arch="x86_64", **nmis) == f"{shown} nmi-total:99 nmi-count:4"
     assert text(implementation, _HWLAT, arch="aarch64", **nmis) == f"{shown} nmi-count:4"
 
 
 def test_noise_of_the_system(implementation: str) -> None:
     """The share that was left of the runtime, cut to five places."""
-    fields = {"noise": 1234, "runtime": 1000000, "max_sample": 56, "hw_count": 1, "nmi_count": 2, "irq_count": 1001}
+    fields: dict[str, Any] = {
+        "noise": 1234,
+        "runtime": 1000000,
+        "max_sample": 56,
+        "hw_count": 1,
+        "nmi_count": 2,
+        "irq_count": 1001,
+    }
     shown = text(implementation, _OSNOISE, **fields, softirq_count=22, thread_count=7)
     assert shown == "1000000       1234  99.87660      56      1      2   1001     22      7"
     assert text(implementation, _OSNOISE).startswith("0          0   0.00000")
@@ -84,7 +93,7 @@ def test_latency_of_a_timer(implementation: str) -> None:
 
 
 def test_branches(implementation: str) -> None:
-    fields = {"line": 77, "func": b"schedule", "file": b"core.c"}
+    fields: dict[str, Any] = {"line": 77, "func": b"schedule", "file": b"core.c"}
     assert text(implementation, _BRANCH, **fields, correct=1) == "[  ok  ] schedule:core.c:77"
     assert text(implementation, _BRANCH, **fields, correct=0) == "[ MISS ] schedule:core.c:77"
 
@@ -93,8 +102,8 @@ def test_memory_of_devices(implementation: str) -> None:
     """Documentation/trace/mmiotrace.rst, "Trace Log Format": lines without columns, which other programs read."""
     found = schema(_RW, _MAP, _PRINT)
     writer = PageWriter(found)
-    rw = {"delta": 0, "phys": 0xFEBF1000, "value": 0x12345678, "pc": 0xFFFF, "map_id": 2}
-    mapped = {"delta": 0, "phys": 0xFEBF1000, "virt": 0xC0001000, "len": 0x2000, "map_id": 2}
+    rw: dict[str, Any] = {"delta": 0, "phys": 0xFEBF1000, "value": 0x12345678, "pc": 0xFFFF, "map_id": 2}
+    mapped: dict[str, Any] = {"delta": 0, "phys": 0xFEBF1000, "virt": 0xC0001000, "len": 0x2000, "map_id": 2}
     shown = lines(
         implementation, found,
         writer.event("print", delta=0, buf=b"begin\n\0"),
