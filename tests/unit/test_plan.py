@@ -15,7 +15,7 @@ from ftracepy.live.ways.candidate import Candidate
 from ftracepy.live.ways.libraries import Library
 from ftracepy.live.ways.trials import Trials
 from ftracepy.live.ways.verdicts import Verdicts
-from ftracepy.probes import Execs, Syscalls, Tasks, Tracepoint, Way
+from ftracepy.probes import Execs, LossProbes, Syscalls, Tasks, Tracepoint, Way
 from ftracepy.symbols.sites import Site
 from ftracepy.tracefs import Tracefs
 
@@ -211,3 +211,35 @@ def test_libraries_of_running_programs_and_other_roots(tmp_path: Path) -> None:
     line = f"7f00-7f01 r-xp 00000000 08:01 42   {mapped}\n"
     (proc / "7/maps").write_text(line + line + "7f00-7f01 rw-p 00000000 00:00 0 \n7f00-7f01 r-xp 0 08:01 43 /lib/libm.so.6\n")
     assert [library.path for library in libraries.found(proc, root)] == [str(usual), str(mapped)]
+
+
+def put(tracefs: Tracefs, *events: str) -> None:
+    for event in events:
+        (tracefs.root / "events" / event).mkdir(parents=True)
+        (tracefs.root / "events" / event / "format").write_text("name: x\nID: 7\n")
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["with kprobes", "by stacks"])
+def test_loss_probes_are_marked_or_shown_by_stacks(kernel: Kernel, monkeypatch: pytest.MonkeyPatch, taken: bool) -> None:
+    tracefs = kernel("kprobe_events")
+    put(tracefs, "tcp/tcp_retransmit_skb")
+    monkeypatch.setattr("ftracepy.live.ways.lossprobes._are_taken", lambda _tracefs: taken)
+    made = plan([Tracepoint("tcp", "tcp_retransmit_skb", scoped=False), LossProbes()], tracefs)
+    assert [one.event for one in made.kprobes] == (["loss_probe", "loss_probe_end"] if taken else [])
+    assert made.events == [Tracepoint("tcp", "tcp_retransmit_skb", stack=not taken, scoped=False)]
+    assert made.everywhere
+
+
+def test_names_from_the_folder_on_take_more(kernel: Kernel) -> None:
+    tracefs = kernel("kprobe_events")
+    put(tracefs, "syscalls/sys_exit_chdir", "syscalls/sys_exit_dup2")
+    made = plan([Syscalls(("openat",), ("filename",), absolute=True)], tracefs)
+    assert {"folders", "opens"} == {aide.name for aide in made.aides}
+    assert {(one.name, one.filter) for one in made.events} >= {("sys_exit_chdir", "ret == 0"), ("sys_exit_dup2", "ret >= 0")}
+    assert plan([Syscalls(("openat",), ("filename",))], tracefs).aides == []
+
+
+def test_failed_execs_want_the_kernels_name_of_the_file(kernel: Kernel) -> None:
+    tracefs = kernel("kprobe_events")
+    assert [one.event for one in plan([Execs(failed=True)], tracefs).kprobes][:1] == ["path_kernel"]
+    assert "path_kernel" not in [one.event for one in plan([Execs()], tracefs).kprobes]
