@@ -11,10 +11,10 @@ from pathlib import Path
 
 import click
 
-from bench import capture, decode, files, growth, instructions, live, start, tools
+from bench import capture, decode, files, growth, instructions, live, rows, start, tools
 from bench.timing import Result
 
-PARTS = ("decode", "instructions", "growth", "files", "capture", "start", "live", "tools")
+PARTS = ("decode", "instructions", "growth", "files", "capture", "start", "live", "tools", "rows")
 
 
 def build_flood(folder: Path) -> Path:
@@ -35,13 +35,15 @@ def results(parts: tuple[str, ...], folder: Path, runs: int, calls: int, keep: b
     if "files" in parts:
         yield from files.measure(folder, runs)
     if "capture" in parts:
-        yield from capture.measure(folder, flood, runs, calls * 5)
+        yield from capture.measure(folder, flood, runs, calls * 16)
     if "start" in parts:
         yield from start.measure(runs)
     if "live" in parts:
         yield from live.measure(flood, runs)
     if "tools" in parts:
         yield from tools.measure(folder, runs)
+    if "rows" in parts:
+        yield from rows.measure(folder, runs)
 
 
 @click.command()

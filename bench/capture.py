@@ -1,11 +1,15 @@
-"""Capture under a flood of getppid: record against trace-cmd record, 8 MB a CPU, one CPU flooded and both."""
+"""Capture under a flood of getppid of two seconds and more, one CPU flooded and both: record against trace-cmd record, syscount,
+and what the traced calls cost where nobody reads.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,38 +32,94 @@ class Capture:
     lost: int
     reader_cpu_s: float
     flood_cpu_s: float
+    flood_s: float
 
 
 def measure(folder: Path, flood: Path, runs: int, calls: int) -> Iterator[Result]:
-    for cpus in (["0"], ["0", "1"]):
+    for cpus, buffer_kb in ((["0"], 8192), (["0", "1"], 65536)):
         work = [str(flood), str(calls), *cpus]
-        pairs = [(_ours(folder, work), _peer(folder, work)) for _ in range(runs)]
-        written = 2 * calls * len(cpus)
-        lost = Spread.of([100 * ours.lost / written for ours, _ in pairs])
-        peer_lost = Spread.of([100 * peer.lost / written for _, peer in pairs])
-        name = f"record, flood on {len(cpus)} CPU, 8 MB/CPU"
-        lossless = all(not ours.lost for ours, peer in pairs if not peer.lost)
-        yield Result(f"{name}: lost", lost, "%", "0 where trace-cmd loses 0", lossless, f"trace-cmd {peer_lost} %")
-        cost = Spread.of([peer.reader_cpu_s / max(ours.reader_cpu_s, 1e-3) for ours, peer in pairs])
-        note = f"{Spread.of([o.reader_cpu_s / written * 1e9 for o, _ in pairs])} ns/event, start-up in"
-        yield Result(f"{name}: CPU of trace-cmd record / ours", cost, "times", note=note)
+        found = [
+            (
+                _ours(folder, work, buffer_kb),
+                _peer(folder, work, buffer_kb),
+                _syscount(folder, work, buffer_kb),
+                _nobody(folder, work),
+            )
+            for _ in range(runs)
+        ]
+        name, written = f"flood on {len(cpus)} CPU, {buffer_kb >> 10} MB/CPU", 2 * calls * len(cpus)
+        ours, peers = [one[0] for one in found], [one[1] for one in found]
+        yield from _results(f"record, {name}", ours, [one[3] for one in found], written, peers)
+        cost = Spread.of([peer.reader_cpu_s / max(own.reader_cpu_s, 1e-3) for own, peer in zip(ours, peers, strict=True)])
+        yield Result(f"record, {name}: CPU of trace-cmd record / ours", cost, "times", ">= 2", cost.middle >= 2)
+        yield from _results(f"syscount, {name}", [one[2] for one in found], [one[3] for one in found], written)
 
 
-def _ours(folder: Path, work: list[str]) -> Capture:
+def _results(
+    name: str, ours: list[Capture], nobody: list[Capture], written: int, peers: list[Capture] | None = None
+) -> Iterator[Result]:
+    """Losses; the reader's CPU, start-up in, for each event and as a share of a core while the flood lasted; what calls take."""
+    lost = Spread.of([100 * one.lost / written for one in ours])
+    note = f"trace-cmd {Spread.of([100 * one.lost / written for one in peers])} %" if peers else ""
+    yield Result(f"{name}: lost", lost, "%", "0", lost.middle == 0, note)
+    share = Spread.of([100 * one.reader_cpu_s / one.flood_s for one in ours])
+    note = f"{Spread.of([one.reader_cpu_s / written * 1e9 for one in ours])} ns/event"
+    yield Result(f"{name}: reader, start-up and end in", share, "% of a core", note=note)
+    slower = Spread.of([one.flood_cpu_s / alone.flood_cpu_s for one, alone in zip(ours, nobody, strict=True)])
+    yield Result(f"{name}: a call / where nobody reads", slower, "times as long", "<= 1.15", slower.middle <= 1.15)
+
+
+def _ours(folder: Path, work: list[str], buffer_kb: int) -> Capture:
     path = folder / "ours.dat"
     events = [word for event in _EVENTS for word in ("-e", event)]
-    return _capture(folder, [*FTRACEPY, "record", "-b", "8192", *events, "-o", str(path), "--", *work], path)
+    return _capture(folder, [*FTRACEPY, "record", "-b", str(buffer_kb), *events, "-o", str(path), "--", *work], path)
 
 
-def _peer(folder: Path, work: list[str]) -> Capture:
+def _syscount(folder: Path, work: list[str], buffer_kb: int) -> Capture:
+    """Whether each call was counted, and what for, is in its rows."""
+    path = folder / "counts"
+    command = [*FTRACEPY, "syscount", "--format", "json", "-v", "-c", "-b", str(buffer_kb), "-o", str(path), "--", *work]
+    spent = folder / "flood.cpu"
+    outcome = run(command, env={"FLOOD_OUT": str(spent)})
+    told = [json.loads(line) for line in path.read_text().splitlines()]
+    lost = sum(one["loss"]["events"] or 1 for one in told if "loss" in one)
+    counted = sum(one["count"] for one in told if one.get("comm") == "flood" and one.get("syscall") == "getppid")
+    if not lost and counted < int(work[1]) * len(work[2:]):
+        raise RuntimeError(f"syscount counted {counted} calls of {work}")
+    return _captured(spent, outcome, lost, len(work[2:]))
+
+
+def _nobody(folder: Path, work: list[str]) -> Capture:
+    """The events are recorded over and over, and nobody reads them."""
+    spent = folder / "flood.cpu"
+    with _instance():
+        for event in _EVENTS:
+            (_INSTANCE / "events" / event.replace(":", "/") / "enable").write_text("1")
+        return _captured(spent, run(work, env={"FLOOD_OUT": str(spent)}), 0, len(work[2:]))
+
+
+def _peer(folder: Path, work: list[str], buffer_kb: int) -> Capture:
     path = folder / "peer.dat"
     events = [word for event in _EVENTS for word in ("-e", event)]
-    command = ["trace-cmd", "record", "--compression", "none", "-b", "8192", *events, "-o", str(path), *work]
+    command = ["trace-cmd", "record", "--compression", "none", "-b", str(buffer_kb), *events, "-o", str(path), *work]
+    with as_top_level() as shielded:
+        return _capture(folder, ["unshare", "-m", "sh", "-c", shielded(folder, command)], path)
+
+
+@contextmanager
+def _instance() -> Iterator[None]:
     _INSTANCE.mkdir()
     try:
-        return _capture(folder, ["unshare", "-m", "sh", "-c", _shielded(folder, command)], path)
+        yield
     finally:
         _INSTANCE.rmdir()
+
+
+@contextmanager
+def as_top_level() -> Iterator[Callable[[Path, list[str]], str]]:
+    """What makes a shell's command line of a command, which then finds an instance of its own where the top level was."""
+    with _instance():
+        yield _shielded
 
 
 def _shielded(folder: Path, command: list[str]) -> str:
@@ -78,11 +138,16 @@ def _shielded(folder: Path, command: list[str]) -> str:
 
 def _capture(folder: Path, command: list[str], path: Path) -> Capture:
     spent = folder / "flood.cpu"
-    outcome: Run = run(command, env={"FLOOD_OUT": str(spent)})
-    flood_cpu_s = float(spent.read_text())
+    outcome = run(command, env={"FLOOD_OUT": str(spent)})
     lost = lost_events(path)
     os.unlink(path)
-    return Capture(lost, outcome.cpu_s - flood_cpu_s, flood_cpu_s)
+    return _captured(spent, outcome, lost, len(command) - command.index("--") - 3 if "--" in command else 1)
+
+
+def _captured(spent: Path, outcome: Run, lost: int, threads: int) -> Capture:
+    """A thread of the flood does nothing else: its CPU time is how long it ran, if it was left alone."""
+    flood_cpu_s = float(spent.read_text())
+    return Capture(lost, outcome.cpu_s - flood_cpu_s, flood_cpu_s, flood_cpu_s / threads)
 
 
 def lost_events(path: Path) -> int:
