@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from ftracepy.errors import UsageFault
@@ -34,15 +35,22 @@ __all__ = [
 
 
 def help(app: LiveApp) -> None:
-    page = app.view.page
+    page, room = app.view.page, app.view.room
     columns = page.listing.columns if isinstance(page, ListPage) else []
-    keys = [_help_line(one.shown, one.what, "key") for one in KEYS]
-    meanings = [_help_line(one.title, one.help, "head") for one in columns]
-    app.push(Lines("keys", [*keys, [], *meanings]))
+    lines: list[Line] = [[("on this page  ", "head"), (page.hints(), "")], []] if page.hints() else []
+    for one in KEYS:
+        lines += _help_lines(one.shown, one.what, "key", room)
+    if columns:
+        lines += [[], [("columns", "head")]]
+    for column in columns:
+        lines += _help_lines(column.title, column.help, "head", room)
+    app.push(Lines("keys", lines))
 
 
-def _help_line(name: str, text: str, style: Style) -> Line:
-    return [(f"  {cell(name, 10, False)}  ", style), (text, "")]
+def _help_lines(name: str, text: str, style: Style, room: int) -> list[Line]:
+    """The text in as many lines as it takes."""
+    parts = wrap(text, max(room - 14, 20)) or [""]
+    return [[(f"  {cell(name if not at else '', 10, False)}  ", style), (part, "")] for at, part in enumerate(parts)]
 
 
 def enter(app: LiveApp) -> None:
