@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +21,8 @@ from bench.timing import Result, Spread
 _SESSION = "ftracepy-bench"
 _PATIENCE_S = 30.0
 _KEYS = 20
+_CALLS = 500_009
+_MOST_MIB, _STEP_S = 300, 0.1
 _LOST = re.compile(r"LOST ([\d,]+)|lost 0")
 
 
@@ -107,3 +112,20 @@ def measure(flood: Path, runs: int) -> Iterator[Result]:
                      slow <= 0.1, f"{lost} lost, {mib:.0f} MiB")  # fmt: skip
         yield Result(f"live: our share of a core, {events}", Spread(share, share, share), "of a core",
                      "<= 0.6" if rate == 50_000 else "", share <= 0.6 if rate == 50_000 else None)  # fmt: skip
+    yield from of_lists(flood)
+
+
+def of_lists(flood: Path) -> Iterator[Result]:
+    """CPU time over a recording of a million events: it hardly depends on what else the machine does."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        recording = f"{folder}/million.dat"
+        record = [*FTRACEPY, "record", "-e", "raw_syscalls:*", "-b", "65536", "-o", recording, "--", str(flood), str(_CALLS), "1"]
+        subprocess.run(record, check=True, capture_output=True)
+        done = subprocess.run([sys.executable, "-m", "bench.lists", recording], check=True, capture_output=True, text=True)
+    told = json.loads(done.stdout)
+    note = f"{told['events']:,} events"
+    mib = told["bytes"] / (1 << 20)
+    yield Result("live: memory of what is kept", Spread(mib, mib, mib), "MiB", "<= 300", mib <= _MOST_MIB, note)
+    for what, (all_s, longest_s) in told["costs"].items():
+        spread = Spread(longest_s, longest_s, longest_s)
+        yield Result(f"live: longest step, {what}", spread, "s", "<= 0.1", longest_s <= _STEP_S, f"{all_s:.2f} s in all, {note}")
