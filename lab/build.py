@@ -61,8 +61,8 @@ def build(name: str, apt: Apt, folder: Path) -> Path:
 
 def _source(apt: Apt, place: Path) -> Path:
     """The unpacked source; kept, for it serves both kernels."""
-    known = [path for path in place.glob("linux-source-*/Makefile") if not (path.parent / ".config").exists()]
-    if not known:
+    tree = place / _SOURCE
+    if not tree.exists():
         shutil.rmtree(place, ignore_errors=True)
         if not apt.is_ready:
             apt.update()
@@ -70,10 +70,11 @@ def _source(apt: Apt, place: Path) -> Path:
         unpack(deb, place / "package", "./usr/src/*.tar.xz")
         deb.unlink()
         (packed,) = place.glob("package/usr/src/*.tar.xz")
-        run(["tar", "-xf", str(packed), "-C", str(place), *(f"--exclude={name}" for name in _NOT_BUILT)])
+        run(["tar", "-xf", str(packed), "-C", str(place / "package"), *(f"--exclude={name}" for name in _NOT_BUILT)])
+        (draft,) = place.glob("package/linux-source-*/")
+        draft.rename(tree)  # so that one cut short is never taken for whole
         shutil.rmtree(place / "package")
-        known = list(place.glob("linux-source-*/Makefile"))
-    return known[0].parent
+    return tree
 
 
 def _configure(make: list[str], out: Path, wanted: str) -> None:
