@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from ftracepy.tui.model.listpage import ListPage
 from ftracepy.tui.model.looks import EventLook, RowLook
 from ftracepy.tui.model.matches import All, Sorted
 from ftracepy.tui.model.names import Names
+from ftracepy.tui.model.overview import Overview, Tile
 from ftracepy.tui.model.page import Page
 from ftracepy.tui.model.playing import Playing
 from ftracepy.tui.model.rowstore import RowStore
@@ -627,3 +629,56 @@ def test_every_column_sorts_all_lines(run: Run) -> None:
         while not listing.tick(always):
             pass
         assert listing.end == everything, column.name
+
+
+def test_an_event_in_full_has_the_stack_that_was_written_behind_it() -> None:
+    tool = kit.load("tpoint")
+    path = str(FIXTURE.parents[1] / "tpoint-k6.12/trace.dat")
+    engine = Engine(WatchRequest(tool=(tool, tool.options(events="*:*")), replay=path))
+    engine.start()
+    assert engine.join(30)
+    run = Run(engine)
+    events = [one for one in engine.events.items(0, 10_000) if not isinstance(one, Loss)]
+    hit = next(one for one, after in pairwise(events) if after.name == "kernel_stack" != one.name)
+    page = run.detail(hit)
+    shown = [plain(page.line(place, 200)) for place in range(page.end)]
+    at = next(place for place, line in enumerate(shown) if "<stack trace" in line)
+    assert "=> " in shown[at + 1]
+
+
+def overview_of(*tiles: Tile) -> list[str]:
+    page = Overview(tiles)
+    page.start()
+    for engine in page.engines:
+        assert engine.join(30)
+    page.height = 3 * len(tiles)
+    page.tick(always, 80)
+    return [plain(page.line(place, 80)).rstrip() for place in range(page.end)]
+
+
+def test_a_tile_says_why_this_kernel_cannot(tmp_path: Path) -> None:
+    tool = kit.load("opensnoop")
+    none = Engine(WatchRequest(tool=(tool, tool.options()), tracefs_root=str(tmp_path / "nothing")))
+    some = Engine(WatchRequest(tool=(tool, tool.options(failed=True)), replay=str(FIXTURE)))
+    lines = overview_of(Tile("opens", none), Tile("failed opens", some, figure=lambda rows: f"{len(rows)} of them"))
+    assert lines[0] == "▌opens  not here"
+    assert lines[1].startswith("  there is no tracefs at")
+    assert lines[3] == " failed opens  1 of them"
+    assert lines[5].endswith(" missing")
+
+
+def test_tiles_show_the_largest_of_their_latest_table_and_are_chosen_by_arrows() -> None:
+    tool = kit.load("syscount")
+    path = str(FIXTURE.parents[1] / "syscount-k6.18/trace.dat")
+    engine = Engine(WatchRequest(tool=(tool, tool.options(interval=10.0)), replay=path))
+    calls, errors = Tile("calls", engine, sorted_by="count"), Tile("errors", engine, sorted_by="errors")
+    lines = overview_of(calls, errors)
+    most = [max(getattr(row, name) for row in engine.rows.latest) for name in ("count", "errors")] if engine.rows else []
+    assert [int(lines[2].split()[1]), int(lines[5].split()[2])] == most
+    page = Overview([calls, errors])
+    page.height = 6
+    page.tick(always, 80)
+    assert (page.steer(0, 1), page.chosen, page.steer(0, 1), page.chosen) == (3, 1, 3, 1)
+    page.arrived(0)
+    assert page.chosen == 0
+    assert page.run_at(0) is calls.run

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _AROUND = 400  # items looked at on each side
 _SHOWN = 12
+_STACKS = (("ftrace", "kernel_stack"), ("ftrace", "user_stack"))
 _AT_ONCE_S = 0.02
 
 
@@ -38,6 +39,7 @@ def of_event(event: Event, look: EventLook, schema: Schema, names: Names, store:
         *_group(names.cgroup(event.pid, event.ts)),
         [],
         *_each(look.lines(event), "event"),
+        *_stack(event, look, store),
         [],
         *_fields(event, schema),
         [],
@@ -98,6 +100,21 @@ def _other_end(event: Event, look: EventLook, schema: Schema, store: EventStore)
         return [] if partner.over else [_pair("other end", "far away: % goes there")]
     delta = look.ts(found) - look.ts(event)
     return [_pair("other end", f"{delta / 1000:+,.3f} µs  {found.name} {look.text(found)}", "% goes there")]
+
+
+def _stack(event: Event, look: EventLook, store: EventStore) -> list[Line]:
+    """The stacks that the kernel wrote behind it: what follows in the same thread, before anything else of it."""
+    number = number_of(event, store)
+    after = [] if number is None else store.items(number + 1, _AROUND)
+    lines: list[Line] = []
+    for one in after:
+        if isinstance(one, Loss):
+            break
+        if one.pid == event.pid and one.cpu == event.cpu:
+            if (one.system, one.name) not in _STACKS:
+                break
+            lines += _each(look.lines(one), "dim")
+    return [[], *lines] if lines else []
 
 
 def number_of(event: Event, store: EventStore) -> int | None:

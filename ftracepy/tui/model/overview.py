@@ -68,7 +68,7 @@ class Tile:
         head: Line = [("▌" if chosen else " ", "key"), (self.title, "chosen" if chosen else "head")]
         if engine.state is State.FAILED and engine.error:
             why = "; ".join(part for part in (engine.error.what, engine.error.why, engine.error.hint) if part)
-            told: list[Line] = [[(f"  {part}", "dim")] for part in wrap(escape(why), max(width - 3, 10))]
+            told: list[Line] = [[(f"  {part}", "dim")] for part in wrap(escape(why), max(width - 3, 10), break_on_hyphens=False)]
             return [[*head, ("  not here", "error")], *told][:most]
         if engine.state is State.STARTING or engine.rows is None or engine.request.tool is None:
             return [[*head, ("  starting", "dim")]]
