@@ -438,6 +438,10 @@ def _raw_field(run: Run, one: Instruction) -> None:
         run.out += shown if any(32 <= byte < 127 for byte in data) else b""
         return
     text, _, after = data.partition(b"\0")
+    if one.b == 5:
+        shown = bytes(byte if 32 <= byte < 127 else ord(".") for byte in data)
+        run.out += text if shown.startswith(text) else shown + b" (" + data.hex(":").encode() + b")"
+        return
     printable = bool(one.b) and all(32 <= byte < 127 or 9 <= byte <= 13 for byte in text)
     if printable and not (one.b == 3 and any(after)):
         run.out += text

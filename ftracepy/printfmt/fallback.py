@@ -10,6 +10,7 @@ from ftracepy.symbols.kallsyms import PLACE
 from ftracepy.values import replace
 
 _WITH_SYMBOLS = (6, 16)  # the option `fields` names symbols since
+_TEXTS_AS_ASCII = (6, 19)  # and texts as far as they are ASCII
 _TEXTS = ("char", "u8", "s8")  # arrays that trace-cmd shows as text where they can be
 
 
@@ -77,6 +78,8 @@ def _strict_field(field: Field, target: Target, pool: Pool) -> Code:
         return pool.text(b"<INVALID-SIZE>")
     if not field.is_string and field.kind in {FieldKind.DATA_LOC, FieldKind.REL_LOC}:
         return [*reference(field), Instruction(Op.HEX, b=ord(","))]
+    if field.is_string and target.release >= _TEXTS_AS_ASCII:
+        return [*reference(field), Instruction(Op.RAW_FIELD, b=5)]
     return _kernel_field(field, pool)
 
 

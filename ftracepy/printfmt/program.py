@@ -82,7 +82,9 @@ class Op(IntEnum):
     # addresses of size bytes from a on, as a stack; b: 1 user's, 2 trace-cmd's; v: 1 +offset/size, 2 <address>, 4 what lies
     # there in the memory of the process whose number stands at v >> 8
     STACK = 62
-    RAW_FIELD = 63  # pop reference; ARRAY[..], or b 1: text till one was not (3: zeros follow); b 2: quoted, 4: and cut
+    # pop reference; ARRAY[..], or b 1: text till one was not (3: zeros follow); b 2: quoted, 4: and cut; 5: text, or what of it
+    # can be shown and its bytes
+    RAW_FIELD = 63
     QUOTED_LOC = 64  # "text" of the location word at a, (fault) where empty
     BPRINT = 65  # run the program of the format whose address (size bytes) is at a, arguments from b
     NEXT = 66  # push the next argument of size bytes of a binary printk

@@ -306,3 +306,18 @@ def test_without_irq_info(implementation: str) -> None:
         "#           TASK-PID     CPU#     TIMESTAMP  FUNCTION",
         "#              | |         |         |         |",
     ]
+
+
+def test_fields_of_texts_since_6_19(implementation: str) -> None:
+    """7.2's option `fields`: what is no ASCII is a dot, and all bytes follow; the NUL alone does not count."""
+    made = schema(event_format("said", 7, "__data_loc char[] what; 8; 4; 1"))
+    writer = PageWriter(made)
+    texts = (b"plain\0", "f é.txt\0".encode(), b"two\nlines", b"")
+    events = [writer.event("said", delta=0, what=text) for text in texts]
+    batch = decode(implementation, made, {0: writer.page(SECOND, *events)})
+    made.uname = "Linux vm 7.2.0 x86_64"
+    shown = [line.split(": said: ")[1] for line in Formatter(made, form="raw").lines(batch).decode().splitlines()]
+    dots = "what=f ...txt. (66:20:c3:a9:2e:74:78:74:00)"
+    assert shown == ["what=plain", dots, "what=two.lines (74:77:6f:0a:6c:69:6e:65:73)", "what="]
+    made.uname = "Linux vm 6.18.0 x86_64"
+    assert "what=f é.txt\n" in Formatter(made, form="raw").lines(batch).decode()

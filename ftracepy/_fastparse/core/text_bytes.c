@@ -35,6 +35,25 @@ show_printable(fp_text_out *out, const uint8_t *data, uint64_t length, bool is_c
         out->used = start;
 }
 
+/* A text up to its NUL, or where that is not all ASCII, what of all its bytes can be shown, and the bytes. */
+static void
+show_ascii(fp_text_run_state *run, fp_reference from)
+{
+    const uint8_t *data = run->record->data + from.at;
+    uint64_t end = 0;
+    while (end < from.length && data[end] >= 32 && data[end] < 127)
+        end++;
+    if (end == from.length || data[end] == 0) {
+        fp_show_string(run, from);
+        return;
+    }
+    for (uint64_t at = 0; at < from.length; at++)
+        fp_out_byte(run->out, data[at] >= 32 && data[at] < 127 ? data[at] : '.');
+    FP_OUT_LITERAL(run->out, " (");
+    fp_show_bytes(run->out, data, from.length, ":", 1);
+    fp_out_byte(run->out, ')');
+}
+
 void
 fp_show_raw_field(fp_text_run_state *run, const fp_instruction *one, fp_reference from)
 {
@@ -42,6 +61,10 @@ fp_show_raw_field(fp_text_run_state *run, const fp_instruction *one, fp_referenc
     bool printable = one->b;
     if (one->b == 2 || one->b == 4) {
         show_printable(run->out, data, from.length, one->b == 4);
+        return;
+    }
+    if (one->b == 5) {
+        show_ascii(run, from);
         return;
     }
     uint64_t end = 0;
