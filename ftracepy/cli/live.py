@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
 from ftracepy.cli.shared import events_option
 from ftracepy.cli.signals import exit_code, stop_on_signals
-from ftracepy.errors import ExitCode, UsageFault
+from ftracepy.errors import ExitCode, FtracepyError, UsageFault
 
 if TYPE_CHECKING:
     from ftracepy.pipeline.watch import WatchRequest
@@ -46,6 +47,8 @@ def command(
         request = _of_tool(tool, request)
     elif not events and not replay:
         return _show(None, keep, plain_tui, ascii_only, request)
+    elif not events and replay:
+        request = _as_recorded(replay, request)
     return _show(request, keep, plain_tui, ascii_only, request)
 
 
@@ -65,6 +68,18 @@ def _of_tool(words: tuple[str, ...], given: WatchRequest) -> WatchRequest:
         buffer_kb=given.buffer_kb or others["buffer_kb"],
         command=command,
     )
+
+
+def _as_recorded(path: str, given: WatchRequest) -> WatchRequest:
+    """With the rows of the tool that the recording was made with; as events alone where there was none, or none that is known."""
+    from ftracepy.pipeline.recorded import tool_words
+
+    words = tool_words(path)
+    for tried in (words, words[:1]):
+        if tried and not {"--replay", "--format"} & set(tried):
+            with suppress(click.ClickException, click.exceptions.Exit, FtracepyError):
+                return _of_tool(tried, given)
+    return given
 
 
 def _show(request: WatchRequest | None, keep: int, plain: bool, ascii_only: bool, given: WatchRequest) -> int:
