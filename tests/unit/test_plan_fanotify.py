@@ -34,6 +34,15 @@ def test_reports_are_cut_one_by_one() -> None:
     assert found[0].handle == struct.pack("=Ii", 8, 1) + b"abcdefgh"
 
 
+def test_of_others_only_what_must_be_known_is_kept() -> None:
+    """A descriptor has to be closed, a lost report be told, and a folder that moved be called otherwise."""
+    moved, lost = fanotify.FAN_MOVED_FROM | fanotify.FAN_ONDIR, fanotify.FAN_Q_OVERFLOW
+    reports = [(OPEN, 7, b"abcd"), (OPEN, 8, b"abcd"), (moved, 8, b"abcd"), (lost, -1, b"")]
+    data = b"".join(report(mask, tid, handle) for mask, tid, handle in reports) + report(OPEN, 8, fd=5)
+    found = [(one.mask, one.tid) for one in fanotify.parse(data, lambda tid: tid == 7)]
+    assert found == [(OPEN, 7), (moved, 8), (lost, -1), (OPEN, 8)]
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_ignored(data: bytes) -> None:
     assert len(list(fanotify.parse(data))) <= len(data) // 24 + 1

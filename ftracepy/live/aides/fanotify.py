@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 from ftracepy.values import dataclass
@@ -18,6 +18,7 @@ from ftracepy.values import dataclass
 FAN_CLOEXEC, FAN_NONBLOCK, FAN_UNLIMITED_QUEUE, FAN_UNLIMITED_MARKS, FAN_REPORT_TID = 0x1, 0x2, 0x10, 0x20, 0x100
 FAN_REPORT_DIR_FID, FAN_REPORT_NAME = 0x400, 0x800
 FAN_MOVED_FROM, FAN_OPEN, FAN_OPEN_EXEC, FAN_Q_OVERFLOW, FAN_ONDIR = 0x40, 0x20, 0x1000, 0x4000, 0x40000000
+_MORE = FAN_MOVED_FROM | FAN_Q_OVERFLOW
 _MARK_ADD, _MARK_FILESYSTEM, _AT_FDCWD = 0x1, 0x100, -100
 _METADATA = struct.Struct("=IBBHQii")  # struct fanotify_event_metadata
 _INFO = struct.Struct("=BBH8s")  # struct fanotify_event_info_fid, up to the handle
@@ -66,29 +67,31 @@ def mark(fd: int, path: str, *, by_handle: bool) -> None:
     _checked(_libc().fanotify_mark(fd, _MARK_ADD | _MARK_FILESYSTEM, mask, _AT_FDCWD, os.fsencode(path)))
 
 
-def read(fd: int) -> list[Opened]:
-    """The reports that are waiting, oldest first; [] where there are none.
+def read(fd: int, wanted: Callable[[int], bool] = lambda _tid: True) -> list[Opened] | None:
+    """The reports that are waiting, oldest first; None where there are none. Of threads that are not `wanted` only those
+    that hold a descriptor, which is the reader's to close, or tell of more than an open.
 
     A file that cannot be opened again (its process has ended) makes one read fail, and its report is gone.
     """
     for _ in range(_RETRIES):
         try:
-            return list(parse(os.read(fd, READ_BYTES)))
+            return list(parse(os.read(fd, READ_BYTES), wanted))
         except BlockingIOError:
-            return []
+            return None
         except OSError:
             continue
-    return []
+    return None
 
 
-def parse(data: bytes) -> Iterator[Opened]:
+def parse(data: bytes, wanted: Callable[[int], bool] = lambda _tid: True) -> Iterator[Opened]:
     """Cut a read's bytes into reports (fanotify(7), "Reading fanotify events")."""
     at = 0
     while at + _METADATA.size <= len(data):
         size, _version, _, header_bytes, mask, fd, tid = _METADATA.unpack_from(data, at)
         if size < _METADATA.size:
             return
-        yield _report(mask, tid, fd, data[at + header_bytes : at + size])
+        if fd >= 0 or mask & _MORE or wanted(tid):
+            yield _report(mask, tid, fd, data[at + header_bytes : at + size])
         at += size
 
 

@@ -28,7 +28,7 @@ class OpensAide(AideThread):
         super().__init__(_BUSY_MS)
         self._scope = scope
         self._own_too = own_too
-        self._watch = Watch()
+        self._watch = Watch(wants=self._in_scope)
         self._remarked = 0
         self._known: dict[int, bool] = {}
 
@@ -64,7 +64,7 @@ class OpensAide(AideThread):
         for at, path in enumerate(paths):
             if path.tid < 0:
                 self._mark(_notice("fanotify's queue overflowed: paths of opens are missing here"))
-            elif path.tid not in own and self._in_scope(path.tid):
+            elif path.tid not in own:
                 self._mark(SideFact(Kind.PATH, path.tid, now + at if path.ordered else now, path.path))
                 told = True
         return told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from ftracepy.live.aides import fanotify, mounts
@@ -33,11 +33,12 @@ class Path:
 
 @dataclass(slots=True)
 class Watch:
-    """Both groups and their marks. A context manager."""
+    """Both groups and their marks. A context manager. `wants` says whose opens are of interest, by thread."""
 
     by_handle: int = -1
     by_fd: int = -1
     unwatched: list[str] = field(default_factory=list)
+    wants: Callable[[int], bool] = lambda _tid: True
     _mounts: list[mounts.Mount] = field(default_factory=list)
     _marked: set[str] = field(default_factory=set)
     _roots: dict[bytes, list[mounts.Mount]] = field(default_factory=dict)
@@ -112,7 +113,7 @@ class Watch:
 
     def _drain(self, fd: int) -> Iterator[Path]:
         for _ in range(_MAX_READS if fd >= 0 else 0):
-            if not (reports := fanotify.read(fd)):
+            if (reports := fanotify.read(fd, self.wants)) is None:
                 return
             for report in reports:
                 yield from self._path(report)
@@ -123,7 +124,7 @@ class Watch:
         elif report.mask & fanotify.FAN_MOVED_FROM and report.mask & fanotify.FAN_ONDIR:
             self._folders.clear()
         wanted = report.mask & fanotify.FAN_OPEN and not report.mask & fanotify.FAN_OPEN_EXEC
-        path = self._path_of(report, wanted=bool(wanted))
+        path = self._path_of(report, wanted=bool(wanted) and self.wants(report.tid))
         if wanted and path:
             yield Path(report.tid, path)
 
