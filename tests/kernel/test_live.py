@@ -405,7 +405,7 @@ def test_control_groups_are_told_live_and_by_what_was_saved(
     (tmp_path / "again").mkdir()
     again = Terminal(tmp_path / "again", "--replay", str(tmp_path / "last.dat"), "killsnoop")
     try:
-        again.until("ENDED")
+        again.until("line 1 of")
         again.press("f")
         again.type(f'cgroup == "{name}"')
         again.press("Enter")

@@ -14,7 +14,7 @@ from ftracepy.tui.model.spans import Line
 from ftracepy.tui.model.store import Loss
 
 _WIDE = 100
-_NARROW = {"time": 12, "comm": 12, "event": 14, "flags": 10}
+_NARROW = {"time": 12, "comm": 12, "flags": 10}
 
 
 class ListPage(Page):
