@@ -84,6 +84,14 @@ typedef struct {
     uint8_t text[56];
 } fp_head;
 
+/* Irq and preempt state as text. */
+typedef struct {
+    uint32_t key; /* 0: empty slot */
+    uint8_t length, text[11];
+} fp_mark;
+
+enum { FP_MARKS = 64 };
+
 /* The second that was shown last. */
 typedef struct {
     uint64_t first_ns;
@@ -183,6 +191,7 @@ typedef struct {
     fp_symbols symbols;
     fp_head *heads; /* FP_HEADS of them, a cache by pid and CPU */
     fp_second second;
+    fp_mark marks[FP_MARKS];
     fp_text_out out;
 } fp_text_machine;
 

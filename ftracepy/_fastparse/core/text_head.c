@@ -161,6 +161,28 @@ latency(const fp_text_settings *settings, const fp_record *record, fp_text_out *
     fp_out_bytes(out, text, 5);
 }
 
+/* Remembered by flags and count, where nothing else is in it. */
+static inline void
+put_flags(fp_text_machine *machine, const fp_record *record, fp_text_out *out)
+{
+    const fp_text_settings *settings = &machine->settings;
+    uint32_t flags = byte_at(record, settings->flags_at), count = byte_at(record, settings->preempt_at);
+    uint32_t key = 1U << 16 | flags << 8 | count;
+    fp_mark *mark = machine->marks + (flags ^ flags >> 5 ^ count << 3) % FP_MARKS;
+    if (mark->key == key && fp_out_room(out, sizeof mark->text)) {
+        memcpy(out->data + out->used, mark->text, sizeof mark->text);
+        out->used += mark->length;
+        return;
+    }
+    size_t start = out->used;
+    latency(settings, record, out);
+    if (out->failed || settings->lazy_count_at || settings->migrate_at || out->used - start > sizeof mark->text)
+        return;
+    mark->key = key;
+    mark->length = (uint8_t)(out->used - start);
+    memcpy(mark->text, out->data + start, mark->length);
+}
+
 uint64_t
 fp_text_time(const fp_text_settings *settings, uint64_t raw)
 {
@@ -168,33 +190,39 @@ fp_text_time(const fp_text_settings *settings, uint64_t raw)
     return (uint64_t)(product >> settings->shift) + settings->offset;
 }
 
-static uint8_t *
+static inline uint8_t *
 put_three_digits(uint8_t *to, uint32_t value)
 {
     *to = (uint8_t)('0' + value / 100);
     return fp_put_pair(to + 1, value % 100);
 }
 
-/* Seconds with their point, in five columns at least: kept as text, for most events share theirs with the one before. */
-static uint8_t *
+/* Seconds with their point, in five columns at least. */
+static __attribute__((noinline)) void
+keep_second(fp_second *second, uint64_t ns)
+{
+    uint64_t seconds = ns / NS_PER_SECOND;
+    uint8_t digits[FP_NUMBER_MOST];
+    size_t wide = (size_t)(fp_put_decimal(digits, seconds) - digits), pad = wide < 5 ? 5 - wide : 0;
+    memset(second->text, ' ', pad);
+    memcpy(second->text + pad, digits, wide);
+    second->text[pad + wide] = '.';
+    second->length = (uint32_t)(pad + wide + 1);
+    second->first_ns = seconds * NS_PER_SECOND;
+}
+
+/* Kept as text, for most events share theirs with the one before. */
+static inline uint8_t *
 put_second(fp_second *second, uint64_t ns, uint8_t *to)
 {
-    if (ns - second->first_ns >= NS_PER_SECOND || second->length == 0) {
-        uint64_t seconds = ns / NS_PER_SECOND;
-        uint8_t digits[FP_NUMBER_MOST];
-        size_t wide = (size_t)(fp_put_decimal(digits, seconds) - digits), pad = wide < 5 ? 5 - wide : 0;
-        memset(second->text, ' ', pad);
-        memcpy(second->text + pad, digits, wide);
-        second->text[pad + wide] = '.';
-        second->length = (uint32_t)(pad + wide + 1);
-        second->first_ns = seconds * NS_PER_SECOND;
-    }
+    if (ns - second->first_ns >= NS_PER_SECOND || second->length == 0)
+        keep_second(second, ns);
     memcpy(to, second->text, sizeof second->text);
     return to + second->length;
 }
 
 /* Time with 6 or 9 digits after the point. */
-static uint8_t *
+static inline __attribute__((always_inline)) uint8_t *
 put_seconds(fp_text_machine *machine, uint64_t ns, uint8_t *to)
 {
     bool rounded = machine->settings.digits == 6;
@@ -251,7 +279,7 @@ fp_text_head(fp_text_machine *machine, const fp_program *program, const fp_recor
     }
     put_task_and_cpu(machine, record, out);
     if (machine->settings.flag_columns)
-        latency(&machine->settings, record, out);
+        put_flags(machine, record, out);
     if (!fp_out_room(out, STAMP_ROOM + program->tail_length + FP_SLACK))
         return;
     uint8_t *to = put_stamp(machine, record->ts, out, out->data + out->used);

@@ -2,17 +2,6 @@
 #include "text_out.h"
 
 void
-fp_text_line(fp_text_machine *machine, const fp_program *program, const fp_record *record, fp_text_out *out)
-{
-    fp_text_head(machine, program, record, out);
-    fp_text_run(machine, program, record, out);
-    /* The kernel ends every event's line, also where the print fmt ends it already; its own events end theirs. */
-    bool ends = machine->settings.kernel && program->name_length;
-    if (!out->failed && out->used && (ends || out->data[out->used - 1] != '\n'))
-        fp_out_byte(out, '\n');
-}
-
-void
 fp_text_loss(const fp_text_machine *machine, uint32_t cpu, int64_t count, fp_text_out *out)
 {
     bool kernel = machine->settings.kernel;

@@ -140,8 +140,8 @@ append(fp_text_run_state *run, const fp_instruction *one)
 #define QUICK_LOAD(type) \
     ({ \
         type value = 0; \
-        if ((uint64_t)one->a + sizeof value <= record->length) \
-            memcpy(&value, record->data + one->a, sizeof value); \
+        if ((uint64_t)one->a + sizeof value <= length) \
+            memcpy(&value, data + one->a, sizeof value); \
         value; \
     })
 
@@ -149,7 +149,7 @@ append(fp_text_run_state *run, const fp_instruction *one)
 
 #define QUICK_NUMBER(number, put, type) \
     case FP_QUICK + FP_QUICK_WITH_TEXT + (number): \
-        memcpy(to, program->literals + one->a, FP_SHORT); \
+        memcpy(to, literals + one->a, FP_SHORT); \
         to += one->b; \
         one++; \
         to = put(to, QUICK_LOAD(type)); \
@@ -170,6 +170,9 @@ run_state(fp_text_run_state *run)
     const fp_program *program = run->program;
     const fp_record *record = run->record;
     fp_text_out *out = run->out;
+    /* In locals, since the compiler must think that text written could change what lies in memory. */
+    const uint8_t *const literals = program->literals, *const data = record->data;
+    const uint64_t length = record->length;
     if (!fp_out_room(out, program->most))
         return;
     uint8_t *to = out->data + out->used;
@@ -179,7 +182,7 @@ run_state(fp_text_run_state *run)
         QUICK_NUMBERS(FP_QUICK_UNSIGNED, fp_put_decimal, uint)
         QUICK_NUMBERS(FP_QUICK_SIGNED, fp_put_signed, int)
         case FP_TEXT:
-            to = fp_put_slack(to, program->literals + one->a, one->b);
+            to = fp_put_slack(to, literals + one->a, one->b);
             break;
         case FP_QUICK_STRING16:
             to = put_string(to, record, one->a);
@@ -239,8 +242,9 @@ run_format(fp_text_run_state *run, const fp_instruction *one)
     fp_out_byte(run->out, ']');
 }
 
-void
-fp_text_run(fp_text_machine *machine, const fp_program *program, const fp_record *record, fp_text_out *out)
+/* The stack and the marks begin empty and are not cleared: they are 600 bytes. */
+static inline __attribute__((always_inline)) void
+run_program(fp_text_machine *machine, const fp_program *program, const fp_record *record, fp_text_out *out)
 {
     fp_text_run_state run;
     run.machine = machine;
@@ -251,4 +255,21 @@ fp_text_run(fp_text_machine *machine, const fp_program *program, const fp_record
     run.width = run.precision = -1;
     run.cursor = 0;
     run_state(&run);
+}
+
+void
+fp_text_run(fp_text_machine *machine, const fp_program *program, const fp_record *record, fp_text_out *out)
+{
+    run_program(machine, program, record, out);
+}
+
+void
+fp_text_line(fp_text_machine *machine, const fp_program *program, const fp_record *record, fp_text_out *out)
+{
+    fp_text_head(machine, program, record, out);
+    run_program(machine, program, record, out);
+    /* The kernel ends every event's line, also where the print fmt ends it already; its own events end theirs. */
+    bool ends = machine->settings.kernel && program->name_length;
+    if (!out->failed && out->used && (ends || out->data[out->used - 1] != '\n'))
+        fp_out_byte(out, '\n');
 }
