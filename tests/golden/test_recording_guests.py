@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import lzma
-import re
 import shutil
 import struct
 from collections.abc import Sequence
@@ -33,7 +32,6 @@ _FILES = sorted(
     if "_v6" not in path.name
 )
 _INTERPOLATE = 1
-_WIDE_STAMP = re.compile(r"\](?=\d{12}:)")  # of 12 digits and more it shows the next to the CPU
 
 pytestmark = [
     pytest.mark.skipif(not _FILES, reason=f"no recordings under {ROOT} (FTRACEPY_CORPUS)"),
@@ -78,8 +76,7 @@ def shown(path: Path) -> list[str]:
 
 
 def theirs(path: Path) -> list[str]:
-    text = trace_cmd("report", "-N", "-t", "-i", path).decode(errors="replace")
-    return [_WIDE_STAMP.sub("] ", line) for line in text.splitlines()]
+    return trace_cmd("report", "-N", "-t", "-i", path).decode(errors="replace").splitlines()
 
 
 def first_difference(mine: list[str], want: list[str]) -> object:
