@@ -23,8 +23,11 @@ class Argv:
     rank: int = 0
 
 
-def from_block(event: Event, order: words.Order) -> Argv:
-    """argv_kernel: the block of arguments from `start` to `end`, each NUL-terminated, as much as its fields hold."""
+def from_kernel(event: Event, order: words.Order) -> Argv:
+    """argv_kernel: the arguments from `start` to `end`, or `argc` of them, each NUL-terminated, as much as its fields hold."""
+    if isinstance(argc := event.get("argc"), int):
+        args, whole = words.strings(_block(event, order), max(argc, 0))
+        return Argv(args, not whole, "kernel-copy", 4)
     length = number(event, "end") - number(event, "start")
     block = _block(event, order)
     parts = block[: max(length, 0)].split(b"\0")

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from ftracepy.analysis.argv import Argv, from_block, from_fact, from_loader, from_site
+from ftracepy.analysis.argv import Argv, from_fact, from_kernel, from_loader, from_site
 from ftracepy.analysis.calls import Call, Calls, Text, words_order
 from ftracepy.analysis.pairing import EXECS, Outcome
 from ftracepy.analysis.tasks import UNNAMED, Tasks
@@ -128,7 +128,7 @@ class Execs(Machine):
 
     def _argv_kernel(self, event: Event) -> None:
         """Hit on either side of sched_process_exec, by where the probe is."""
-        argv = from_block(event, self._order)
+        argv = from_kernel(event, self._order)
         if (fresh := self._fresh.get(event.pid)) is not None and fresh.argv.rank < argv.rank:
             self._offer(fresh, argv, sure=True)
         else:

@@ -13,7 +13,7 @@ exec_site     the same for execve and execveat:
 argv_loader   hit at the first instruction of a dynamic loader, after an exec that worked:
               `argc` s64, `block0` … `block3` u64[64], 2048 bytes of memory from argv[0] on
 argv_kernel   hit in the kernel when the new program is set up, before it runs:
-              `start` u64, `end` u64 of the argument block, `block0` … `block3` u64[64], its first 2048 bytes
+              `start` u64, `end` u64 of the argument block, or `argc` s64; `block0` … `block3` u64[64], its first 2048 bytes
 
 Word arrays are raw memory; `symbols.words` cuts them into strings. They are there because the kernel bounds no
 string: a uprobe's strings that sum to more than a page raise a kernel warning and the hit is lost (seen on 6.18),

@@ -240,6 +240,7 @@ def _texts(tracefs: Tracefs) -> Iterator[Tried]:
             lambda: argv_kernel.by_kprobe(tracefs, verdicts),
             "CONFIG_KPROBE_EVENTS=y, BTF",
         ),
+        ("argv: kprobe on its stack", lambda: argv_kernel.at_start(tracefs), "CONFIG_KPROBE_EVENTS=y"),
         ("argv: uprobe on loader", lambda: argv_loader.candidate(tracefs, verdicts), "CONFIG_UPROBE_EVENTS=y"),
         ("argv: uprobes in libc", lambda: sites.execs(tracefs, verdicts), "CONFIG_UPROBE_EVENTS=y"),
     ]

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from ftracepy.errors import KernelCannot
 from ftracepy.live.plan import plan
-from ftracepy.live.ways import canary, path_eprobe, path_field, path_kprobe
+from ftracepy.live.ways import argv_kernel, canary, path_eprobe, path_field, path_kprobe
 from ftracepy.live.ways.trials import Offer, Trials
 from ftracepy.live.ways.verdicts import Verdicts
 from ftracepy.symbols import words
@@ -97,6 +98,9 @@ def argv_shown(seen: Seen) -> list[list[str]]:
     for event in seen.events:
         if event.name == "argv_kernel":
             block = b"".join(words.raw(event[f"block{at}"]) for at in range(4))
+            if "argc" in event:
+                found.append([part.decode() for part in block.split(b"\0")[: event["argc"]]])
+                continue
             size = event["end"] - event["start"]
             assert size <= len(block)
             found.append([part.decode() for part in block[:size].split(b"\0")[:-1]])
@@ -104,7 +108,7 @@ def argv_shown(seen: Seen) -> list[list[str]]:
 
 
 def test_every_exec_of_101_has_its_argv(copies: Tracefs, tmp_path: Path, requires: Any) -> None:
-    requires("BTF")
+    requires("argv: kprobe on its stack" if os.uname().machine == "x86_64" else "BTF")
     todo = programs(tmp_path)
 
     def action() -> None:
@@ -112,13 +116,23 @@ def test_every_exec_of_101_has_its_argv(copies: Tracefs, tmp_path: Path, require
             subprocess.run(argv, stdout=subprocess.DEVNULL, check=True, timeout=60)
 
     seen = Seen(copies, EXECS, action)
-    assert seen.uses("proc_exec_connector") or seen.uses("sched_process_exec")
+    assert any(map(seen.uses, ("proc_exec_connector", "sched_process_exec", "start_thread")))
     shown = [argv for argv in argv_shown(seen) if argv in todo]
     assert shown == todo
 
 
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="this architecture inlines start_thread")
+def test_argv_on_the_new_stack_where_there_are_no_types(copies: Tracefs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> Any:
+        raise KernelCannot("no types")
+
+    monkeypatch.setattr(argv_kernel, "by_tracepoint", none)
+    monkeypatch.setattr(argv_kernel, "by_kprobe", none)
+    test_every_exec_of_101_has_its_argv(copies, tmp_path, lambda _feature: None)
+
+
 def test_a_script_shows_its_interpreter(copies: Tracefs, tmp_path: Path, requires: Any) -> None:
-    requires("BTF")
+    requires("argv: kprobe on its stack" if os.uname().machine == "x86_64" else "BTF")
     programs(tmp_path)
     script = str(tmp_path / "script")
     seen = Seen(copies, EXECS, lambda: subprocess.run([script, "one"], check=True, timeout=60))

@@ -80,6 +80,16 @@ def test_empty_arguments_count() -> None:
     assert (one.argv, one.argv_provenance) == (["a", "", "b", "", ""], "kernel-copy")
 
 
+def test_the_kernels_own_stack_of_the_program() -> None:
+    trace = Trace(probes={"argv_kernel": ("argc", *BLOCKS)})
+    trace.enter(8, "execve")
+    trace.probe(8, "argv_kernel", argc=3, **blocks(b"a\0\0b\0HOME=x\0"))
+    trace.exec(8, "/bin/a")
+    trace.leave(8, "execve", 0)
+    (one,) = told(trace)
+    assert (one.argv, one.argv_cut, one.argv_provenance) == (["a", "", "b"], False, "kernel-copy")
+
+
 def test_the_kernels_own_block_may_come_after_the_exec_event() -> None:
     trace = Trace(probes=KERNEL)
     trace.enter(8, "execve")

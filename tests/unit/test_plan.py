@@ -112,6 +112,12 @@ def test_argv_best_first(kernel: Kernel) -> None:
     assert "start=+2(+1($arg1)):x64" in made.kprobes[0].args
 
 
+def test_argv_without_types(kernel: Kernel) -> None:
+    made = plan([Execs()], kernel("kprobe_events", "uprobe_events", works=("argv_kernel/s", "argv_loader", "exec_site")))
+    assert hows(made) == ["kprobe on start_thread", "uprobes in libc"]
+    assert (made.kprobes[0].args[0], made.kprobes[0].event) == ("argc=+0($arg3):s64", "argv_kernel")
+
+
 def test_argv_without_kernel_probes(kernel: Kernel) -> None:
     made = plan([Execs()], kernel("uprobe_events"))
     assert hows(made) == ["uprobe on the dynamic loader", "uprobes in libc", "/proc/PID/cmdline at once"]

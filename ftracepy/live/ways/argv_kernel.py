@@ -1,7 +1,9 @@
 """argv of every new program, read in the kernel when the program is set up and has not run yet.
 
 Either a tracepoint probe on sched_process_exec with the kernel's own BTF names (6.12 and newer), or a kprobe on
-proc_exec_connector with offsets we read from BTF; both run after the new memory is in place.
+proc_exec_connector with offsets we read from BTF, or, without BTF, one on start_thread, whose third argument is the new
+program's stack, which begins with argc and argv (fs/binfmt_elf.c; on arm64 it is inlined). All run after the new memory is
+in place.
 """
 
 from __future__ import annotations
@@ -41,6 +43,14 @@ def by_kprobe(tracefs: Tracefs, verdicts: Verdicts) -> Candidate:
     return _candidate("argv_kernel/p", "kprobe on proc_exec_connector", probe)
 
 
+def at_start(tracefs: Tracefs) -> Candidate:
+    """Raises KernelCannot without kprobes."""
+    if not probes.supported(tracefs.root, "kprobe_events"):
+        raise KernelCannot("no kprobes", why="tracefs has no kprobe_events", hint="a kernel with CONFIG_KPROBE_EVENTS=y")
+    probe = ProbeDef("p", "argv_kernel", "start_thread", ("argc=+0($arg3):s64", *_blocks("+8($arg3)")), "kprobe_events")
+    return _candidate("argv_kernel/s", "kprobe on start_thread", probe, f"32-bit programs, {_MISSES}")
+
+
 def _offsets() -> list[int]:
     from ftracepy.symbols import btf
 
@@ -52,5 +62,5 @@ def _blocks(pointer: str) -> tuple[str, ...]:
     return tuple(f"block{at}=+{at * step}({pointer}):x64[{BLOCK_WORDS}]" for at in range(BLOCKS))
 
 
-def _candidate(key: str, how: str, probe: ProbeDef) -> Candidate:
-    return Candidate(key, Way(WHAT, how, "kernel-copy", _MISSES), kprobes=(probe,), proof=canary.run_program)
+def _candidate(key: str, how: str, probe: ProbeDef, misses: str = _MISSES) -> Candidate:
+    return Candidate(key, Way(WHAT, how, "kernel-copy", misses), kprobes=(probe,), proof=canary.run_program)

@@ -193,6 +193,7 @@ class Granting:
         found = self.trials.first(
             lambda: argv_kernel.by_tracepoint(self.tracefs),
             lambda: argv_kernel.by_kprobe(self.tracefs, self.verdicts),
+            lambda: argv_kernel.at_start(self.tracefs),
         )
         ways = [found] if found else self._each(lambda: argv_loader.candidate(self.tracefs, self.verdicts))
         ways += self._each(lambda: sites.execs(self.tracefs, self.verdicts))
