@@ -24,6 +24,7 @@ _CHANGES = ("chdir", "fchdir")
 _REPLACES = ("dup", "dup2", "dup3", "fcntl")  # what makes descriptors that no open returned
 SHARES_FS = 0x200  # CLONE_FS, include/uapi/linux/sched.h
 _AT_FDCWD = 0xFFFFFF9C
+_FROM_CWD = ("open", "creat")
 _U32 = 0xFFFFFFFF
 _KEPT = 8  # changes of one process: rows lag a second behind the events at most
 _MOST = 1 << 16
@@ -124,7 +125,8 @@ class Folders(Machine):
             yield call, path
 
     def _base(self, call: Call) -> str | None:
-        dfd = call.args.get("dfd", _AT_FDCWD) if call.args else None
+        """Of an open through io_uring nobody tells the descriptor that it is relative to."""
+        dfd = call.args.get("dfd", _AT_FDCWD if call.name in _FROM_CWD else None)
         if not isinstance(dfd, int):
             return None
         if dfd & _U32 == _AT_FDCWD:

@@ -6,11 +6,13 @@ from collections import deque
 
 import pytest
 
-from ftracepy.analysis.calls import OPENS, Call, Calls
+from ftracepy.analysis.calls import OPENS, Call, Calls, Text
 from ftracepy.analysis.folders import SHARES_FS, Folders
+from ftracepy.analysis.pairing import Outcome
 from ftracepy.analysis.tasks import Tasks
 from ftracepy.analysis.walk import walk
-from ftracepy.sidefacts import Kind
+from ftracepy.sidefacts import Kind, SideFact
+from ftracepy.values import replace
 from tests.support.events import Trace
 
 AT_FDCWD, ENOENT = -100, -2
@@ -102,6 +104,15 @@ def test_descriptors_are_what_an_open_made_them(between: tuple[str, ...], shown:
             made.newtask(7, 9)
     opened(made, "x", dfd=5, tid=9 if "fork" in between else 7)
     assert paths(made)[-1] == shown
+
+
+def test_what_is_opened_through_io_uring_may_be_anywhere() -> None:
+    made = trace()
+    call = Call(7, 7, "x", "openat", {"flags": 0}, 1 << 60, 1 << 60, ENOENT, Outcome.RETURNED, {"path": Text("x", "kernel-copy")})
+    folders = Folders(made.schema, Tasks(made.schema))
+    folders.fact(SideFact(Kind.FOLDERS, 0, made.now, b"7 /one"), made.now)
+    assert [path for _, path in folders.rooted([call])] == ["x"]
+    assert [path for _, path in folders.rooted([replace(call, name="open")])] == ["/one/x"]
 
 
 def test_a_descriptor_from_nowhere() -> None:
