@@ -79,7 +79,11 @@ def _cost(tool: str) -> Iterator[Section]:
     lines = [row for row in rows if row["name"].partition(",")[0] == tool]
     if lines:
         terms = tuple((row["name"].partition(", ")[2], _figure(row)) for row in lines)
-        yield Section("What it costs", (Block("Measured by `scripts/bench tools`, median (least-most):"),), terms)
+        yield Section(
+            "What it costs",
+            (Block("Measured by `scripts/bench tools` on two busy cores, Linux 6.18, median (least-most):"),),
+            terms,
+        )
 
 
 def _figure(row: Mapping[str, Any]) -> str:
