@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ftracepy.sidefacts import MAX_BODY_BYTES
+from ftracepy.system.tasklines import pack_lines
 
 # A new line of /proc/PID/cgroup: hierarchy, controllers, path. Anything else continues the path before it.
 _LINE = re.compile(rb"^(\d+):([^:/\n]*):(/.*?)(?=\n\d+:[^:/\n]*:/|\n?\Z)", re.MULTILINE | re.DOTALL)
@@ -50,16 +50,8 @@ def of_process(pid: int, proc: str = "/proc") -> CgroupLine | None:
 
 
 def pack_cgroups(lines: Iterable[CgroupLine]) -> Iterator[bytes]:
-    """Bodies for CGROUPS facts, each whole lines; a path that is longer than a fact makes one of its own."""
-    body = bytearray()
-    for one in lines:
-        line = b"%d %d %s\0" % (one.pid, one.root, one.path.encode("utf-8", "surrogateescape"))
-        if body and len(body) + len(line) > MAX_BODY_BYTES:
-            yield bytes(body)
-            body.clear()
-        body += line
-    if body:
-        yield bytes(body)
+    """Bodies for CGROUPS facts."""
+    return pack_lines(b"%d %d %s\0" % (one.pid, one.root, one.path.encode("utf-8", "surrogateescape")) for one in lines)
 
 
 def unpack_cgroups(body: bytes) -> list[CgroupLine]:

@@ -25,11 +25,19 @@ class TaskLine:
 
 
 def pack_tasks(tasks: Iterable[TaskLine]) -> Iterator[bytes]:
-    """Bodies for TASKS facts, each whole lines and at most MAX_BODY_BYTES long."""
+    """Bodies for TASKS facts."""
+    return pack_lines(_packed(task) for task in tasks)
+
+
+def _packed(task: TaskLine) -> bytes:
+    comm = task.comm.encode("utf-8", "surrogateescape").replace(b"\0", b"")
+    return b"%d %d %d %d %s\0" % (task.tid, task.tgid, task.ppid, task.uid, comm)
+
+
+def pack_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Bodies of facts, each whole lines and at most MAX_BODY_BYTES long; a longer line makes one of its own."""
     body = bytearray()
-    for task in tasks:
-        comm = task.comm.encode("utf-8", "surrogateescape").replace(b"\0", b"")
-        line = b"%d %d %d %d %s\0" % (task.tid, task.tgid, task.ppid, task.uid, comm)
+    for line in lines:
         if body and len(body) + len(line) > MAX_BODY_BYTES:
             yield bytes(body)
             body.clear()

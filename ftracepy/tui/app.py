@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding
@@ -21,10 +21,10 @@ from ftracepy.sinks.escape import visible
 from ftracepy.tui import actions
 from ftracepy.tui.keys import KEYS
 from ftracepy.tui.model.engine import Engine, State, own_fault
-from ftracepy.tui.model.page import Page, Spare
+from ftracepy.tui.model.page import Page
 from ftracepy.tui.model.playing import Playing
 from ftracepy.tui.model.run import Run
-from ftracepy.tui.model.search import Search
+from ftracepy.tui.model.search import Looking, Search
 from ftracepy.tui.model.status import Status
 from ftracepy.tui.widgets.lineview import ASCII, LineView
 
@@ -66,13 +66,6 @@ class Pending:
     engine: Engine
     opened: Callable[[Run], None]
     failed: Callable[[FtracepyError], None]
-
-
-class Looking(Protocol):
-    """Something that is looked for a piece at a time."""
-
-    def tick(self, spare: Spare) -> bool:
-        """Look further while there is time to `spare`; whether it is over."""
 
 
 class LiveApp(App[None]):

@@ -65,6 +65,8 @@ def filter(app: LiveApp) -> None:
         page.listing.crumbs.clear()
         app.view.follow = page.grows and app.view.follow
         app.view.sync()
+        if text.strip() and app.run_ and page is app.run_.events and app.run_.engine.request.events and not recorded(app):
+            app.say("filtered here; K hands the filter to the kernel, which then records nothing else")
 
     app.ask(f"filter, for example by {fields} …", use, page.listing.filter.text if page.listing.filter else "")
 
@@ -81,3 +83,8 @@ def only(app: LiveApp, unlike: bool = False) -> None:
 
 def without(app: LiveApp) -> None:
     only(app, unlike=True)
+
+
+def recorded(app: LiveApp) -> bool:
+    """Whether a recording is looked at."""
+    return app.run_ is not None and app.run_.engine.request.replay is not None

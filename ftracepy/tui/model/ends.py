@@ -6,12 +6,12 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 from ftracepy.analysis.walk import number
+from ftracepy.tui.model.search import Looking
 from ftracepy.tui.model.store import EventStore, Loss
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event
     from ftracepy.schema import Schema
-    from ftracepy.tui.model.page import Spare
 
 _PIECE = 500
 _WAKEUPS = frozenset({"sched_waking", "sched_wakeup", "sched_wakeup_new"})
@@ -24,7 +24,7 @@ _BY_CPU = frozenset({"irq", "irq_vectors"})
 Key = Callable[["Event"], Hashable]
 
 
-class Partner:
+class Partner(Looking):
     """Looks for the event at the other end of `event`, a piece at a time. `number` is where it stands in the store.
 
     `why` says what kept it from being found, once it is `over`. One lost event in between, and nobody knows.
@@ -32,7 +32,7 @@ class Partner:
 
     def __init__(self, store: EventStore, schema: Schema, event: Event, start: int) -> None:
         self.number: int | None = None
-        self.over, self.why = False, ""
+        self.why = ""
         self._store, self._event = store, event
         self._open = 0
         found = _plan(event, schema)
@@ -42,15 +42,7 @@ class Partner:
         self.step, self._is_end, self._is_same = found
         self._at = start + self.step
 
-    def tick(self, spare: Spare) -> bool:
-        """Look further while there is time to `spare`, one piece at least; whether it is over."""
-        while not self.over:
-            self._piece()
-            if not spare():
-                break
-        return self.over
-
-    def _piece(self) -> None:
+    def piece(self) -> None:
         first = self._store.first
         low = self._at if self.step > 0 else max(self._at - _PIECE + 1, first)
         count = _PIECE if self.step > 0 else self._at - low + 1
