@@ -191,5 +191,7 @@ def _sources(root: Path) -> Iterator[Path]:
                 yield from (Path(folder) / name for name in (*names, *files))
         elif path.exists():
             yield path
-    if not any(root.glob("ftracepy/_fastparse/_core*.so")):
-        raise LabFault("the C decoder is not built\n  try     scripts/bootstrap")
+    decoder = root / "ftracepy/_fastparse"
+    made = max((path.stat().st_mtime for path in decoder.glob("_core*.so")), default=0.0)
+    if made < max(path.stat().st_mtime for path in decoder.glob("**/*.[ch]")):
+        raise LabFault("the C decoder is not built, or older than its source\n  try     scripts/bootstrap --dev")
