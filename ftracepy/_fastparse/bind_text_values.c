@@ -52,7 +52,7 @@ fp_graph_settings_of(PyObject *given, fp_graph_settings *settings)
         "entry_func_at", "entry_func_bytes", "entry_depth_at", "entry_depth_bytes", "exit_func_at", "exit_func_bytes",
         "exit_depth_at", "exit_depth_bytes", "calltime_at", "calltime_bytes", "rettime_at", "rettime_bytes",
         "exit_overrun_at", "exit_overrun_bytes", "exit_retval_at", "exit_retval_bytes", "entry_retaddr_at", "entry_retaddr_bytes",
-        "retaddr", "retaddr_entry", "irq_start", "irq_end",
+        "flags", "retaddr", "retaddr_entry", "irq_start", "irq_end",
     };
     enum { NAMES = sizeof names / sizeof *names, SMALL = NAMES - 2, FIELDS = 9 };
     long long v[NAMES];
@@ -75,7 +75,7 @@ fp_graph_settings_of(PyObject *given, fp_graph_settings *settings)
         .abstime = v[3], .cpu = v[4], .proc = v[5], .duration = v[6], .overhead = v[7], .tail = v[8], .overrun = v[9],
         .retval = (unsigned)v[10], .entry_func = fields[0], .entry_depth = fields[1], .exit_func = fields[2],
         .exit_depth = fields[3], .calltime = fields[4], .rettime = fields[5], .exit_overrun = fields[6], .exit_retval = fields[7],
-        .entry_retaddr = fields[8], .retaddr = v[SMALL - 2], .retaddr_entry = (unsigned)v[SMALL - 1],
+        .entry_retaddr = fields[8], .flags = v[SMALL - 3], .retaddr = v[SMALL - 2], .retaddr_entry = (unsigned)v[SMALL - 1],
         .irq_start = (uint64_t)v[SMALL], .irq_end = (uint64_t)v[SMALL + 1],
     };
     return 0;

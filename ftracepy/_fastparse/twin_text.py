@@ -202,7 +202,7 @@ class TextMachine:
         name = self._programs[event.id][0] + b":"
         if self.settings["bare"]:
             return self._prefix + (name + b" " if name != b":" else b"")
-        head = self._prefix + self._task(event) + self._latency(event.raw) + self._time(event.ts)
+        head = self._prefix + self._task(event) + self.flags(event.raw) + self._time(event.ts)
         if self.kernel:
             return head + (b" %s " % name if name != b":" else b" ")
         return head + b" %-21s " % name
@@ -221,7 +221,8 @@ class TextMachine:
             return b""
         return b" (%7s)" % self._tgids.get(pid, b"-------")
 
-    def _latency(self, raw: bytes) -> bytes:
+    def flags(self, raw: bytes) -> bytes:
+        """irq and preempt state, as the columns have it."""
         columns = self.settings["flag_columns"]
         if columns in {0, 2}:
             return b""

@@ -41,6 +41,7 @@ def graph_options(options: Collection[str]) -> dict[str, int]:
         for name, on in _DEFAULTS.items()
     }
     retval = "funcgraph-retval" in options
+    made["flags"] = int("latency-format" in options)
     return made | {"retval": int(retval) * (2 if "funcgraph-retval-hex" in options else 1)}
 
 

@@ -43,7 +43,7 @@ def test_options() -> None:
     assert graph_options(()) == graph_options(["funcgraph-cpu", "nofuncgraph-proc"])
     assert graph_options(["nofuncgraph-cpu", "funcgraph-tail", "funcgraph-retval", "funcgraph-retval-hex"]) == {
         "abstime": 0, "cpu": 0, "proc": 0, "duration": 1, "overhead": 1, "tail": 1, "overrun": 0, "retval": 2,
-        "retaddr": 1,
+        "retaddr": 1, "flags": 0,
     }  # fmt: skip
     assert graph_legend(["nofuncgraph-cpu"]).splitlines()[2:] == [
         "#  DURATION                  FUNCTION CALLS",
@@ -125,6 +125,14 @@ def test_returned_values_before_and_since_6_13(implementation: str) -> None:
     assert listing(implementation, options=options, uname="Linux vm 6.13.1 x86_64")[2:5] == [
         " 0) sysvec_timer() {", " 0)   work(); /* ret=-22 */", " 0) } /* sysvec_timer ret=0x1 */",
     ]  # fmt: skip
+
+
+def test_with_irq_and_preempt_state(implementation: str) -> None:
+    """The option latency-format: a column behind the CPU's (print_graph_lat_fmt), on the lines of interrupts too."""
+    assert listing(implementation, options=("latency-format",))[:2] == [
+        " 1)  ..... |   0.500 us    |  work();",
+        " 0)  ..... |   ==========> |",
+    ]
 
 
 def test_as_trace_cmd_lists_it(implementation: str) -> None:

@@ -112,7 +112,7 @@ typedef struct {
 } fp_graph_field;
 
 typedef struct {
-    bool on, abstime, cpu, proc, duration, overhead, tail, overrun, retaddr;
+    bool on, abstime, cpu, proc, duration, overhead, tail, overrun, retaddr, flags;
     unsigned retval; /* 1: errors in decimal, 2: all in hex; FP_OLD_RETVAL: as before 6.13 */
     uint64_t irq_start, irq_end; /* between these addresses lie the handlers of interrupts */
     unsigned entry, exit, retaddr_entry, cpu_digits; /* with its caller's address a call begins by another event */
@@ -234,6 +234,9 @@ fp_graph_is_entry(const fp_graph_settings *graph, unsigned id)
 /* The block tracer's record as that tracer shows it: with long words, or with CPU and time in its classic form. */
 enum { FP_BLOCK_LONG = 1, FP_BLOCK_CLASSIC = 2, FP_BLOCK_WIDE = 4 };
 void fp_block_show(const fp_text_machine *machine, const fp_record *record, unsigned how, fp_text_out *out);
+
+/* Appends irq and preempt state as the columns have it. */
+void fp_text_flags(const fp_text_settings *settings, const fp_record *record, fp_text_out *out);
 
 /* Appends a time as the columns have it, or without the spaces in front. */
 void fp_text_stamp(fp_text_machine *machine, uint64_t raw, bool left, fp_text_out *out);

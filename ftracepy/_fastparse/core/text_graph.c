@@ -100,6 +100,11 @@ show_columns(fp_text_machine *machine, const fp_program *program, const fp_recor
         show_task(machine, record->pid, out);
         FP_OUT_LITERAL(out, " | ");
     }
+    if (graph->flags) {
+        fp_out_byte(out, ' ');
+        fp_text_flags(&machine->settings, record, out);
+        FP_OUT_LITERAL(out, " | ");
+    }
 }
 
 static void

@@ -120,8 +120,8 @@ latency_rt(const fp_text_settings *settings, const fp_record *record, unsigned f
     show_count(out, byte_at(record, settings->migrate_at));
 }
 
-static void
-latency(const fp_text_settings *settings, const fp_record *record, fp_text_out *out)
+void
+fp_text_flags(const fp_text_settings *settings, const fp_record *record, fp_text_out *out)
 {
     unsigned flags = byte_at(record, settings->flags_at), count = byte_at(record, settings->preempt_at);
     bool off = flags & 1, bh_off = flags & 0x80;
@@ -175,7 +175,7 @@ put_flags(fp_text_machine *machine, const fp_record *record, fp_text_out *out)
         return;
     }
     size_t start = out->used;
-    latency(settings, record, out);
+    fp_text_flags(settings, record, out);
     if (out->failed || settings->lazy_count_at || settings->migrate_at || out->used - start > sizeof mark->text)
         return;
     mark->key = key;
