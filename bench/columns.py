@@ -22,7 +22,12 @@ Columns = list[tuple[int, str]]
 
 def measure(folder: Path, path: Path, events: int, peer: list[Run], runs: int) -> Iterator[Result]:
     """`peer` are runs of trace-cmd report on the recording at `path`, which has raw_syscalls and so many events."""
-    for name, work, floor in (("columns of all events, merged", _merged, 70), ("for event in ..., two fields", _two_fields, 15)):
+    for name, work, floor in (
+        ("columns of all events, merged", _merged, 70),
+        ("for event in ..., two fields", _two_fields, 15),
+        ("for event in ..., name, thread and a field", _name_too, 15),
+        ("for event in ..., calls and what they returned", _calls, 15),
+    ):
         taken = [_cpu_s(work, path) for _ in peer]
         speed = ratio(taken, [one.cpu_s for one in peer])
         note = f"{Spread.of([one / events * 1e9 for one in taken])} ns/event of CPU, start-up out"
@@ -45,8 +50,23 @@ def _merged(stream: Stream) -> None:
         _ = batch.ts, batch.cpu, batch.id, batch.pid
 
 
-def _two_fields(stream: Stream) -> int:
-    """As whoever pairs calls does: the number of each system call and what it returned."""
+def _two_fields(stream: Stream) -> None:
+    for batch in stream:
+        for event in batch:
+            _pid = event.pid
+            _type = event["common_type"]
+
+
+def _name_too(stream: Stream) -> None:
+    for batch in stream:
+        for event in batch:
+            _name = event.name
+            _pid = event.pid
+            _type = event["common_type"]
+
+
+def _calls(stream: Stream) -> int:
+    """As whoever pairs calls does: told apart by type, and something done with what is read."""
     enter, exit = (stream.schema.event(system, name) for system, name, _field in _TWO)
     assert enter
     assert exit

@@ -13,6 +13,7 @@ typedef struct {
     BatchObject *batch;
     fp_state *state; /* lives as long as our type */
     size_t at;
+    PyObject *given[2]; /* the last events handed out: what nobody kept is handed out again, with another record */
 } IteratorObject;
 
 int
@@ -98,6 +99,7 @@ batch_iter(BatchObject *self)
     iterator->batch = self;
     iterator->state = state;
     iterator->at = 0;
+    iterator->given[0] = iterator->given[1] = NULL;
     return (PyObject *)iterator;
 }
 
@@ -107,13 +109,24 @@ iterator_next(IteratorObject *self)
     BatchObject *batch = self->batch;
     if (self->at >= batch->out.n)
         return NULL;
-    return fp_event_new(self->state, (PyObject *)batch, batch->formats, &batch->out.records[self->at++]);
+    PyObject **given = &self->given[self->at & 1]; /* a loop's variable still holds the other one */
+    const fp_record *record = &batch->out.records[self->at++];
+    if (*given != NULL && Py_REFCNT(*given) == 1) {
+        ((EventObject *)*given)->record = *record;
+        return Py_NewRef(*given);
+    }
+    PyObject *event = fp_event_new(self->state, (PyObject *)batch, batch->formats, record);
+    Py_XDECREF(*given);
+    *given = event;
+    return Py_XNewRef(event);
 }
 
 static void
 iterator_dealloc(IteratorObject *self)
 {
     PyTypeObject *type = Py_TYPE((PyObject *)self);
+    Py_XDECREF(self->given[0]);
+    Py_XDECREF(self->given[1]);
     Py_DECREF((PyObject *)self->batch);
     PyObject_Free(self);
     Py_DECREF((PyObject *)type);

@@ -44,7 +44,9 @@ event_dealloc(EventObject *self)
 static PyObject *
 number_value(const fp_field *field, uint64_t value)
 {
-    return field->is_signed ? PyLong_FromLongLong((int64_t)value) : PyLong_FromUnsignedLongLong(value);
+    if (field->is_signed || (int64_t)value >= 0) /* the quicker of the two */
+        return PyLong_FromLongLong((int64_t)value);
+    return PyLong_FromUnsignedLongLong(value);
 }
 
 static PyObject *
@@ -81,7 +83,11 @@ field_value(const EventObject *self, const fp_field *field)
 static const fp_field *
 find(const EventObject *self, PyObject *name)
 {
-    const fp_event_type *type = fp_event_type_of(self->formats, self->record.id);
+    const fp_event_type *type = self->formats->by_id[self->record.id];
+    for (size_t i = 0; type != NULL && i < type->total; i++) /* literals in code are interned, as these are */
+        if (type->names[i] == name)
+            return &type->fields[i];
+    type = fp_event_type_of(self->formats, self->record.id);
     return type != NULL ? fp_find_field(type, name) : NULL;
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from ftracepy.batch import Event
@@ -167,6 +169,27 @@ def test_columns_that_cannot_be(name: str) -> None:
         batch.column(2, "comm")
     assert [len(column) for column in batch.column(1, "a")] == [0, 0]
     assert (batch.ts.tolist(), batch.pid.tolist()) == ([], [])
+
+
+def test_events_that_are_held_stay_what_they_were(name: str) -> None:
+    """A loop's events may be made over where nobody holds them; whoever holds one sees no other."""
+    given = schema(NUMBERS)
+    write = PageWriter(given)
+    batch = decode(name, given, {0: write.page(1, *(write.event("numbers", delta=1, e=n) for n in range(40)))})
+    held = [event for event in batch if event["e"] % 3 == 0]
+    assert [(event["e"], event.ts) for event in held] == [(n, n + 2) for n in range(0, 40, 3)]
+    assert [(left["e"], right["e"]) for left, right in pairwise(batch)] == [(n, n + 1) for n in range(39)]
+    assert [event["e"] for event in sorted(batch, key=lambda event: -event.ts)] == list(range(39, -1, -1))
+    rows, before = [], None
+    for event in batch:
+        if before is not None:
+            rows.append((before["e"], event["e"]))
+        before = event if event["e"] % 5 == 0 else before
+    assert rows == [((n - 1) // 5 * 5, n) for n in range(1, 40)]
+    some = iter(batch)
+    first = next(some)
+    del batch
+    assert [first["e"], *(event["e"] for event in some)] == list(range(40))
 
 
 def test_a_column_outlives_its_batch(name: str) -> None:
