@@ -96,6 +96,7 @@ class Formatter:
             self._machine.set_areas(self._areas)
         self._argument_events = argument_events(schema)
         self._prototypes: Prototypes | None = None
+        self._functions: set[int] = set()  # whose prototypes the machine has
         self._machine.set_arguments(self._argument_events)
         listed = self._target.exact or form == "latency"
         graph = graph_events(schema) if listed and tracer in {None, _GRAPH} else None
@@ -239,7 +240,9 @@ class Formatter:
             from ftracepy.printfmt.prototypes import prototypes_of
 
             self._prototypes = prototypes_of(self._schema, self._target)
-        self._machine.add_prototype(address, self._prototypes.rows(self._machine.symbol(address)))
+        if address not in self._functions:
+            self._functions.add(address)
+            self._machine.add_prototype(address, self._prototypes.rows(self._machine.symbol(address)))
 
     def text(self, event: Event) -> str:
         """The event's own text, what a line shows after the event's name."""
