@@ -216,6 +216,9 @@ class Texts:
 
     def memory(self, node: Node) -> Code:
         """Instructions that push a reference to the bytes `node` points at."""
+        match node:
+            case Unary("&", Index(base, Num(first))) if first and self._exact:
+                return self._from(base, first)
         field, _ = self._numbers.array(node)
         match field.kind:
             case FieldKind.FIXED:
@@ -224,6 +227,14 @@ class Texts:
                 return [Instruction(Op.REF_REST, a=field.offset)]
         at, rel = locate(field)
         return [Instruction(Op.REF_LOC, flags=rel, a=at)]
+
+    def _from(self, base: Node, first: int) -> Code:
+        """&base[first]: the rest of an array."""
+        field, element = self._numbers.array(base)
+        skipped = first * element.size
+        if field.kind != FieldKind.FIXED or not 0 < skipped <= field.size:
+            raise PrintFmtFault("not the rest of an array of the record")
+        return [Instruction(Op.REF, a=field.offset + skipped, b=field.size - skipped)]
 
     def pointer(self, suffix: str, node: Node, width: int, star: Code) -> Code:
         """Instructions that print %p<suffix> of `node`; `star` pushes the argument of %*ph and %*pb."""

@@ -123,3 +123,10 @@ def test_where_pages_are_was_for_the_compiler_to_know() -> None:
     assert show(alloc, (5).to_bytes(8, "little")) == "page=(____ptrval____) pfn=5"
     freed = event(f'"page=%p pfn=%lu", REC->page, (unsigned long)((REC->page) - {base})', "struct page * page@8:8")
     assert show(freed, (5).to_bytes(8, "little")) == "page=0000000000000005 pfn=?"
+
+
+def test_the_rest_of_an_array() -> None:
+    print_fmt = '"%s", REC->id[0] & 1 ? __print_hex(&REC->id[1], 2) : "-"'
+    assert show(event(print_fmt, "u8 id[4]@8:4"), b"\x01\xab\xcd\xef") == "ab cd"
+    assert show(event(print_fmt.replace("[1], 2", "[3], 9"), "u8 id[4]@8:4"), b"\x01\xab\xcd\xef") == "ef"
+    assert show(event(print_fmt.replace("[1], 2", "[5], 2"), "u8 id[4]@8:4"), b"\x01\xab\xcd\xef").startswith("id={")
