@@ -338,6 +338,9 @@ machine_set_arguments(PyObject *object, PyObject *places)
     lock(self);
     memcpy(self->machine.argument_events, events, total * sizeof *events);
     self->machine.argument_events_total = total;
+    self->machine.argument_ids = 0;
+    for (size_t one = 0; one < total; one++)
+        self->machine.argument_ids |= UINT64_C(1) << (events[one].id & 63);
     PyThread_release_lock(self->lock);
     Py_RETURN_NONE;
 }

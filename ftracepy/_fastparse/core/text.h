@@ -182,6 +182,7 @@ typedef struct {
     fp_text_map strings, comms, prototypes; /* these by a function's address, as printfmt/prototypes.py makes them */
     fp_argument_event argument_events[FP_ARGUMENT_EVENTS];
     size_t argument_events_total;
+    uint64_t argument_ids; /* a bit per id, of which the lowest six bits count: most events have none */
     uint64_t asked; /* the function that lines stopped for */
     fp_text_map tgids; /* processes by thread, as the column shows them */
     bool with_tgids;

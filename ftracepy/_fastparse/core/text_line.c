@@ -76,7 +76,7 @@ fp_text_lines(fp_text_machine *machine, const fp_text_span *span, long *why)
             *why = record->id;
             return at;
         }
-        if (machine->argument_events_total && asks(machine, record)) {
+        if (machine->argument_ids >> (record->id & 63) & 1 && asks(machine, record)) {
             *why = FP_LINES_ASKS;
             return at;
         }
