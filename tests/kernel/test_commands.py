@@ -104,7 +104,7 @@ def test_one_file_opened_again_and_again(clean_kernel: Tracefs, tmp_path: Path) 
 @pytest.mark.counted("opensnoop", "307 failed opens")
 def test_every_failed_open_shows_its_path_and_error(clean_kernel: Tracefs) -> None:
     code = f"import os\nfor at in range({MANY}):\n try: os.open(f'/no/such/{{at}}', 0)\n except OSError: pass"
-    rows = [row for row in watch("opensnoop", python(code), "-x") if row["path"].startswith("/no/such/")]
+    rows = [row for row in watch("opensnoop", python(code), "-x") if (row["path"] or "").startswith("/no/such/")]
     assert [(row["path"], row["err"], row["fd"]) for row in rows] == [(f"/no/such/{at}", "ENOENT", None) for at in range(MANY)]
 
 
