@@ -27,14 +27,14 @@ from ftracepy.stream import Stream
 for batch in Stream(recording.open(sys.argv[1])):
     pass
 """
-_COLUMNS = "columns in time order"
 _REPORT = "report"
+_OUTPUT = "OUTPUT"
 _COMMANDS = {
     _REPORT: [*FTRACEPY, "report", "--style", "trace-cmd"],
-    _COLUMNS: [sys.executable, "-c", _WALK],
-    "convert": [*FTRACEPY, "convert", "-o", "/dev/null"],
-    "convert to zstd": [*FTRACEPY, "convert", "--compression", "zstd", "-o", "/dev/null"],
-    "convert, chosen events": [*FTRACEPY, "convert", "-o", "/dev/null", "--cpu", "0", "--since", "0"],
+    "columns in time order": [sys.executable, "-c", _WALK],
+    "convert": [*FTRACEPY, "convert", "-o", _OUTPUT],
+    "convert to zstd": [*FTRACEPY, "convert", "--compression", "zstd", "-o", _OUTPUT],
+    "convert, chosen events": [*FTRACEPY, "convert", "--cpu", "0", "--since", "0", "-o", _OUTPUT],
 }
 _SLOW = ("convert, chosen events",)  # a Python object for each event: not at the largest size
 _MOST_MIB = 60
@@ -94,7 +94,8 @@ def _packed(folder: Path, source: Path, codec: str, plain: dict[int, tuple[Path,
 
 def _run(command: list[str]) -> Cost:
     """To the end; raises RuntimeError where it fails."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    output = Path(command[-1]).with_name("converted.dat")
+    process = subprocess.Popen([str(output) if word == _OUTPUT else word for word in command], stdout=subprocess.DEVNULL)
     done, most = threading.Event(), [0]
 
     def look() -> None:
@@ -107,6 +108,7 @@ def _run(command: list[str]) -> Cost:
     done.set()
     watcher.join()
     process.returncode = os.waitstatus_to_exitcode(status)
+    output.unlink(missing_ok=True)
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)}: exit {process.returncode}")
     return Cost(usage.ru_utime + usage.ru_stime, most[0] / 1024)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from threading import Event
 
-from ftracepy.errors import FtracepyError
+from ftracepy.errors import FtracepyError, RecordingFault
 from ftracepy.recording.contents import BufferData, CpuData
 from ftracepy.recording.copied import open_copied
 from ftracepy.recording.leftovers import comms_now, is_held, leftovers
@@ -47,6 +48,7 @@ class Following:
         self._stop = Event()
         self._notices: list[str] = []
         self._taken: Counter[int] = Counter()  # by CPU: the bytes handed over
+        self._spans: dict[int, list[tuple[int, int]]] = {}  # by CPU: first and last stamp of pages handed over in one run
 
     @property
     def path(self) -> str:
@@ -86,8 +88,11 @@ class Following:
         return dict(spools(self.path))
 
     def _progress(self) -> Progress | None:
-        """As it stands now; None where the file is whole."""
-        now = open_recording(self.path)
+        """As it stands now; None where the file is whole, or cannot be read because it is just being made whole."""
+        try:
+            now = open_recording(self.path)
+        except RecordingFault:
+            return None
         return progress_of(now.contents) if now.is_unfinished else None
 
     def _grown(self, progress: Progress) -> Iterator[Round]:
@@ -99,14 +104,28 @@ class Following:
             if now is None or now.ending:
                 return
             for pages in round_.pages:
+                self._note(pages)
                 self._taken[pages.cpu] += len(pages.data) // size * size
             until_ns = progress.until_ns if round_.last else min(round_.until_ns, progress.until_ns)
             yield Round(round_.pages, until_ns)
 
     def _new(self, spool: CpuData) -> Iterator[Piece]:
         at, page = self._taken[spool.cpu], self.schema.page.size_bytes
+        if at and self._begins(CpuData(spool.cpu, 0, page, spool.path)) != self._spans[spool.cpu][-1][0]:
+            at = self._taken[spool.cpu] = 0  # its recorder has begun to write over it
         there = (spool.size - at) // page * page
         return self._begun.reader(CpuData(spool.cpu, at, max(there, 0), spool.path)).pieces()
+
+    def _begins(self, first: CpuData) -> int:
+        """The stamp of a page; -1 where there is none."""
+        return next((piece.first_ns for piece in self._begun.reader(first).pieces()), -1)
+
+    def _note(self, pages: Pages) -> None:
+        """Remember which pages have been handed over."""
+        reader, data = self._begun.reader(CpuData(pages.cpu, 0, 0)), memoryview(pages.data)
+        spans = self._spans.setdefault(pages.cpu, [])
+        begun = spans.pop()[0] if self._taken[pages.cpu] else reader.first_ns(data)
+        spans.append((begun, reader.first_ns(data[-self.schema.page.size_bytes :])))
 
     def _rest(self) -> Iterator[Round]:
         """What the whole file has beyond what was handed over."""
@@ -126,8 +145,15 @@ class Following:
         yield from rounds(map(self._unseen, readers), self._stop.is_set)
 
     def _unseen(self, reader: CpuReader) -> Iterator[Piece]:
-        left = self._taken[reader.cpu]
-        for piece in reader.pieces():
+        """What comes behind the bytes handed over; where the file does not begin with these, the pages that were not."""
+        left, spans = self._taken[reader.cpu], self._spans.get(reader.cpu, [])
+        pieces = reader.pieces()
+        first = next(pieces, None)
+        if first and spans and (len(spans) > 1 or first.first_ns != spans[0][0]):
+            self._notices.append("trace-cmd wrote over its pages (-m): not all of them were seen in time")
+            yield from self._outside(reader, chain([first], pieces), spans)
+            return
+        for piece in chain([first] if first else [], pieces):
             data, skipped = memoryview(piece.pages.data), min(left, len(piece.pages.data))
             left -= skipped
             if skipped == 0:
@@ -136,13 +162,25 @@ class Following:
                 rest = Pages(piece.pages.cpu, data[skipped:], piece.pages.offset_bytes + skipped)
                 yield Piece(rest, reader.first_ns(rest.data))
 
+    def _outside(self, reader: CpuReader, pieces: Iterable[Piece], spans: list[tuple[int, int]]) -> Iterator[Piece]:
+        """The pages whose stamps lie in none of the spans."""
+        size = self.schema.page.size_bytes
+        for piece in pieces:
+            data = memoryview(piece.pages.data)
+            for at in range(0, len(data), size):
+                page = data[at : at + size]
+                stamp = reader.first_ns(page)
+                if not any(begun <= stamp <= last for begun, last in spans):
+                    yield Piece(Pages(piece.pages.cpu, page, piece.pages.offset_bytes + at), stamp)
+
 
 class FollowingPages(Following):
     """The Source of a recording that trace-cmd still writes: its buffer's files of pages, then the trace.dat made of them."""
 
     def __init__(self, begun: Recording) -> None:
         super().__init__(begun)
-        self._notices = ["trace-cmd hands over full pages only: what quiet CPUs saw is shown late, and out of order"]
+        told = "trace-cmd hands over full pages, and those of half its buffer at once"
+        self._notices = [f"{told}: what quiet CPUs saw is shown late, and out of order"]
         self._held_s = time.monotonic()
         self._newest: deque[tuple[float, int]] = deque()  # when it was looked, and the newest stamp by then
 

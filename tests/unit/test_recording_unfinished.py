@@ -20,6 +20,8 @@ from ftracepy.pipeline.convert import ConvertRequest, convert
 from ftracepy.pipeline.report import report
 from ftracepy.pipeline.requests import ReportRequest, Stop
 from ftracepy.recording import Following, Writer, spool
+from ftracepy.recording.progress import Progress
+from ftracepy.recording.writer import write_at
 from ftracepy.source import Pages
 from ftracepy.stream import Stream
 
@@ -161,6 +163,24 @@ def test_following_shows_every_event_once_and_in_order(tmp_path: Path, compressi
     assert stamps == whole == sorted(whole)
     assert len(stamps) == 500
     assert source.health().notices == []
+
+
+def test_following_waits_while_pages_are_compressed(tmp_path: Path) -> None:
+    """They cannot be read then: neither in their spools, nor in the file."""
+    writer = Writer(tmp_path / "x.dat", texts(), [0, 1], compression="zstd")
+    writer.write(FIRST)
+    source, stamps, waits = recording.follow(tmp_path / "x.dat"), list[int](), 0
+    for batch in Stream(source):
+        if not stamps and len(batch):
+            writer.write(SECOND)
+            write_at(writer._fd, Progress(ending=True).pack("<"), writer._progress_at)
+        stamps += batch.ts
+        waits += bool(stamps) and not len(batch)
+        if waits == 2:
+            writer.finish()
+        elif not stamps:
+            writer.promise(1 << 60)
+    assert sorted(stamps) == [*range(1000, 1100), *range(2000, 2100), *range(5000, 5100)]
 
 
 def test_following_ends_with_a_recorder_that_dies(tmp_path: Path) -> None:
