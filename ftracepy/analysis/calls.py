@@ -144,15 +144,17 @@ class Calls(Machine):
             self._raw_args[name] = tuple(field for field in fields if not field.startswith("__"))
         if name not in self._names and name not in _ALWAYS:
             return None
-        return partial(self._enter, name, fields) if way == "enter" else partial(self._exit, name)
+        texts = tuple((field, field[2:-4]) for field in fields if field.startswith("__") and field.endswith("_val"))
+        return partial(self._enter, name, fields, texts) if way == "enter" else partial(self._exit, name)
 
-    def _enter(self, name: str, fields: tuple[str, ...], event: Event) -> None:
+    def _enter(self, name: str, fields: tuple[str, ...], texts: tuple[tuple[str, str], ...], event: Event) -> None:
+        """`texts` are the fields that hold the text of an argument, each with the argument's name."""
         if event.pid in self._tasks.own:
             return
         args = {field: event[field] for field in fields}
         entry = self.pairing.enter(event.pid, number(event, "__syscall_nr"), name, event.ts, args)
         if entry is not None:
-            self._texts_at_entry(entry)
+            self._texts_at_entry(entry, texts)
 
     def _exit(self, name: str, event: Event) -> None:
         if event.pid not in self._tasks.own:
@@ -174,10 +176,9 @@ class Calls(Machine):
         if (name in self._names or event.pid in self.pairing.open) and event.pid not in self._tasks.own:
             self.pairing.leave(event.pid, nr, name, number(event, "ret"), event.ts)
 
-    def _texts_at_entry(self, entry: Entry) -> None:
-        for field in entry.args:
-            if field.startswith("__") and field.endswith("_val") and isinstance(value := entry.args[field], str):
-                arg = field[2:-4]
+    def _texts_at_entry(self, entry: Entry, texts: tuple[tuple[str, str], ...] = ()) -> None:
+        for field, arg in texts:
+            if isinstance(value := entry.args.get(field), str):
                 key = "path" if arg in _PATH_ARGS and (entry.name in OPENS or entry.name in EXECS) else arg
                 entry.texts[key] = Text(value, "user@enter") if value or not entry.args.get(arg) else Text(None)
         self._text_at_site(entry)
