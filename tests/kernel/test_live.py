@@ -324,7 +324,7 @@ def test_what_a_function_calls_is_shown_as_rows_and_as_a_flame_graph(
     subprocess.run(["cat", "/etc/passwd"], stdout=subprocess.DEVNULL, check=True)
     view.until("vfs_open")
     view.press("5")
-    view.until("arrows choose")
+    view.until("[5 flames]")
     view.until("of all")
     view.press("Down", "Down")
     view.until("do_dentry_open")
