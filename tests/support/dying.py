@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,8 +25,8 @@ from typing import Any
 _ROOT = Path(__file__).parents[2]
 _PATIENCE_S = 60.0
 _INTERRUPTED = 130
-# Where the main thread begins others, waits for them, and undoes: an interrupt must neither hang the run nor leave anything.
-_DELICATE = ("meanwhile.py", "threading.py", "live/source.py", "live/instance.py", "live/undo.py", "live/journal.py")
+# Where the main thread begins others and waits for them: an interrupt there must neither hang the run nor leave anything.
+_DELICATE = ("live/meanwhile.py",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,8 @@ def _child(moments: _Moments, places: list[str], told: int) -> None:
         status = 0
     except KeyboardInterrupt:
         status = _INTERRUPTED
+    except Exception:
+        traceback.print_exc()
     finally:
         sys.setprofile(None)
         atexit._run_exitfuncs()
