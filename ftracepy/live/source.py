@@ -33,6 +33,7 @@ from ftracepy.tracefs import Tracefs, options
 from ftracepy.values import as_dict, replace
 
 T = TypeVar("T")
+_START_TICK_S = 0.002
 _TASK_EVENTS = frozenset({"sched_process_fork", "sched_process_exec", "sched_process_exit", "task_newtask", "task_rename"})
 
 
@@ -86,7 +87,7 @@ class LiveSource:
         self._asked = False
         self._header, self._facts, self._symbols, self._say = header, facts, symbols, say
         self._duration_s = duration_s
-        self._started = threading.Event()
+        self._started = False  # no Event: an interrupt within its set() would leave its lock taken
         self._notices: list[str] = []
         self._stats: list[CpuStats] | None = None
         self._early: list[SideFact] | None = []
@@ -144,7 +145,7 @@ class LiveSource:
         self._restrict()
         self._write_header()
         self._enable()
-        self._started.set()
+        self._started = True
 
     def _first_probes(self) -> list[ProbeDef]:
         """One for each event."""
@@ -275,7 +276,8 @@ class LiveSource:
 
     def _close_when_asked(self) -> None:
         if self._duration_s is not None:
-            self._started.wait()
+            while not self._started:
+                time.sleep(_START_TICK_S)
         select.select([self._ask_read], [], [], self._duration_s)
         try:
             for aide in self.plan.aides:
@@ -292,7 +294,7 @@ class LiveSource:
         return True
 
     def _end_closer(self) -> None:
-        self._started.set()
+        self._started = True
         self.stop()
         self._closer.wait()
         fds = (self._ask_read, self._ask_write)
