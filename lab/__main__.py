@@ -51,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--all", action="store_true", help="the whole matrix")
     parser.add_argument("--jobs", type=int, default=1, help="so many guests at once (default %(default)s)")
     parser.add_argument("--keep-going", action="store_true", help="with several kernels: go on after a failure")
+    parser.add_argument(
+        "--again", action="store_true", help="try a kernel where the command failed once more, not only after panics"
+    )
     parser.add_argument("--prepare", action="store_true", help="only fetch and build what guests are made of")
     parser.add_argument(
         "--brief", action="store_true", help="of the live tests only those that count each tool's rows, and a few"

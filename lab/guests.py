@@ -80,7 +80,7 @@ def run_all(guests: list[Guest], command: str, options: argparse.Namespace) -> l
 
 
 def one(guest: Guest, command: str, options: argparse.Namespace) -> Told:
-    """Boot and run `command`; a panic or hang of the guest is tried once more."""
+    """Boot and run `command`; a panic or hang of the guest is tried once more, with --again whatever went wrong."""
     for attempt in (1, 2):
         written = bytearray()
         outcome = boot(guest, command, options, _show if options.jobs == 1 else written.extend)
@@ -89,9 +89,10 @@ def one(guest: Guest, command: str, options: argparse.Namespace) -> Told:
             if written:
                 _show(f"\n== {guest.title}\n".encode() + written)
             _tell(told, options)
-            if outcome.is_mishap and attempt == 1:
+            once_more = attempt == 1 and (outcome.is_mishap or (options.again and told.status != 0))
+            if once_more:
                 print(f"lab: {guest.title}: once more", file=sys.stderr)
-        if not outcome.is_mishap:
+        if not once_more:
             break
     return told
 

@@ -10,12 +10,13 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("lab", reason="only the checkout has the lab, an installed package has not")
 
-from lab import build, cpio, debian, kernels, machine, survey, table
+from lab import build, cpio, debian, guests, kernels, machine, survey, table
 from lab.__main__ import main
 
 NAMES = [
@@ -341,3 +342,17 @@ def test_an_archive_that_cannot_be_reached_is_told_from_other_faults(
     monkeypatch.setenv("FTRACEPY_LAB_MIRROR", "http://nowhere.invalid/debian")
     assert main(["6.1", "--prepare"]) == 69
     assert "Debian's archive cannot be had" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("again", "statuses", "status"), [(False, [1], 1), (True, [1, 0], 0), (True, [1, 1], 1), (True, [0], 0)])
+def test_a_failed_command_is_tried_once_more_when_asked(
+    again: bool, statuses: list[int], status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = iter(statuses)
+    monkeypatch.setattr(guests, "boot", lambda *_: machine.Outcome("done", next(left)))
+    kernel = SimpleNamespace(package="linux-image-6.1")
+    options = SimpleNamespace(jobs=1, again=again, out=None, console=False)
+    told = guests.one(SimpleNamespace(kernel=kernel, title="6.1"), "true", options)  # type: ignore[arg-type]
+    assert told.status == status
+    assert ("once more" in capsys.readouterr().err) == (len(statuses) == 2)
+    assert next(left, None) is None
