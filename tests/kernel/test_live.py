@@ -134,8 +134,9 @@ def test_every_row_comes_to_the_screen(terminal: Callable[..., Terminal], tmp_pa
     view.press("e")
     view.type(str(tmp_path / "rows.json"))
     view.press("Enter")
-    wait_until(lambda: (tmp_path / "rows.json").exists())
-    rows = [json.loads(line) for line in (tmp_path / "rows.json").read_text().splitlines()]
+    written = tmp_path / "rows.json"
+    wait_until(lambda: written.exists() and written.read_text().count("\n") == MANY)
+    rows = [json.loads(line) for line in written.read_text().splitlines()]
     assert len(rows) == MANY
     assert {(row["comm"], row["signal"], row["result"]) for row in rows} == {("counted", "0", "0")}
     view.press("q")
