@@ -51,7 +51,7 @@ class Elf:
         """Whole numbers at a file offset, `layout` as struct has it without a byte order."""
         try:
             return struct.unpack_from(self.order + layout, self.data, offset)
-        except struct.error:
+        except (struct.error, OverflowError):  # the latter from 2**63 on
             raise ElfFault(f"the file ends before byte {offset}") from None
 
     def _segments(self) -> list[Segment]:

@@ -61,7 +61,7 @@ def has_probes(path: str) -> bool:
     try:
         with open(path, "rb") as file:
             return _names_hold(file.fileno())
-    except (OSError, struct.error):
+    except (OSError, struct.error, OverflowError):
         return False
 
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ftracepy.live.ways import libraries
@@ -55,6 +55,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 0x1040), st.integers(0, 255))
+@example(at=39, value=128)  # the table of segments beyond what any file can hold
 def test_damaged_files_fault_or_are_read(at: int, value: int) -> None:
     data = bytearray(elf64(b"\xb8\x01\x01\x00\x00\x0f\x05\xc3" * 4, [0x1000, 0x1010]))
     data[at % len(data)] = value
