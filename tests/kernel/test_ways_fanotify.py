@@ -14,6 +14,7 @@ import pytest
 from ftracepy.live.aides import fanotify
 from ftracepy.live.aides.fanotify import FAN_ONDIR
 from ftracepy.live.aides.opens import OpensAide
+from ftracepy.live.aides.watch import Path as Opened
 from ftracepy.live.aides.watch import Watch
 from ftracepy.live.plan import Scope
 from ftracepy.sidefacts import Kind, SideFact
@@ -137,6 +138,28 @@ def test_the_aide_tells_of_others_and_not_of_itself(tmp_path: Path) -> None:
     assert os.getpid() not in paths.values()
     assert caught
     assert facts[-1].kind is Kind.CAUGHT_UP
+
+
+def test_the_aide_opens_nothing_to_know_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it opened for a report would be the next report, without end."""
+    aide = OpensAide()
+    read = Watch.read
+    own: list[bytes] = []
+
+    def seen(watch: Watch) -> list[Opened]:
+        found = read(watch)
+        own.extend(one.path for one in found if os.path.exists(f"/proc/self/task/{one.tid}"))
+        return found
+
+    monkeypatch.setattr(Watch, "read", seen)
+    aide.start(lambda _: None)
+    (tmp_path / "file").touch()
+    (tmp_path / "file").read_bytes()
+    for _ in range(3):
+        aide.catch_up()
+    aide.stop()
+    assert not [path for path in own if path.endswith(b"/task")]
+    assert os.fsencode(tmp_path / "file") in own
 
 
 def test_the_aide_keeps_to_a_thread(tmp_path: Path) -> None:

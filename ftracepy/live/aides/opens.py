@@ -59,7 +59,7 @@ class OpensAide(AideThread):
     def _tell(self, paths: list[Path]) -> bool:
         """Write the facts; one thread's facts with equal times are those whose order is not known."""
         now = time.monotonic_ns()
-        own = set() if self._own_too or not paths else {int(name) for name in os.listdir("/proc/self/task")}
+        own = set() if self._own_too else set(filter(_is_own, {path.tid for path in paths}))
         told = False
         for at, path in enumerate(paths):
             if path.tid < 0:
@@ -80,6 +80,11 @@ class OpensAide(AideThread):
             here = os.path.exists(f"/proc/{self._scope.pid}/task/{tid}")
             self._known[tid] = here or not os.path.exists(f"/proc/{tid}")
         return self._known[tid]
+
+
+def _is_own(tid: int) -> bool:
+    """Asked without opening a file, which would be reported in its turn, and so on without end."""
+    return os.path.exists(f"/proc/self/task/{tid}")
 
 
 def _notice(text: str) -> SideFact:
