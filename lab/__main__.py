@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -22,15 +23,21 @@ _SUITE_SECONDS = 5400.0
 
 
 def main(arguments: list[str]) -> int:
-    own, _, given = _split(arguments)
-    options = _parser().parse_args(own)
+    own, given = _split(arguments)
+    parser = _parser()
+    options = parser.parse_args(own)
+    if (wrong := _contradiction(options, given)) is not None:
+        parser.error(wrong)
     if options.record:
         options.out, given = ROOT / "fixtures", ["sh", RECORD, *given]
     names = options.kernel or (list(kernels.MATRIX) if options.all or options.prepare else [])
     if options.table and not names:
         return _write_table()
     if not names:
-        _parser().error("name a kernel, or --all")
+        parser.error("name a kernel, or --all")
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) is signal.SIG_DFL:
+            signal.signal(ending, _end)
     try:
         return _run(names, shlex.join(given) if len(given) > 1 else "".join(given), options)
     except LabFault as fault:
@@ -40,9 +47,28 @@ def main(arguments: list[str]) -> int:
         return 130
 
 
-def _split(arguments: list[str]) -> tuple[list[str], str, list[str]]:
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     at = arguments.index("--") if "--" in arguments else len(arguments)
-    return arguments[:at], "--", arguments[at + 1 :]
+    return arguments[:at], arguments[at + 1 :]
+
+
+def _end(number: int, _: object) -> None:
+    """Guests are ended and their files removed on the way out."""
+    sys.exit(128 + number)
+
+
+def _contradiction(options: argparse.Namespace, given: list[str]) -> str | None:
+    if options.shell and (options.all or len(options.kernel) != 1):
+        return "--shell is for one KERNEL"
+    if options.shell and (given or options.record or options.table or options.brief or options.out):
+        return "--shell runs no COMMAND, and brings nothing back"
+    if options.brief and (given or options.record):
+        return "--brief says which live tests run: no COMMAND goes with it"
+    if options.jobs < 1 or options.cpus < 1:
+        return "--jobs and --cpus count from 1"
+    if options.seconds is not None and not options.seconds > 0:
+        return "--seconds: more than none"
+    return None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,10 +101,9 @@ def _run(names: list[str], command: str, options: argparse.Namespace) -> int:
     guests = [find(name, options.update) for name in names]
     if options.prepare:
         return 0
+    options.seconds = options.seconds or (_SECONDS if command else _SUITE_SECONDS)
     if options.shell:
         return shell(guests[0], options)
-    if not options.seconds:
-        options.seconds = _SECONDS if command else _SUITE_SECONDS
     told = run_all(guests, command or (BRIEF if options.brief else SUITE), options)
     if len(guests) > 1:
         print("\n" + "\n".join(f"lab: {one.summary}" for one in told), file=sys.stderr)

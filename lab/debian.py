@@ -75,8 +75,15 @@ def newest(names: Iterable[str], series: str, architecture: str) -> str:
         if match and "-cloud-" in name and match[3] == architecture and series in (f"{match[1]}.{match[2]}", match[1], "newest"):
             found.append((natural(name.removesuffix("-unsigned")), match[4] is None, name))
     if not found:
-        raise LabFault(f"Debian's lists have no cloud kernel {series} for {architecture}\n  try     scripts/lab --update KERNEL")
+        raise LabFault(f"Debian's lists have no cloud kernel {series!r} for {architecture}\n  {_known(names, architecture)}")
     return max(found)[2]
+
+
+def _known(names: Iterable[str], architecture: str) -> str:
+    """What there is instead, as a hint."""
+    matches = (_NAME.match(name) for name in names if "-cloud-" in name)
+    series = {f"{match[1]}.{match[2]}" for match in matches if match and match[3] == architecture}
+    return f"try     {', '.join([*sorted(series, key=natural), 'newest'])}; --update looks for newer ones first"
 
 
 class Apt:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import image, kernels, machine
+from lab import image, kernels, machine, terminal
 from lab.debian import Apt, cache_dir
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,8 +75,14 @@ def run_all(guests: list[Guest], command: str, options: argparse.Namespace) -> l
             failed.set()
         return told
 
+    machine.stopping.clear()
     with ThreadPoolExecutor(options.jobs) as pool:
-        return [told for told in pool.map(go, guests) if told is not None]
+        try:
+            return [told for told in pool.map(go, guests) if told is not None]
+        except BaseException:
+            machine.stopping.set()
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def one(guest: Guest, command: str, options: argparse.Namespace) -> Told:
@@ -104,9 +110,11 @@ def boot(guest: Guest, command: str, options: argparse.Namespace, output: Callab
 
 
 def shell(guest: Guest, options: argparse.Namespace) -> int:
-    """A person at the guest's console."""
-    with tempfile.TemporaryDirectory() as work:
-        return machine.shell(_boot(guest, "", options, Path(work)))
+    """A person at the guest's console; this terminal is left as it was found. Raises LabFault without a terminal."""
+    with terminal.kept(), tempfile.TemporaryDirectory() as work:
+        boot = _boot(guest, "", options, Path(work))
+        print(f"lab: {guest.title}; switch it off with exit, a guest that hangs with Ctrl-A X", file=sys.stderr)
+        return machine.shell(boot)
 
 
 def _boot(guest: Guest, command: str, options: argparse.Namespace, work: Path) -> machine.Boot:
@@ -117,10 +125,11 @@ def _boot(guest: Guest, command: str, options: argparse.Namespace, work: Path) -
     kernel = guest.kernel
     emulated = machine.EMULATED[image.machine(kernel.architecture)]
     settings = (
-        f"LAB_SECONDS={options.seconds:g}\nLAB_SHELL={'yes' if options.shell else ''}\n"
+        f"LAB_SECONDS={options.seconds:g}\nLAB_SHELL={terminal.described() if options.shell else ''}\n"
         f"LAB_CONSOLE={emulated.console}\nLAB_OUTPUT={emulated.lines[0]}\nLAB_RESULT={emulated.lines[1]}\n"
     )
     job = {"lab/init": (ROOT / "lab/init").read_text(), "lab/settings": settings, "lab/job": f"{exports}{command}\n"}
+    job["lab/bin/ftracepy"] = '#!/bin/sh\nexec python3 -P -m ftracepy.cli "$@"\n'
     if kernel.config:
         job[f"boot/{kernel.config.name}"] = kernel.config.read_text()
     initrd = work / "initrd"

@@ -44,6 +44,8 @@ def get(name: str, apt: Apt, cache: Path, *, update: bool = False) -> Kernel:
         return Kernel(name, apt.architecture, Path(name).name, Path(name))
     full, (_, name) = name, split(name)
     is_own = name in build.FRAGMENTS
+    if is_own and apt.architecture != "amd64":
+        raise LabFault(f"{name} is built for amd64 only\n  try     scripts/lab {name}")
     folder = cache / f"kernel-{apt.architecture}-{name}{f'-{build.key(name)}' if is_own else ''}"
     with locked(cache, folder.name):
         kept = sorted(folder.glob("vmlinuz-*"))

@@ -15,17 +15,20 @@ import signal
 import socket
 import subprocess
 import tarfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from lab.debian import LabFault
 
 End = Literal["done", "panic", "hang", "emulator"]
 BOOT_SECONDS = 120
 _libc = ctypes.CDLL(None)
+# Set where every guest shall be given up: the lab itself was interrupted.
+stopping = threading.Event()
 _PANIC = re.compile(rb"Kernel panic - not syncing|BUG: unable to handle|Oops: |kernel BUG at ")
 _STATUS = re.compile(rb"^status (\d+)\n")
 # Every kernel here has NVMe built in. nvme0n1 reads zeros, keeps nothing and takes 3 ms for each request, however many are under
@@ -36,6 +39,10 @@ _DISKS = (
     ("-drive", "if=none,id=disk,driver=null-co,size=268435456,read-zeroes=on,snapshot=on"),
     ("-device", "nvme,drive=disk,serial=disk"),
 )
+
+
+class Stopped(Exception):
+    """The guest was given up, for the lab was interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,35 +105,41 @@ def command(boot: Boot, console: str, lines: Sequence[str] = ()) -> list[str]:
     return [*qemu, *(part for line in lines for part in ("-device", f"{what.line},chardev={line}"))]
 
 
+def start(boot: Boot, command_line: list[str], **streams: Any) -> subprocess.Popen[bytes]:
+    """QEMU. Raises LabFault where it is not installed."""
+    try:
+        return subprocess.Popen(command_line, preexec_fn=_gentle, **streams)
+    except FileNotFoundError:
+        package = EMULATED[boot.machine].package
+        raise LabFault(f"{command_line[0]} is not installed here\n  try     apt-get install {package}") from None
+
+
 def shell(boot: Boot) -> int:
     """A person at the guest's console, until the guest is switched off."""
-    return subprocess.run(command(boot, "mon:stdio")).returncode
+    with start(boot, command(boot, "mon:stdio")) as qemu:
+        try:
+            return qemu.wait()
+        finally:
+            qemu.kill()
 
 
 def run(boot: Boot, output: Callable[[bytes], object]) -> Outcome:
     """Boot, pass on what the command writes as it comes, and return when the guest has ended or its time is over."""
     began = time.monotonic()
-    ours, theirs = zip(*(socket.socketpair() for _ in range(3)), strict=True)
-    chardevs = [part for at, end in enumerate(theirs) for part in ("-chardev", f"socket,id=line{at},fd={end.fileno()}")]
-    started = command(boot, "chardev:line0", ["line1", "line2"]) + chardevs
-    try:
-        qemu = subprocess.Popen(
-            started, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            pass_fds=[end.fileno() for end in theirs], preexec_fn=_gentle,
+    with contextlib.ExitStack() as ends:
+        ours, theirs = zip(*(map(ends.enter_context, socket.socketpair()) for _ in range(3)), strict=True)
+        chardevs = [part for at, end in enumerate(theirs) for part in ("-chardev", f"socket,id=line{at},fd={end.fileno()}")]
+        qemu = start(
+            boot, command(boot, "chardev:line0", ["line1", "line2"]) + chardevs, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=[end.fileno() for end in theirs], start_new_session=True,
         )  # fmt: skip
-    except FileNotFoundError:
-        package = EMULATED[boot.machine].package
-        raise LabFault(f"{started[0]} is not installed here\n  try     apt-get install {package}") from None
-    finally:
-        for end in theirs:
-            end.close()
-    try:
-        outcome = _watch(boot, qemu, ours, output)
-    finally:
-        qemu.kill()
-        qemu.communicate()
-        for end in ours:
-            end.close()
+        try:
+            for end in theirs:
+                end.close()
+            outcome = _watch(boot, qemu, ours, output)
+        finally:
+            qemu.kill()
+            qemu.communicate()
     outcome.seconds = time.monotonic() - began
     return outcome
 
@@ -135,7 +148,6 @@ def _gentle() -> None:
     """In the emulator before it begins: it gives way to others, and goes when the lab is killed (prctl(2), PR_SET_PDEATHSIG)."""
     _libc.prctl(1, signal.SIGKILL)
     os.nice(5)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _watch(
@@ -148,6 +160,8 @@ def _watch(
         for line, taker in zip(lines, takers, strict=True):
             selector.register(line, selectors.EVENT_READ, taker)
         while selector.get_map():
+            if stopping.is_set():
+                raise Stopped
             left = deadline - time.monotonic()
             if left <= 0:
                 return Outcome(end="hang", console=bytes(console))

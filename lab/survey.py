@@ -68,6 +68,8 @@ class Proofs:
             self.left_out.setdefault(reason, []).append(report.nodeid)
         else:
             self.failed.append(report.nodeid)
+            # At once: a guest that hangs later takes pytest's own account with it.
+            print(f"\n{report.nodeid} ({report.when}) failed:\n{report.longreprtext[-6000:]}", flush=True)
         if (proof := self.found.get(report.nodeid)) is not None:
             proof.outcome = reason or report.outcome
 

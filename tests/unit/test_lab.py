@@ -6,9 +6,14 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
+import termios
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -48,7 +53,7 @@ def test_the_newest_of_a_series(series: str, architecture: str, package: str) ->
 
 
 def test_a_series_that_debian_has_not() -> None:
-    with pytest.raises(debian.LabFault, match=r"no cloud kernel 4\.9"):
+    with pytest.raises(debian.LabFault, match=r"no cloud kernel '4\.9' for amd64\n  try     6\.1, 6\.12, 7\.3, newest; --update"):
         debian.newest(NAMES, "4.9", "amd64")
 
 
@@ -133,6 +138,99 @@ def test_without_a_kernel_it_says_how_to_use_it(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         main([])
     assert "scripts/lab KERNEL" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wrong"),
+    [
+        (["--shell"], "--shell is for one KERNEL"),
+        (["6.1", "6.12", "--shell"], "--shell is for one KERNEL"),
+        (["6.1", "--shell", "--", "true"], "--shell runs no COMMAND"),
+        (["6.1", "--brief", "--", "true"], "--brief says which live tests run"),
+        (["6.1", "--jobs", "0"], "--jobs and --cpus count from 1"),
+        (["6.1", "--seconds", "0"], "--seconds: more than none"),
+        (["6.1", "--seconds", "nan"], "--seconds: more than none"),
+    ],
+)
+def test_options_that_contradict_each_other(arguments: list[str], wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert wrong in capsys.readouterr().err
+
+
+@pytest.fixture
+def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """A stand-in for QEMU: a script with this text, which is its own kernel too; guests' Debian and checkout are empty."""
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "base.cpio").write_bytes(b"")
+    monkeypatch.setattr("lab.image.base", lambda *_: tmp_path / "base.cpio")
+    monkeypatch.setattr("lab.image.overlay", lambda root, archive, architecture, out, job: out.write_bytes(b""))
+
+    def write(text: str) -> Path:
+        path = tmp_path / "qemu-system-x86_64"
+        path.write_text(text)
+        path.chmod(0o755)
+        return path
+
+    return write
+
+
+def test_without_the_emulator_its_package_is_named(
+    emulator: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernel = emulator("").rename(tmp_path / "kernel")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main([str(kernel), "--", "true"]) == 125
+    assert capsys.readouterr().err == (
+        "lab: qemu-system-x86_64 is not installed here\n  try     apt-get install qemu-system-x86\n"
+    )
+
+
+def test_a_shell_wants_a_terminal(emulator: Callable[[str], Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(emulator("#!/bin/sh\n")), "--shell"]) == 125
+    assert "--shell is for a person at a terminal" in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_the_guests_and_none_is_begun_again(
+    emulator: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C once both guests run, of three."""
+    kernel = emulator(f"#!/bin/sh\necho x >>{tmp_path}/tries\nexec sleep 60\n")
+    tries = tmp_path / "tries"
+
+    def strike() -> None:
+        while not tries.exists() or tries.stat().st_size < 4:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    striker = threading.Thread(target=strike)
+    striker.start()
+    assert main([*[str(kernel)] * 3, "--jobs", "2", "--", "true"]) == 130
+    striker.join()
+    assert tries.read_text() == "x\nx\n"
+    assert not [path for path in tmp_path.iterdir() if path.is_dir() and path.name.startswith("tmp")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_terminal_is_left_as_it_was_found(number: int, tmp_path: Path) -> None:
+    """QEMU has it raw; it may be killed so."""
+    ours, theirs = os.openpty()
+    before = termios.tcgetattr(theirs)
+    code = (
+        "import os, signal, sys, tty\nfrom lab import terminal\nfrom lab.__main__ import _end\n"
+        "signal.signal(signal.SIGTERM, _end)\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"with terminal.kept():\n    tty.setraw(0)\n    os.kill(os.getpid(), {int(number)})\n    signal.pause()"
+    )
+    root = Path(__file__).parents[2]
+    ended = subprocess.run([sys.executable, "-c", code], cwd=root, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
+    assert ended.returncode in {-signal.SIGINT, 128 + signal.SIGTERM}
+    assert termios.tcgetattr(theirs) == before
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_the_page_has_every_kernel_tool_and_way() -> None:
@@ -234,34 +332,19 @@ elif what != "silent":
     [([0], 1, 0), ([3], 1, 3), (["panic", 0], 2, 0), (["panic", "panic"], 2, 125), (["silent", 5], 2, 5)],
 )
 def test_only_mishaps_are_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: list[object], tries: int, status: int
+    tmp_path: Path, emulator: Callable[[str], Path], ends: list[object], tries: int, status: int
 ) -> None:
     """A stand-in for the emulator that ends as told."""
-    emulator = tmp_path / "qemu-system-x86_64"
-    emulator.write_text(FAKE.format(python=sys.executable, folder=str(tmp_path), ends=ends))
-    emulator.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    empty = tmp_path / "base.cpio"
-    empty.write_bytes(b"")
-    monkeypatch.setattr("lab.image.base", lambda *_: empty)
-    monkeypatch.setattr("lab.image.overlay", lambda root, archive, architecture, out, job: out.write_bytes(b""))
-    assert main([str(emulator), "--", "true"]) == status
+    kernel = emulator(FAKE.format(python=sys.executable, folder=str(tmp_path), ends=ends))
+    assert main([str(kernel), "--", "true"]) == status
     assert (tmp_path / "tries").stat().st_size == tries
 
 
 def test_several_at_once_are_told_one_after_the_other_and_summed_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+    tmp_path: Path, emulator: Callable[[str], Path], capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    emulator = tmp_path / "qemu-system-x86_64"
-    emulator.write_text(FAKE.format(python=sys.executable, folder=str(tmp_path), ends=[4, 4]))
-    emulator.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    (tmp_path / "base.cpio").write_bytes(b"")
-    monkeypatch.setattr("lab.image.base", lambda *_: tmp_path / "base.cpio")
-    monkeypatch.setattr("lab.image.overlay", lambda root, archive, architecture, out, job: out.write_bytes(b""))
-    assert main([str(emulator), str(emulator), "--jobs", "2", "--keep-going", "--", "true"]) == 4
+    kernel = str(emulator(FAKE.format(python=sys.executable, folder=str(tmp_path), ends=[4, 4])))
+    assert main([kernel, kernel, "--jobs", "2", "--keep-going", "--", "true"]) == 4
     out, words = capfdbinary.readouterr()
     assert out.count(b"hello") == 2
     assert words.count(b"(amd64): done, status 4") == 2
