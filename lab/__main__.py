@@ -9,8 +9,8 @@ import signal
 import sys
 from pathlib import Path
 
-from lab import kernels, table
-from lab.debian import LabFault, Unreachable, cache_dir
+from lab import kept, kernels, table
+from lab.debian import LabFault, Unreachable
 from lab.guests import MISHAP, ROOT, Told, find, run_all, shell
 
 # Without a COMMAND: every live test, or each tool's counted ones with what nothing may get wrong anywhere.
@@ -28,8 +28,6 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(own)
     if (wrong := _contradiction(options, given)) is not None:
         parser.error(wrong)
-    if options.record:
-        options.out, given = ROOT / "fixtures", ["sh", RECORD, *given]
     names = options.kernel or (list(kernels.MATRIX) if options.all or options.prepare else [])
     if options.table and not names:
         return _write_table()
@@ -39,7 +37,7 @@ def main(arguments: list[str]) -> int:
         if signal.getsignal(ending) is signal.SIG_DFL:
             signal.signal(ending, _end)
     try:
-        return _run(names, shlex.join(given) if len(given) > 1 else "".join(given), options)
+        return _run(names, _command(given, options), options)
     except LabFault as fault:
         print(f"lab: {fault}", file=sys.stderr)
         return UNREACHABLE if isinstance(fault, Unreachable) else MISHAP
@@ -50,6 +48,14 @@ def main(arguments: list[str]) -> int:
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     at = arguments.index("--") if "--" in arguments else len(arguments)
     return arguments[:at], arguments[at + 1 :]
+
+
+def _command(given: list[str], options: argparse.Namespace) -> str:
+    if options.failed:
+        given = [*shlex.split(SUITE), *kept.failed(options.kernel[0])]
+    if options.record:
+        options.out, given = ROOT / "fixtures", ["sh", RECORD, *given]
+    return shlex.join(given) if len(given) > 1 else "".join(given)
 
 
 def _end(number: int, _: object) -> None:
@@ -64,6 +70,8 @@ def _contradiction(options: argparse.Namespace, given: list[str]) -> str | None:
         return "--shell runs no COMMAND, and brings nothing back"
     if options.brief and (given or options.record):
         return "--brief says which live tests run: no COMMAND goes with it"
+    if options.failed and (given or options.record or options.brief or options.shell or options.all or len(options.kernel) != 1):
+        return "--failed is for one KERNEL, and says which live tests run there"
     if options.jobs < 1 or options.cpus < 1:
         return "--jobs and --cpus count from 1"
     if options.seconds is not None and not options.seconds > 0:
@@ -83,6 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prepare", action="store_true", help="only fetch and build what guests are made of")
     parser.add_argument(
         "--brief", action="store_true", help="of the live tests only those that count each tool's rows, and a few"
+    )
+    parser.add_argument(
+        "--failed", action="store_true", help="of the live tests only those that failed there when all of them ran last"
     )
     parser.add_argument("--table", action="store_true", help="write docs/kernels.md, from each kernel's last live tests")
     parser.add_argument(
@@ -115,24 +126,16 @@ def _run(names: list[str], command: str, options: argparse.Namespace) -> int:
     return worst or (len(told) < len(guests))
 
 
-def _place(kernel: str) -> Path:
-    return cache_dir() / f"survey-{kernel}.json"
-
-
 def _keep(one: Told) -> None:
-    """What was found there, until it is looked at again; of the whole suite what was found last."""
     if text := one.outcome.files.get("survey.json"):
-        found, place = json.loads(text), _place(one.guest.kernel.name)
-        if not found["suite"]["whole"] and place.exists():
-            found["suite"] = json.loads(place.read_text()).get("suite", found["suite"])
-        place.write_text(json.dumps({**found, "kernel": one.guest.kernel.name}))
+        kept.keep(one.guest.kernel.name, json.loads(text))
 
 
 def _write_table() -> int:
     """What was found last on each kernel of the matrix, as data and as a page."""
     data = ROOT / "docs/kernels.json"
     found = json.loads(data.read_text())
-    found |= {name: json.loads(_place(name).read_text()) for name in kernels.MATRIX if _place(name).exists()}
+    found |= {name: survey for name in kernels.MATRIX if (survey := kept.known(name))}
     found = {name: found[name] for name in kernels.MATRIX if name in found}
     data.write_text(json.dumps(found, indent=1) + "\n")
     (ROOT / "docs/kernels.md").write_text(table.render([*found.values()]))

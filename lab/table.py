@@ -83,6 +83,10 @@ def _suites(surveys: Sequence[Survey]) -> list[str]:
         return []
     reasons = dict.fromkeys(reason for one in known for reason in sorted(one["left_out"]))
     rows = [["passed", *("not run" if one is None else str(one["passed"]) for one in suites)]]
+    if any(one and one.get("again") for one in suites):
+        rows.append(
+            ["passed when they ran again, alone", *("" if one is None else _number(one.get("again", ())) for one in suites)]
+        )
     rows.append(["failed", *("" if one is None else str(len(one["failed"])) for one in suites)])
     for reason in sorted(reasons):
         rows.append([f"left out: {reason}", *("" if one is None else _number(one["left_out"].get(reason, ())) for one in suites)])

@@ -21,7 +21,7 @@ import pytest
 
 pytest.importorskip("lab", reason="only the checkout has the lab, an installed package has not")
 
-from lab import build, cpio, debian, guests, kernels, machine, survey, table
+from lab import build, cpio, debian, guests, kept, kernels, machine, survey, table
 from lab.__main__ import main
 
 NAMES = [
@@ -147,6 +147,7 @@ def test_without_a_kernel_it_says_how_to_use_it(capsys: pytest.CaptureFixture[st
         (["6.1", "6.12", "--shell"], "--shell is for one KERNEL"),
         (["6.1", "--shell", "--", "true"], "--shell runs no COMMAND"),
         (["6.1", "--brief", "--", "true"], "--brief says which live tests run"),
+        (["6.1", "6.12", "--failed"], "--failed is for one KERNEL"),
         (["6.1", "--jobs", "0"], "--jobs and --cpus count from 1"),
         (["6.1", "--seconds", "0"], "--seconds: more than none"),
         (["6.1", "--seconds", "nan"], "--seconds: more than none"),
@@ -402,15 +403,41 @@ def test_what_the_live_tests_told_is_a_table_of_its_own() -> None:
     left_out = {"this kernel has no kprobes": ["one", "two"]}
     page = table.render(
         [
-            survey("nobpf", whole=True, passed=7, failed=[], left_out={}),
+            survey("nobpf", whole=True, passed=7, failed=[], left_out={}, again=["one"]),
             survey("tracepoints", whole=True, passed=4, failed=["tests/kernel/a.py::b"], left_out=left_out),
             survey("6.1", whole=False, passed=1, failed=[], left_out={}),
         ]
     )
     assert "| how they ended | nobpf | tracepoints | 6.1 |" in page
     assert "| passed | 7 | 4 | not run |" in page
+    assert "| passed when they ran again, alone | 1 |  |  |" in page
     assert "| left out: this kernel has no kprobes |  | 2 |  |" in page
     assert "- tests/kernel/a.py::b: fails on tracepoints\n" in page
+
+
+def test_tests_that_failed_are_put_right_by_passing_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "ftracepy-lab").mkdir()
+    tools = {"one": {"ways": [], "proofs": [["7 reads", "failed"], ["3 writes", "passed"]]}, "two": {"ways": [], "proofs": []}}
+    whole = {
+        "release": "6.1",
+        "tools": tools,
+        "suite": {"whole": True, "passed": 5, "failed": ["a", "b"], "left_out": {"x": ["c"]}},
+    }
+    with pytest.raises(debian.LabFault, match=r"were not run on 6\.1 yet"):
+        kept.failed("6.1")
+    kept.keep("6.1", whole)
+    assert kept.failed("6.1") == ["a", "b"]
+    counted = {"one": {"ways": ["another"], "proofs": [["7 reads", "passed"]]}}
+    kept.keep("6.1", {"tools": counted, "suite": {"whole": False, "passed": 1, "failed": ["b"], "left_out": {}, "again": ["a"]}})
+    found = kept.known("6.1")
+    assert found is not None
+    assert found["release"] == "6.1"
+    assert found["tools"]["one"] == {"ways": [], "proofs": [["7 reads", "passed"], ["3 writes", "passed"]]}
+    assert found["suite"] == {"whole": True, "passed": 5, "failed": ["b"], "left_out": {"x": ["c"]}, "again": ["a"]}
+    assert kept.failed("6.1") == ["b"]
+    fewer = {"tools": {}, "suite": {"whole": False, "passed": 1, "failed": [], "left_out": {}}}
+    assert kept.merged(found, fewer) == {"tools": {}, "suite": found["suite"]}
 
 
 def test_an_archive_that_cannot_be_reached_is_told_from_other_faults(
