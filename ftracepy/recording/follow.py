@@ -84,8 +84,8 @@ class Following:
         """Whether the recorder still runs."""
         return is_being_written(self.path)
 
-    def _spools(self) -> dict[int, CpuData]:
-        return dict(spools(self.path))
+    def _spools(self, progress: Progress | None = None) -> dict[int, CpuData]:
+        return dict(spools(self.path, progress))
 
     def _progress(self) -> Progress | None:
         """As it stands now; None where the file is whole, or cannot be read because it is just being made whole."""
@@ -97,7 +97,7 @@ class Following:
 
     def _grown(self, progress: Progress) -> Iterator[Round]:
         """What the spools have more; dropped again where the recorder ends meanwhile: then the spools are no longer pages."""
-        found = self._spools()
+        found = self._spools(progress)
         size = self.schema.page.size_bytes
         for round_ in rounds(map(self._new, (found[cpu] for cpu in self.cpus if cpu in found)), self._stop.is_set):
             now = self._progress()
@@ -111,10 +111,10 @@ class Following:
 
     def _new(self, spool: CpuData) -> Iterator[Piece]:
         at, page = self._taken[spool.cpu], self.schema.page.size_bytes
-        if at and self._begins(CpuData(spool.cpu, 0, page, spool.path)) != self._spans[spool.cpu][-1][0]:
+        if at and self._begins(CpuData(spool.cpu, spool.offset, page, spool.path)) != self._spans[spool.cpu][-1][0]:
             at = self._taken[spool.cpu] = 0  # its recorder has begun to write over it
         there = (spool.size - at) // page * page
-        return self._begun.reader(CpuData(spool.cpu, at, max(there, 0), spool.path)).pieces()
+        return self._begun.reader(CpuData(spool.cpu, spool.offset + at, max(there, 0), spool.path)).pieces()
 
     def _begins(self, first: CpuData) -> int:
         """The stamp of a page; -1 where there is none."""
@@ -190,7 +190,7 @@ class FollowingPages(Following):
             self._held_s = time.monotonic()
         return time.monotonic() - self._held_s < _PATIENCE_S
 
-    def _spools(self) -> dict[int, CpuData]:
+    def _spools(self, progress: Progress | None = None) -> dict[int, CpuData]:
         return {data.cpu: data for data in leftovers(self.path).get(self.instance, [])}
 
     def _progress(self) -> Progress | None:

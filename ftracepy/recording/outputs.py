@@ -34,6 +34,18 @@ class Output:
         except BaseException:
             self._close_pipe()
             raise
+        self._room = -1
+
+    def keep_room(self, size_bytes: int) -> None:
+        """Hold so much of the disk until `free_room`; nothing where it refuses."""
+        with suppress(OSError):
+            self._room = nameless(self.folder)
+            os.posix_fallocate(self._room, 0, size_bytes)
+
+    def free_room(self) -> None:
+        if self._room >= 0:
+            os.close(self._room)
+        self._room = -1
 
     @property
     def why(self) -> str:
@@ -51,6 +63,7 @@ class Output:
 
     def close(self) -> None:
         """A file without a name is gone then."""
+        self.free_room()
         os.close(self.fd)
         self._close_pipe()
 
@@ -60,9 +73,9 @@ class Output:
                 os.close(self._pipe)
 
 
-def nameless() -> int:
-    """A new file that nobody sees and that vanishes with us; raises OSError."""
-    with tempfile.TemporaryFile(buffering=0) as file:
+def nameless(folder: str | None = None) -> int:
+    """A new file that nobody sees and that vanishes with us, where temporary files go or in `folder`; raises OSError."""
+    with tempfile.TemporaryFile(buffering=0, dir=folder) as file:
         return os.dup(file.fileno())
 
 

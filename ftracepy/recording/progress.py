@@ -15,32 +15,45 @@ from ftracepy.values import dataclass
 
 PROGRESS_OPTION = 0x4650  # "FP": far above the format's own numbers
 _ENDING = 2**64 - 1
-_LAYOUT = {"<": struct.Struct("<QQ"), ">": struct.Struct(">QQ")}
-PROGRESS_BYTES = 16
+_LAYOUT = {"<": struct.Struct("<QQQQQ"), ">": struct.Struct(">QQQQQ")}
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The CPU of the top-level buffer whose pages are written to their last place at once: from byte `at` of the recording on.
+
+    They have `size_bytes`, or go to the end of the file while more may come (0).
+    """
+
+    cpu: int
+    at: int
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Every event older than `until_ns` (raw clock) lies in the spools.
+    """Every event older than `until_ns` (raw clock) lies in the spools, or where the CPU that has `settled` has its pages.
 
-    `ending`: these are being compressed, or, where `options_at` says where the file's last options are, moved to where
+    `ending`: the spools are being compressed, or, where `options_at` says where the file's last options are, moved to where
     those say.
     """
 
     until_ns: int = 0
     ending: bool = False
     options_at: int = 0
+    settled: Settled | None = None
 
     def pack(self, order: str) -> bytes:
-        return _LAYOUT[order].pack(self.until_ns, self.options_at or (_ENDING if self.ending else 0))
+        state, settled = self.options_at or (_ENDING if self.ending else 0), self.settled or Settled(0, 0)
+        return _LAYOUT[order].pack(self.until_ns, state, settled.cpu, settled.at, settled.size_bytes)
 
 
 def unpack_progress(data: bytes, order: str) -> Progress:
     """What `pack` made; of fewer bytes, the beginning."""
-    if len(data) != PROGRESS_BYTES:
+    if len(data) != _LAYOUT[order].size:
         return Progress()
-    until_ns, state = _LAYOUT[order].unpack(data)
-    return Progress(until_ns, state != 0, 0 if state == _ENDING else state)
+    until_ns, state, cpu, at, size_bytes = _LAYOUT[order].unpack(data)
+    return Progress(until_ns, state != 0, 0 if state == _ENDING else state, Settled(cpu, at, size_bytes) if at else None)
 
 
 def lock(fd: int) -> None:

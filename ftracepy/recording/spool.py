@@ -1,8 +1,8 @@
 """One CPU's pages while a recording lasts: a file of its own beside the output, moved into it at the end.
 
-The format wants each CPU's pages in one run, and how long the runs get is known last. All that
-happens to a spool afterwards needs no more disk than it holds already: it is compressed in place,
-and moved from its end on, giving back what has been moved.
+The format wants each CPU's pages in one run, and how long the runs get is known last. One CPU's run can grow at the end of
+the recording itself, though: it settles there. All that happens to the other spools afterwards needs no more disk than they
+hold already: they are compressed in place, and moved from their end on, giving back what has been moved.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ _CANNOT_SHARE = {errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errn
 class Spool:
     """The file OUTPUT.cpuN (`mark` before the dot, for an instance); made by the first write, gone when moved or closed.
 
-    Where `output` is "" it has no name.
+    Where `output` is "" it has no name. One that has settled writes to `place` of another file and keeps its own, for
+    those who are reading that, until it is closed.
     """
 
     def __init__(self, output: str, cpu: int, page_bytes: int, mark: str = "") -> None:
         self.path = f"{output}{mark}.cpu{cpu}" if output else ""
         self.cpu = cpu
         self.size_bytes = 0
+        self.place = 0
         self._page_bytes = page_bytes
-        self._fd = -1
+        self._fd = self._settled = -1
 
     def write(self, data: memoryview) -> OSError | None:
         """Append whole pages; where the disk refuses, keep those that are whole and answer with what it said."""
@@ -38,13 +40,25 @@ class Spool:
             if self._fd < 0:
                 self._open()
             while at < len(data):
-                at += os.pwrite(self._fd, data[at:], self.size_bytes + at)
+                at += os.pwrite(self._target, data[at:], self.place + self.size_bytes + at)
         except OSError as error:
             refused = error
         self.size_bytes += at // self._page_bytes * self._page_bytes
         if at % self._page_bytes:
-            os.ftruncate(self._fd, self.size_bytes)
+            os.ftruncate(self._target, self.place + self.size_bytes)
         return refused
+
+    @property
+    def _target(self) -> int:
+        return self._fd if self._settled < 0 else self._settled
+
+    def copy(self, output: int, offset: int) -> None:
+        """Copy everything to `offset` of the file descriptor `output`; raises OSError with some of it there."""
+        _copy(self._fd, output, 0, offset, self.size_bytes)
+
+    def settle(self, output: int, offset: int) -> None:
+        """Where everything has been copied to, write there from now on; it is the end of `output`."""
+        self._settled, self.place = output, offset
 
     def _open(self) -> None:
         if not self.path:
@@ -77,7 +91,7 @@ class Spool:
 
     def move(self, output: int, offset: int) -> None:
         """Move everything to `offset` of the file descriptor `output`; raises OSError with the rest still here."""
-        while self.size_bytes:
+        while self.size_bytes and self._settled < 0:
             start = (self.size_bytes - 1) // MOVE_BYTES * MOVE_BYTES
             self._copy(output, start, offset + start)
             os.ftruncate(self._fd, start)
@@ -100,7 +114,7 @@ class Spool:
             return
         os.close(self._fd)
         self._fd = -1
-        if self.path and not self.size_bytes:
+        if self.path and (self._settled >= 0 or not self.size_bytes):
             with suppress(OSError):
                 os.unlink(self.path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from ftracepy.errors import RecordingFault
 from ftracepy.recording.contents import Contents, CpuData
@@ -32,7 +33,7 @@ def take_spools(contents: Contents, path: str, head: Head) -> None:
         raise RecordingFault(f"cannot read the recording '{path}'", why="its pages are being compressed", hint="a moment later")
     buffer = contents.buffer("")
     buffer.clock, buffer.page_bytes = contents.texts.clock, head.page_bytes
-    found = dict(spools(path))
+    found = dict(spools(path, progress))
     count = max([*found, -1]) + 1
     for option in contents.options:
         if option.id == OptionId.CPUCOUNT and option.data.left >= 4:
@@ -57,7 +58,8 @@ def moved_halfway(contents: Contents, path: str, file: FileBytes) -> tuple[int, 
         mark = f".instance{number}" if buffer.name else ""
         for data in buffer.cpus:
             spool = f"{path}{mark}.cpu{data.cpu}"
-            if data.size and os.path.isfile(spool):
+            settled = progress.settled is not None and data.offset == progress.settled.at
+            if data.size and not settled and os.path.isfile(spool):
                 spans.append((data.offset, open_plain(f"cannot read '{spool}'", spool)))
     return progress.options_at, Overlay(file, spans)
 
@@ -70,8 +72,16 @@ def progress_of(contents: Contents) -> Progress:
     return Progress()
 
 
-def spools(path: str) -> Iterator[tuple[int, CpuData]]:
-    """The files PATH.cpuN as they are now."""
+def spools(path: str, progress: Progress | None = None) -> Iterator[tuple[int, CpuData]]:
+    """The files PATH.cpuN as they are now; last the pages that `progress` says lie in the recording itself."""
+    yield from _beside(path)
+    if settled := progress and progress.settled:
+        with suppress(OSError):
+            size_bytes = settled.size_bytes or os.stat(path).st_size - settled.at
+            yield settled.cpu, CpuData(settled.cpu, settled.at, max(size_bytes, 0), path)
+
+
+def _beside(path: str) -> Iterator[tuple[int, CpuData]]:
     folder, name = os.path.split(path)
     spool = re.compile(re.escape(name) + r"\.cpu([0-9]{1,5})")
     try:

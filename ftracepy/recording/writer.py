@@ -14,17 +14,18 @@ from ftracepy.recording.codecs import NONE, codec
 from ftracepy.recording.head import MOST_CPUS
 from ftracepy.recording.options import OptionId, kept_options
 from ftracepy.recording.outputs import Output
-from ftracepy.recording.progress import PROGRESS_OPTION, Progress, lock
+from ftracepy.recording.progress import PROGRESS_OPTION, Progress, Settled, lock
 from ftracepy.recording.sections import Encoder
 from ftracepy.recording.spool import MOVE_BYTES, Spool
 from ftracepy.recording.stats import stats_texts
 from ftracepy.recording.v7 import OPTIONS_SECTION
 from ftracepy.schematexts import SchemaTexts
 from ftracepy.source import CpuStats, Pages
-from ftracepy.values import dataclass, field
+from ftracepy.values import dataclass, field, replace
 
 _CHUNK_PAGES = 64  # more a chunk than trace-cmd's 10 compresses better, and its reader is slow with many chunks
 _SLACK_BYTES = 256 << 10
+SETTLE_BYTES = 8 << 20  # by then it shows which CPU brings most
 
 
 @dataclass(slots=True)
@@ -52,6 +53,7 @@ class Writer:
     """
 
     compresses = True
+    settles = True  # one CPU's pages go to their last place at once
 
     def __init__(
         self,
@@ -77,9 +79,11 @@ class Writer:
         self.path = self._output.path
         self._fd = self._output.fd
         self._buffers: dict[str, Buffer] = {}
+        self._settled: Settled | None = None
+        self._may_settle = self.settles and compression == NONE
         self.add_instance("", cpus, clock or texts.clock, self._page_bytes)
         self._finished = False
-        self.size_bytes = 0
+        self.size_bytes = self._until_ns = 0
         lock(self._fd)
         head, self._options_at = self._encoder.head(layout.long_bytes, self._page_bytes)
         self._end = self._progress_at = 0
@@ -112,7 +116,9 @@ class Writer:
         refused = spool.write(memoryview(pages.data).cast("B"))
         self.size_bytes += spool.size_bytes
         if refused:
-            raise self._fault(spool.path, refused)
+            raise self._fault(self.path if spool.place else spool.path, refused)
+        if self._may_settle and self.size_bytes >= SETTLE_BYTES:
+            self._settle()
 
     def count(self, instance: str, stats: Sequence[CpuStats], texts: Mapping[int, str] | None = None) -> None:
         """Note the kernel's counts of an instance, and its `texts` of them by CPU, for `finish` to write."""
@@ -121,8 +127,9 @@ class Writer:
 
     def promise(self, until_ns: int) -> None:
         """Tell those who follow the file that every event older than `until_ns` (raw clock) has been written."""
+        self._until_ns = until_ns
         with suppress(OSError):  # a follower that hears less waits longer
-            self._tell(Progress(until_ns))
+            self._tell(Progress(until_ns, settled=self._settled))
 
     def finish(self, stats: Sequence[CpuStats] = (), texts: SchemaTexts | None = None) -> None:
         """Make the file whole: once, later calls do nothing.
@@ -155,25 +162,46 @@ class Writer:
             options = self._texts_options(self._texts) + self._facts(self._texts)
             first, self._progress_at = self._append_options([(PROGRESS_OPTION, Progress().pack(self._encoder.order)), *options])
             self._point_to(first)
-            with suppress(OSError):  # a full disk fails at the first pages, with a better message
-                os.posix_fallocate(self._fd, 0, self._end + texts + MOVE_BYTES + _SLACK_BYTES)
+            self._output.keep_room(texts + MOVE_BYTES + _SLACK_BYTES)
         except OSError as error:
             self._output.close()
             raise self._fault(self.path, error) from None
 
+    def _settle(self) -> None:
+        """Have the CPU that brought most write to its place behind the head of its section, where that fits beside its spool."""
+        self._may_settle = False
+        spool = max(self._buffers[""].spools.values(), key=lambda one: one.size_bytes, default=None)
+        if spool is None or not spool.size_bytes:
+            return
+        start, page_bytes = self._end, self._page_bytes
+        header = self._encoder.section_header(OptionId.BUFFER, 0)
+        place = -(-(start + len(header)) // page_bytes) * page_bytes
+        settled = Settled(spool.cpu, place)
+        try:
+            write_at(self._fd, header, start)
+            spool.copy(self._fd, place)
+            self._tell(Progress(self._until_ns, settled=settled))
+        except OSError:
+            os.ftruncate(self._fd, start)
+            return
+        spool.settle(self._fd, place)
+        self._settled = settled
+
     def _write_all(self, texts: SchemaTexts) -> None:
         """Pages are moved last, to where the options say already: who is killed meanwhile leaves all that a reader needs."""
-        self._tell(Progress(ending=True))
-        options = self._texts_options(texts) + self._facts(texts)
-        places = list[tuple[Spool, int]]()
+        if self._settled:
+            self._settled = replace(self._settled, size_bytes=self._buffers[""].spools[self._settled.cpu].size_bytes)
+        self._tell(Progress(ending=True, settled=self._settled))
+        places, options = list[tuple[Spool, int]](), list[tuple[int, bytes]]()
         packed = [self._packed(buffer) for buffer in self._buffers.values()]
-        os.ftruncate(self._fd, self._end)  # the room kept free is what moving needs
+        self._output.free_room()
         for buffer, spools in zip(self._buffers.values(), packed, strict=True):
             option, some = self._places(buffer, spools)
             options.append((OptionId.BUFFER, option))
             places += some
+        options = [*self._texts_options(texts), *self._facts(texts), *options]
         first = self._append_options(options, self._encoder.strings)[0]
-        self._tell(Progress(ending=True, options_at=first))
+        self._tell(Progress(ending=True, options_at=first, settled=self._settled))
         self._move(places)
         self._point_to(first)
         os.ftruncate(self._fd, self._end)
@@ -251,17 +279,18 @@ class Writer:
             spool.move(self._fd, offset)
 
     def _places(self, buffer: Buffer, spools: list[Spool]) -> tuple[bytes, list[tuple[Spool, int]]]:
-        """Lay out the section: every CPU's pages begin at a multiple of the page size."""
+        """Lay out the section: every CPU's pages begin at a multiple of the page size, those of one that has settled first."""
         pack, header_bytes = self._encoder.pack, len(self._encoder.section_header(OptionId.BUFFER, 0))
         start, end = self._end, self._end + header_bytes
         option = pack("Q", start) + f"{buffer.name}\0{buffer.clock}\0".encode() + pack("II", buffer.page_bytes, len(spools))
         places = []
-        for spool in spools:
+        for spool in sorted(spools, key=lambda one: not one.place):
             end = -(-end // buffer.page_bytes) * buffer.page_bytes
             places.append((spool, end))
-            option += pack("IQQ", spool.cpu, end, spool.size_bytes)
             end += spool.size_bytes
-        self._append(self._encoder.section_header(OptionId.BUFFER, end - start - header_bytes))
+        for spool, at in sorted(places, key=lambda one: one[0].cpu):
+            option += pack("IQQ", spool.cpu, at, spool.size_bytes)
+        write_at(self._fd, self._encoder.section_header(OptionId.BUFFER, end - start - header_bytes), start)
         self._end = end
         return option, places
 

@@ -19,7 +19,7 @@ class Writer6(Writer):
     Raises UsageFault for what version 6 cannot hold: compression, instances with pages of another size.
     """
 
-    compresses = False
+    compresses = settles = False
 
     def add_instance(self, name: str, cpus: Sequence[int], clock: str, page_bytes: int) -> None:
         if page_bytes != self._page_bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import subprocess
@@ -58,15 +59,18 @@ def test_a_killed_recorder_loses_nothing_that_it_had_written(tmp_path: Path, ord
     assert isinstance(recording.follow(tmp_path / "x.dat"), recording.Recording)
 
 
-def killed_while_finishing(path: Path, compression: str, at: int, instance: str) -> bool:
+def killed_while_finishing(path: Path, compression: str, at: int, instance: str, settle_bytes: int) -> bool:
     """A recorder that dies at its call number `at` that changes a file, counted from finish on; False: it was done before."""
     pid = os.fork()
     if not pid:
+        recording.writer.SETTLE_BYTES = settle_bytes
         with Writer(path, texts(), [0, 1, 2], compression=compression) as writer:
             if instance:
                 writer.add_instance(instance, [0, 1], "mono", PAGE_BYTES)
             for part in MANY:
-                writer.write(part, instance if part.cpu == 1 else "")
+                for half in halves(part):
+                    writer.write(half, instance if part.cpu == 1 else "")
+            assert bool(writer._settled) == bool(settle_bytes < 1 << 20 and compression == "none")
             spool.MOVE_BYTES = 30 * PAGE_BYTES
             left = [at]
 
@@ -86,14 +90,21 @@ def killed_while_finishing(path: Path, compression: str, at: int, instance: str)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
 
 
+def halves(part: Pages) -> list[Pages]:
+    middle = len(part.data) // PAGE_BYTES // 2 * PAGE_BYTES
+    return [Pages(part.cpu, data) for data in (part.data[:middle], part.data[middle:]) if data]
+
+
 MANY = [pages(0, range(1000, 100_000, 500)), pages(1, range(1200, 50_000, 700)), pages(2, [5000])]
 
 
 @pytest.mark.parametrize("instance", ["", "foo"])
-@pytest.mark.parametrize("compression", ["none", "zlib", "zstd"])
-def test_a_recorder_killed_while_it_makes_the_file_whole_loses_nothing(tmp_path: Path, compression: str, instance: str) -> None:
+@pytest.mark.parametrize(("compression", "settle_bytes"), [("none", 1 << 30), ("none", 50_000), ("zlib", 0), ("zstd", 1 << 30)])
+def test_a_recorder_killed_while_it_makes_the_file_whole_loses_nothing(
+    tmp_path: Path, compression: str, instance: str, settle_bytes: int
+) -> None:
     at = 0
-    while killed_while_finishing(tmp_path / "x.dat", compression, at, instance):
+    while killed_while_finishing(tmp_path / "x.dat", compression, at, instance, settle_bytes):
         found = recording.open(tmp_path / "x.dat", instance="")
         seen = {cpu: data for cpu, data in read_back(found).items() if data}
         said = found.health().notices
@@ -312,3 +323,128 @@ def test_the_whole_command_reads_standard_input(tmp_path: Path, by: str) -> None
     assert done.returncode == 0
     assert done.stdout.count(b"first:") == 300
     assert (b"read from a pipe" in done.stderr) == (by == "pipe")
+
+
+BUSY = [pages(0, range(1000, 9000, 200)), pages(1, [1100]), pages(0, range(9000, 20_000, 200)), pages(1, [9100])]
+
+
+def killed_while_settling(path: Path, at: int) -> tuple[bool, int]:
+    """A recorder that dies at its call number `at` that changes a file; whether it did, and how many of BUSY had been written."""
+    done, told = os.pipe()
+    pid = os.fork()
+    if not pid:
+        recording.writer.SETTLE_BYTES = 30 * PAGE_BYTES
+        writer, left = Writer(path, texts(), [0, 1]), [at]
+
+        def last(call: Callable[..., Any]) -> Callable[..., Any]:
+            def counted(*given: Any) -> Any:
+                left[0] -= 1
+                if left[0] < 0:
+                    os._exit(9)
+                return call(*given)
+
+            return counted
+
+        for name in ("pwrite", "ftruncate", "copy_file_range", "unlink"):
+            setattr(os, name, last(getattr(os, name)))
+        for part in BUSY:
+            writer.write(part)
+            os.write(told, b"x")
+        os._exit(0)
+    os.close(told)
+    died = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+    with open(done, "rb") as pipe:
+        return died, len(pipe.read())
+
+
+def test_a_recorder_killed_while_a_cpu_settles_loses_nothing(tmp_path: Path) -> None:
+    at, died = 0, True
+    while died:
+        died, written = killed_while_settling(tmp_path / "x.dat", at)
+        whole = {cpu: b"".join(bytes(part.data) for part in BUSY[:written] if part.cpu == cpu) for cpu in (0, 1)}
+        seen = read_back(recording.open(tmp_path / "x.dat"))
+        lost = [cpu for cpu, data in whole.items() if seen[cpu][: len(data)] != data]
+        assert not lost, f"killed at call {at} after {written} writes"
+        for left in tmp_path.iterdir():
+            left.unlink()
+        at += 1
+    assert at > 5
+
+
+def settling(monkeypatch: pytest.MonkeyPatch, path: Path, cpus: int = 2, kept_pages: int = 1) -> Writer:
+    monkeypatch.setattr(recording.writer, "SETTLE_BYTES", kept_pages * PAGE_BYTES)
+    return Writer(path, texts(), range(cpus))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_busiest_cpu_lies_first_in_a_file_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+    with settling(monkeypatch, tmp_path / "x.dat", 3, kept_pages=4) as writer:
+        for part in (pages(2, [50]), pages(first, [1000, 2000, 3000]), pages(1 - first, [4000]), pages(first, [5000])):
+            writer.write(part)
+        assert os.path.getsize(tmp_path / "x.dat") >= 4 * PAGE_BYTES
+    found = recording.open(tmp_path / "x.dat")
+    busy, idle = pages(first, [1000, 2000, 3000, 5000]).data, pages(1 - first, [4000]).data
+    assert read_back(found) == {first: busy, 1 - first: idle, 2: pages(2, [50]).data}
+    assert [data.cpu for data in found.buffer.cpus] == [0, 1, 2]
+    assert min(found.buffer.cpus, key=lambda data: data.offset).cpu == first
+    assert found.health().notices == []
+    assert [left.name for left in tmp_path.iterdir()] == ["x.dat"]
+    (section,) = (one for one in found.sections() if one.number == 3)
+    assert section.start <= min(data.offset for data in found.buffer.cpus)
+    assert section.end == max(data.offset + data.size for data in found.buffer.cpus)
+
+
+def test_following_goes_on_where_a_cpu_settles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = settling(monkeypatch, tmp_path / "x.dat", kept_pages=4)
+    parts = [
+        pages(0, [1000, 2000]),
+        pages(1, [2500]),
+        pages(0, [3000, 4000]),
+        pages(1, [4500]),
+        pages(0, [5000]),
+        pages(0, [6000]),
+    ]
+    stamps, settled = list[int](), list[bool]()
+    writer.write(parts.pop(0))
+    writer.promise(2001)
+    source = recording.follow(tmp_path / "x.dat")
+    for batch in Stream(source):
+        stamps += batch.ts
+        if parts and stamps:
+            part = parts.pop(0)
+            writer.write(part)
+            settled.append(writer._settled is not None)
+            writer.promise(1 << 60)
+        elif not parts:
+            writer.finish()
+    whole = [ts for batch in Stream(recording.open(tmp_path / "x.dat")) for ts in batch.ts]
+    assert sorted(stamps) == whole == sorted(whole)
+    assert len(stamps) == 800
+    assert settled[0] is False
+    assert settled[-2:] == [True, True]
+    assert source.health().notices == []
+
+
+def test_where_there_is_no_room_to_settle_pages_are_moved_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = settling(monkeypatch, tmp_path / "x.dat")
+
+    def full(*_given: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(spool.Spool, "copy", full)
+        writer.write(FIRST)
+    writer.write(SECOND)
+    writer.write(THIRD)
+    writer.finish()
+    assert read_back(recording.open(tmp_path / "x.dat")) == {0: bytes(FIRST.data) + bytes(THIRD.data), 1: SECOND.data}
+
+
+def test_pages_of_an_instance_alone_stay_in_their_spools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording.writer, "SETTLE_BYTES", PAGE_BYTES)
+    for cpus in ([], [0]):
+        with Writer(tmp_path / "x.dat", texts(), cpus) as writer:
+            writer.add_instance("foo", [0], "mono", PAGE_BYTES)
+            writer.write(FIRST, "foo")
+            assert writer._settled is None
+        assert read_back(recording.open(tmp_path / "x.dat", instance="foo")) == {0: FIRST.data}
