@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from ftracepy.errors import FtracepyError, KernelCannot, UsageFault
+from ftracepy.live.aides.maps import MapsAide
 from ftracepy.symbols import boundaries, demangle, ldcache, lines, providers, targets, usdt, usdtargs
 from ftracepy.symbols.definition import Place, parse
 from ftracepy.symbols.elf import EM_AARCH64, Elf
 from ftracepy.symbols.image import Image
 from ftracepy.symbols.usercode import Maps, Names, identity
 from ftracepy.symbols.userprobes import ready
+from ftracepy.tracefs import Tracefs
 from tests.support.programs import SHAPES, compiled
 
 LIBC = next((one.path for one in ldcache.matching("libc") if one.arch in ("", "x86_64", "aarch64")), "")
@@ -453,6 +455,18 @@ def test_usdt_arguments_come_by_themselves_and_by_number() -> None:
 
 
 # Names of addresses
+
+
+def test_a_file_whose_process_has_ended_is_known_by_its_path_and_the_next_ones_by_itself(folder: Path) -> None:
+    """The maps were read, and then it was gone: what could not be found then is not taken for known."""
+    path = compiled(folder, "ended", "-Wl,--build-id")
+    status = path.stat()
+    device, inode = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}", str(status.st_ino)
+    aide, gone = MapsAide(Tracefs(Path("/nowhere")), ()), 1 << 30
+    assert aide._identity(gone, "1000-2000", device, inode, f"{path}.moved") == ""
+    assert aide._identity(gone, "1000-2000", device, str(status.st_ino + 1), str(path)) == ""
+    assert aide._identity(gone, "1000-2000", device, inode, str(path)) == identity(str(path)) != ""
+    assert aide._identity(gone, "1000-2000", device, inode, "/another/name") == identity(str(path))
 
 
 def test_frames_by_maps_and_only_of_the_same_file(folder: Path) -> None:

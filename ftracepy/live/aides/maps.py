@@ -108,16 +108,19 @@ class MapsAide(AideThread):
         area, _, offset, device, inode, path = fields
         start, _, end = area.partition("-")
         name = targets.within(path, prefix)
-        return f"{start} {end} {offset} {self._build_id(pid, area, device, inode) or '-'} {name}"
+        return f"{start} {end} {offset} {self._identity(pid, area, device, inode, path) or '-'} {name}"
 
-    def _build_id(self, pid: int, area: str, device: str, inode: str) -> str:
+    def _identity(self, pid: int, area: str, device: str, inode: str, path: str) -> str:
+        """Only what was found is kept: a process that ended meanwhile says nothing of the next one's file."""
         if inode == "0":
             return ""
-        if (device, inode) not in self._ids:
-            if len(self._ids) > _MAX_KNOWN:
-                self._ids.clear()
-            self._ids[device, inode] = _build_id_of(pid, area)
-        return self._ids[device, inode]
+        if (known := self._ids.get((device, inode))) is not None:
+            return known
+        if len(self._ids) > _MAX_KNOWN:
+            self._ids.clear()
+        if found := _identity_of(pid, area) or _identity_here(path, device, inode):
+            self._ids[device, inode] = found
+        return found
 
 
 def _leader_of(tid: int) -> int:
@@ -128,7 +131,17 @@ def _leader_of(tid: int) -> int:
         return tid
 
 
-def _build_id_of(pid: int, area: str) -> str:
+def _identity_of(pid: int, area: str) -> str:
     """The link in map_files reaches the file in every mount namespace, and if it is deleted."""
     start, _, end = area.partition("-")
     return usercode.identity(f"/proc/{pid}/map_files/{int(start, 16):x}-{int(end, 16):x}")
+
+
+def _identity_here(path: str, device: str, inode: str) -> str:
+    """Of a process that has ended since its maps were read: by the path, if that is the same file here."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return ""
+    is_same = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x} {status.st_ino}" == f"{device} {inode}"
+    return usercode.identity(path) if is_same else ""
