@@ -103,13 +103,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--update", action="store_true", help="look for newer kernels in Debian's lists first")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where files the command left in /lab/out are put")
     parser.add_argument("--seconds", type=float, help="how long the command may take (default 900, the live tests 5400)")
+    parser.add_argument("--with", dest="packages", metavar="A,B", default="", help="Debian packages that the guest has besides")
     parser.add_argument("--cpus", type=int, default=1, help="processors of the guest (default %(default)s)")
     parser.add_argument("--console", action="store_true", help="show the guest's kernel messages at the end")
     return parser
 
 
 def _run(names: list[str], command: str, options: argparse.Namespace) -> int:
-    guests = [find(name, options.update) for name in names]
+    packages = tuple(one for one in options.packages.split(",") if one)
+    guests = [find(name, options.update, packages) for name in names]
     if options.prepare:
         return 0
     options.seconds = options.seconds or (_SECONDS if command else _SUITE_SECONDS)

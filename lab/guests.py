@@ -24,10 +24,11 @@ _printing = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """What is booted: a kernel, and the archive with its Debian."""
+    """What is booted: a kernel, the archive with its Debian, and one with more packages where they were asked for."""
 
     kernel: kernels.Kernel
     base: Path
+    extras: tuple[Path, ...] = ()
 
     @property
     def title(self) -> str:
@@ -52,15 +53,16 @@ class Told:
         return f"{self.guest.title}: {outcome.end}, status {outcome.status}, {outcome.seconds:.1f} s: {self.last_line}"
 
 
-def find(name: str, update: bool) -> Guest:
-    """What to boot for the kernel `name`; fetched and made where it is not kept. Raises LabFault."""
+def find(name: str, update: bool, packages: tuple[str, ...] = ()) -> Guest:
+    """What to boot for the kernel `name`, with `packages` besides; fetched and made where not kept. Raises LabFault."""
     cache = cache_dir()
     cache.mkdir(parents=True, exist_ok=True)
     architecture, _ = kernels.split(name)
     apt = Apt(cache / f"apt-{architecture}", architecture)
     if update:
         apt.update()
-    return Guest(kernels.get(name, apt, cache, update=update), image.base(apt, ROOT, cache))
+    kernel, base = kernels.get(name, apt, cache, update=update), image.base(apt, ROOT, cache)
+    return Guest(kernel, base, (image.extras(apt, packages, base, cache),) if packages else ())
 
 
 def run_all(guests: list[Guest], command: str, options: argparse.Namespace) -> list[Told]:
@@ -136,10 +138,11 @@ def _boot(guest: Guest, command: str, options: argparse.Namespace, work: Path) -
     image.overlay(ROOT, guest.base, kernel.architecture, initrd, job)
     whole = work / "whole"
     with whole.open("wb") as out:
-        for part in (guest.base, initrd):
+        for part in (guest.base, *guest.extras, initrd):
             with part.open("rb") as file:
                 shutil.copyfileobj(file, out, 1 << 20)
-    return machine.Boot(kernel.image, whole, options.seconds, image.machine(kernel.architecture), options.cpus)
+    memory_mb = machine.MEMORY_MB * (2 if guest.extras else 1)  # all of it is unpacked there
+    return machine.Boot(kernel.image, whole, options.seconds, image.machine(kernel.architecture), options.cpus, memory_mb)
 
 
 def _show(data: bytes | bytearray) -> None:

@@ -138,6 +138,37 @@ def _compile(folder: Path, architecture: str, tree: Path, shown_as: str) -> None
     )
 
 
+def extras(apt: Apt, packages: tuple[str, ...], base: Path, cache: Path) -> Path:
+    """An archive of more packages, with all that they depend on and the base has not; made where it is not kept."""
+    what = hashlib.sha256(repr((packages, base.name, _RECIPE)).encode()).hexdigest()[:12]
+    archive = cache / f"extras-{apt.architecture}-{what}.cpio"
+    with locked(cache, f"extras-{apt.architecture}"):
+        if not archive.exists():
+            _make_extras(apt, packages, base.with_suffix(".root"), archive)
+    return archive
+
+
+def _make_extras(apt: Apt, packages: tuple[str, ...], base: Path, archive: Path) -> None:
+    print(f"lab: packing {' '.join(packages)} for {apt.architecture}, once", file=sys.stderr)
+    folder, draft = archive.with_suffix(".root"), archive.with_suffix(f".{os.getpid()}")
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in _MERGED:
+        (folder / "usr" / name).mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(f"usr/{name}")
+    for package in apt.fetch_with_dependencies(packages):
+        unpack(package, folder)
+        package.unlink()
+    for name in _DROPPED:
+        if name != "usr/share/perl":
+            shutil.rmtree(folder / name, ignore_errors=True)
+    with draft.open("wb") as out:
+        packed = cpio.Writer(out)
+        packed.tree(folder, keep=lambda name: (folder / name).is_dir() or not os.path.lexists(base / name))
+        packed.close()
+    shutil.rmtree(folder)
+    draft.replace(archive)
+
+
 def overlay(root: Path, archive: Path, architecture: str, out: Path, job: dict[str, str]) -> None:
     """The checkout as it is now, compiled, and the job's files (path -> text, run as root at start) in one archive."""
     stage = _stage(root, archive.parent, architecture)

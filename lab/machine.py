@@ -26,6 +26,7 @@ from lab.debian import LabFault
 
 End = Literal["done", "panic", "hang", "emulator"]
 BOOT_SECONDS = 120
+MEMORY_MB = 1024
 _libc = ctypes.CDLL(None)
 # Set where every guest shall be given up: the lab itself was interrupted.
 stopping = threading.Event()
@@ -72,7 +73,7 @@ class Boot:
     seconds: float
     machine: str = "x86_64"
     cpus: int = 1
-    memory_mb: int = 1024
+    memory_mb: int = MEMORY_MB
 
 
 @dataclass(slots=True)
