@@ -147,6 +147,12 @@ class Capture:
     def close(self) -> None:
         """End the thread at once; pages handed out stay valid."""
 
+def relay(by_handle: int, by_fd: int, control: int, out: int, /) -> None:
+    """Write the reports of these fanotify groups (-1: none) to `out` until `control` is at its end; see core/relay.h.
+
+    Raises OSError.
+    """
+
 @final
 class TextMachine:
     """Text programs by event id, run over records; twin_text.py says what each method does."""

@@ -11,6 +11,7 @@
 int fp_bind_decoder(PyObject *module);
 int fp_bind_capture(PyObject *module);
 int fp_bind_calls(PyObject *module);
+int fp_bind_relay(PyObject *module);
 int fp_bind_text(PyObject *module); /* only where bind_text.c is compiled in (FP_HAVE_TEXT) */
 
 /* The records of a Batch, in order: valid, unchanged and readable without the GIL as long as the

@@ -37,12 +37,15 @@ def from_kernel(event: Event, order: words.Order) -> Argv:
 
 
 def from_loader(event: Event, order: words.Order) -> Argv:
-    """argv_loader: argc, and memory from argv[0] on; what follows the last argument is the environment."""
+    """argv_loader: argc, and memory from argv[0] on; what follows the last argument is the environment.
+
+    The kernel has copied it there, and nobody else has that memory: no instruction of the program has run.
+    """
     argc = number(event, "argc")
     if argc <= 0:
-        return Argv([], False, "user@enter", 3)
+        return Argv([], False, "kernel-copy", 3)
     args, whole = words.strings(_block(event, order), argc)
-    return Argv(args, not whole, "user@enter", 3)
+    return Argv(args, not whole, "kernel-copy", 3)
 
 
 def from_site(event: Event, order: words.Order) -> tuple[str | None, Argv]:

@@ -89,8 +89,7 @@ class PathFacts(Generic[T]):
         """A side fact written at `ts`."""
         if fact.kind is Kind.PATH:
             self._expected = True
-            told = Told(fact.body.decode("utf-8", "backslashreplace"), fact.when_ns, ts)
-            self._threads.setdefault(fact.tid, _Thread()).told.append(told)
+            self._threads.setdefault(fact.tid, _Thread()).told.append(_told(fact, ts))
         elif fact.kind is Kind.CAUGHT_UP and fact.body == AIDE:
             self._expected = True
             self._caught_up(fact.when_ns, ts)
@@ -138,7 +137,9 @@ class PathFacts(Generic[T]):
 
     def _match(self, tid: int, thread: _Thread[T], when: int, now: int) -> None:
         """Settle the opens that ended before `when`; later ones may have been told already, and one that has not ended."""
-        closed = [one for one in thread.opens if one.end < when]
+        closed = self._apart(thread, [one for one in thread.opens if one.end < when])
+        if not closed:
+            return
         later = len(thread.opens) - len(closed)
         told, most = len(thread.told), len(thread.opens) + self._in_open(tid)
         fits = len(thread.opens) <= told <= most
@@ -151,6 +152,22 @@ class PathFacts(Generic[T]):
         else:
             count = told
         self._settle(thread, closed, [thread.told.popleft() for _ in range(count)])
+
+    def _apart(self, thread: _Thread[T], closed: list[_Open[T]]) -> list[_Open[T]]:
+        """Settle those that time sets apart from the ones behind them, with what was told of them; returns the rest."""
+        opens, told = list(thread.opens), list(thread.told)
+        begun = taken = mine = before = 0
+        for at, one in enumerate(closed[: len(opens) - 1], 1):
+            while mine < len(told) and told[mine].since <= one.end:
+                mine += 1
+            while before < len(told) and told[before].when < opens[at].start:
+                before += 1
+            if mine <= before:
+                self._settle(thread, closed[begun:at], told[taken:mine])
+                begun, taken = at, before
+        for _ in range(taken):
+            thread.told.popleft()
+        return closed[begun:]
 
     def _settle(self, thread: _Thread[T], closed: list[_Open[T]], told: list[Told]) -> None:
         asked = [(one.key, one.passed) for one in closed]
@@ -165,6 +182,11 @@ class PathFacts(Generic[T]):
             made = self._queue.popleft().made
             if made is not None:
                 self._emit(made)
+
+
+def _told(fact: SideFact, ts: int) -> Told:
+    path, _, since = fact.body.partition(b"\0")
+    return Told(path.decode("utf-8", "backslashreplace"), fact.when_ns, ts, int(since) if since.isdigit() else 0)
 
 
 def _distinct(opens: deque[_Open[T]]) -> bool:

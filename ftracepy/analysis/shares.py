@@ -14,11 +14,15 @@ Asked = tuple[tuple[Any, ...], str | None]  # the call's arguments, and the path
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One fact: facts of one thread with equal `when` are in no known order; `written` is the fact's own time stamp."""
+    """One fact: facts of one thread with equal `when` are in no known order; `written` is the fact's own time stamp.
+
+    The file was opened between `since` and `when`.
+    """
 
     path: str
     when: int
     written: int
+    since: int = 0
 
 
 def in_order(asked: Sequence[Asked], told: Sequence[Told]) -> list[str | None] | None:

@@ -25,7 +25,8 @@ PATH facts (fanotify) come in the order of the opens, after them. Opens of the s
 follow each other before the queue is read are told once, at the place of the first; so of one thread's opens up to a
 CAUGHT_UP: as many facts as opens, they pair in order; one fact, it is the path of all; otherwise a fact is certain only for
 an open whose text ends like it. Facts of one thread with the same `when_ns` came by two queues: their order is not
-known. A body without a leading "/" is a last component: the folder was gone already.
+known. A body without a leading "/" is a last component: the folder was gone already. `when_ns` is not before the moment when
+it was opened; a NUL in the body is followed by the time, in decimal, since when that can have been.
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """execsnoop: show every program that is started, with its arguments.
 
-        PID    PPID    UID RET     ARGS
-       4711    4242   1000 0       git log --oneline -n 20
-       4712    4711   1000 0       less -FRX
-       4713    4711   1000 ENOENT  /usr/local/bin/less -FRX
+        PID    PPID    UID RET     ~ ARGS
+       4711    4242   1000 0         git log --oneline -n 20
+       4712    4711   1000 0         less -FRX
+       4713    4711   1000 ENOENT  ~ /usr/local/bin/less -FRX
 
 The last line is shown with -x only: an attempt that failed, with the error's name and the file that was tried. ARGS is
 quoted as for a shell; [...] stands for arguments that were not captured or not asked for, [?] for those that nobody
-could read.
+could read. Arguments without a mark are the new program's own, as the kernel gave them to it. ~ stands before those that
+the caller had in memory just before the call, where another thread may have changed them since, or that /proc told of a
+static program a moment later.
 How the arguments are read here, and what that can miss, stands under `ftracepy doctor execsnoop`.
 """
 
@@ -22,7 +24,9 @@ from ftracepy.probes import Execs, Syscalls, Tasks, Wish
 from ftracepy.system import errnos
 from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, option, pattern, tool
 from ftracepy.tools.options import Pattern
+from ftracepy.tools.provenance import MARK, Note, mark
 
+_NOTE = "arguments as the caller had them in memory just before the call, or as /proc told them a moment later"
 MORE, UNREADABLE = "[...]", "[?]"
 
 
@@ -45,10 +49,12 @@ class Program(Row):
     ppid: int | None = col(width=7, help="its parent")
     uid: int | None = col(width=6, help="its real user")
     ret: str = col(width=7, show=str, help="0, or why it was not started")
+    args_by: str = col(
+        width=1, title=MARK, show=mark, help="~ (user@enter, proc-after): as the caller had ARGS, or /proc a moment later"
+    )
     args: list[str] = col(show=_line, escape=False, help="the program's arguments")
     path: str | None = col(place="data", help="the file that was to be run")
     path_by: str = col(place="data", help="kernel-copy: as the kernel used it; user@enter: as the caller had it just before")
-    args_by: str = col(place="data", help="the same of the arguments; proc-after: as /proc told them a moment later")
 
 
 def _wishes(options: Options) -> tuple[Wish, ...]:
@@ -57,13 +63,14 @@ def _wishes(options: Options) -> tuple[Wish, ...]:
 
 @tool(wishes=_wishes, options=Options, row=Program)
 def execsnoop(feed: Feed, options: Options) -> Iterator[Program]:
+    note = Note(feed, _NOTE)
     for one in execs(feed, tasks=TaskTable(feed.schema)):
         if (not one.failed or options.failed) and _wanted(one, options):
             ret = errnos.name(-one.ret) if one.failed else "0"
             args = _args(one, options.argc)
             yield Program(
                 ts_ns=one.ts_ns, pid=one.pid, ppid=one.ppid, uid=one.uid, ret=ret, args=args, path=one.filename,
-                path_by=one.filename_provenance, args_by=one.argv_provenance,
+                path_by=one.filename_provenance, args_by=note.of(_args_by(one)),
             )  # fmt: skip
 
 
@@ -73,6 +80,11 @@ def _wanted(one: Exec, options: Options) -> bool:
         return False
     names = (one.comm,) if one.failed else (one.comm_before, one.comm)
     return any(options.admits(pid=one.pid, tid=one.tid, comm=name) for name in names)
+
+
+def _args_by(one: Exec) -> str:
+    """Of a failed attempt whose arguments nobody could read ARGS has the file alone."""
+    return one.filename_provenance if one.failed and one.argv_provenance == "none" else one.argv_provenance
 
 
 def _args(one: Exec, most: int | None) -> list[str]:

@@ -14,6 +14,7 @@ _NOT_TOOLS = {
     "listed",
     "options",
     "probeoptions",
+    "provenance",
     "rows",
 }
 

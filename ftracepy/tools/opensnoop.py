@@ -1,12 +1,13 @@
 """opensnoop: show each file that a process opens, and whether it worked.
 
-        PID COMM              FD ERR     FLAGS          PATH
-       4711 cat                3 -       RDONLY|CLOEXEC /etc/ld.so.cache
-       4711 cat                3 -       RDONLY         /etc/passwd
-       4711 cat                - ENOENT  RDONLY         /etc/nologin
+        PID COMM              FD ERR     FLAGS          ~ PATH
+       4711 cat                3 -       RDONLY|CLOEXEC   /etc/ld.so.cache
+       4711 cat                3 -       RDONLY           /etc/passwd
+       4711 cat                - ENOENT  RDONLY         ~ /etc/nologin
 
-? stands for a path that nobody could read; in JSON stands of each whether it is the kernel's own copy. How paths are read
-here, and what that can miss, stands under `ftracepy doctor opensnoop`.
+A path without a mark is the kernel's own: what it used. ~ stands before one that the caller had in memory just before the
+call, where another thread may have changed it since: on kernels without kprobes that is so of opens that fail. ? stands
+for a path that nobody could read. How paths are read here, and what that can miss, stands under `ftracepy doctor opensnoop`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from ftracepy.probes import Syscalls, Tasks, Tracepoint, Wish
 from ftracepy.system import openflags
 from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, pattern, tool
 from ftracepy.tools.options import Pattern
+from ftracepy.tools.provenance import MARK, Note, mark
 
+_NOTE = "paths that the caller had in memory just before the call; the kernel may have used another, where one changed them"
 _NAMES = ("open", "openat", "openat2", "creat")
 _CREAT = 0o1101  # O_CREAT | O_WRONLY | O_TRUNC, as creat(2) says
 
@@ -41,8 +44,8 @@ class Opened(Row):
     fd: int | None = col(width=4, help="the new file descriptor")
     err: str | None = col(width=7, help="why it failed")
     flags: str | None = col(width=14, show=lambda flags: flags.replace("O_", ""), help="how it was opened")
+    path_by: str = col(width=1, title=MARK, show=mark, help="~ (user@enter): as the caller had it; else (kernel-copy) as used")
     path: str | None = col(none="?", help="the file, as far as this way of reading it tells")
-    path_by: str = col(place="data", help="kernel-copy: as the kernel used it; user@enter: as the caller had it just before")
 
 
 # What a signal did to a waiting open: interrupted it, restarted it, or killed its task.
@@ -63,6 +66,7 @@ def _wishes(options: Options) -> tuple[Wish, ...]:
 
 @tool(wishes=_wishes, options=Options, row=Opened)
 def opensnoop(feed: Feed, options: Options) -> Iterator[Opened]:
+    note = Note(feed, _NOTE)
     for call, path in _opens(feed, options):
         if options.failed and not call.failed:
             continue
@@ -71,7 +75,7 @@ def opensnoop(feed: Feed, options: Options) -> Iterator[Opened]:
         if call.ret is not None and options.admits(pid=call.pid, tid=call.tid, comm=call.comm):
             yield Opened(
                 ts_ns=call.end_ns, pid=call.pid, comm=call.comm, fd=call.ret_if_ok, err=call.errname,
-                flags=_flags(call, feed.schema.arch), path=path, path_by=call.text("filename").provenance,
+                flags=_flags(call, feed.schema.arch), path=path, path_by=note.of(call.text("filename").provenance),
             )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,7 +132,7 @@ def test_the_aide_tells_of_others_and_not_of_itself(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     pid = opened(tmp_path / "file")
     aide.catch_up()
-    paths = {fact.body.decode(): fact.tid for fact in facts if fact.kind is Kind.PATH}
+    paths = {fact.body.partition(b"\0")[0].decode(): fact.tid for fact in facts if fact.kind is Kind.PATH}
     caught = [at for at, fact in enumerate(facts) if fact.kind is Kind.CAUGHT_UP]
     aide.stop()
     assert paths[str(tmp_path / "file")] == pid
@@ -143,15 +144,15 @@ def test_the_aide_tells_of_others_and_not_of_itself(tmp_path: Path) -> None:
 def test_the_aide_opens_nothing_to_know_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it opened for a report would be the next report, without end."""
     aide = OpensAide()
-    read = Watch.read
+    paths = Watch.paths
     own: list[bytes] = []
 
-    def seen(watch: Watch) -> list[Opened]:
-        found = read(watch)
+    def seen(watch: Watch, reads: Any) -> list[Opened]:
+        found = paths(watch, reads)
         own.extend(one.path for one in found if os.path.exists(f"/proc/self/task/{one.tid}"))
         return found
 
-    monkeypatch.setattr(Watch, "read", seen)
+    monkeypatch.setattr(Watch, "paths", seen)
     aide.start(lambda _: None)
     (tmp_path / "file").touch()
     (tmp_path / "file").read_bytes()

@@ -92,11 +92,11 @@ def test_only_this_value_and_back() -> None:
 
 def test_sort_hide_widen_and_undo() -> None:
     async def steps(pilot: Pilot[None], app: LiveApp) -> None:
-        await press(pilot, *["right"] * 6, "s")
+        await press(pilot, *["right"] * 7, "s")
         paths = [page(app).item(place).path for place in range(page(app).end)]
         assert paths == sorted(paths, reverse=True)
         assert "PATH▼" in screen(app)[0]
-        await press(pilot, "S", "left", "minus")
+        await press(pilot, "S", "left", "left", "minus")
         assert "FLAGS" not in screen(app)[0]
         await press(pilot, "plus")
         assert "FLAGS" in screen(app)[0]

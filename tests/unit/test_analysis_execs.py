@@ -58,7 +58,7 @@ def test_argv_from_the_loader_without_environment() -> None:
     run(trace, 8, "/bin/true")
     trace.probe(8, "argv_loader", argc=2, **blocks(b"/bin/true\0a b\0HOME=/root\0"))
     (one,) = told(trace, ended=False)
-    assert (one.argv, one.argv_cut, one.argv_provenance) == (["/bin/true", "a b"], False, "user@enter")
+    assert (one.argv, one.argv_cut, one.argv_provenance) == (["/bin/true", "a b"], False, "kernel-copy")
 
 
 def test_long_argv_is_marked_as_cut() -> None:

@@ -211,3 +211,34 @@ def test_a_thread_that_never_pauses(pointers: str) -> None:
     shown = trace.paths(ended=False)
     assert len(shown) > opened / 2
     assert [(at, path) for at, path in enumerate(shown) if path != f"/tmp/{at}"] == []
+
+
+def test_times_tell_opens_apart_whatever_was_passed() -> None:
+    """The caller's memory says other names than the kernel used; each fact says between which times it came."""
+    trace = Opens()
+    since = trace.now
+    for used, passed in zip("abba", "babb", strict=True):
+        trace.open(7, passed=f"/tmp/{passed}")
+        since, when = trace.now - 1, trace.now
+        trace.now += 5
+        trace.fact(Kind.PATH, 7, b"/tmp/%b\0%d" % (used.encode(), since - 15), when)
+        trace.now += 100
+    trace.open(7, passed="/tmp/c", ret=-2)
+    trace.caught_up()
+    shown = [call.text("filename") for call in calls(trace.feed(), OPENS)]
+    assert [one.value for one in shown] == ["/tmp/a", "/tmp/b", "/tmp/b", "/tmp/a", "/tmp/c"]
+    assert [one.provenance for one in shown] == ["kernel-copy"] * 4 + ["user@enter"]
+
+
+def test_an_open_that_nobody_reports_takes_no_others_path() -> None:
+    """A terminal's between two files: what was told of each is apart in time."""
+    trace = Opens()
+    for path in ("/tmp/a", None, "/tmp/b"):
+        before = trace.now
+        trace.open(7)
+        if path:
+            trace.fact(Kind.PATH, 7, b"%b\0%d" % (path.encode(), before), trace.now)
+        trace.now += 100
+    trace.open(7)
+    trace.caught_up(trace.now - 150)
+    assert trace.paths()[:3] == ["/tmp/a", None, "/tmp/b"]

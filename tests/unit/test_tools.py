@@ -85,9 +85,9 @@ def test_opensnoop() -> None:
 
 def test_opensnoop_in_a_table() -> None:
     assert lines("opensnoop", opens())[1:] == [
-        "      7 cat                3 -       RDONLY|CLOEXEC /etc/passwd",
-        "      7 cat                - ENOENT  RDONLY|CLOEXEC /etc/nologin",
-        "      9 <...>              4 -       RDONLY|CLOEXEC /tmp/a\\n\\x1b[31mb",
+        "      7 cat                3 -       RDONLY|CLOEXEC   /etc/passwd",
+        "      7 cat                - ENOENT  RDONLY|CLOEXEC   /etc/nologin",
+        "      9 <...>              4 -       RDONLY|CLOEXEC   /tmp/a\\n\\x1b[31mb",
     ]
 
 
@@ -132,19 +132,32 @@ def test_execsnoop() -> None:
     (row,) = rows("execsnoop", execs())
     assert (row.pop("path_by"), row.pop("args_by")) == ("kernel-copy", "proc-after")
     assert row == {"pid": 8, "ppid": 7, "uid": 1000, "ret": "0", "path": "/usr/bin/git", "args": ["git", "log", "a b", "[...]"]}
-    assert lines("execsnoop", execs())[1] == "      8       7   1000 0       git log 'a b' '[...]'"
+    assert lines("execsnoop", execs())[1] == "      8       7   1000 0       ~ git log 'a b' '[...]'"
+
+
+def test_what_a_mark_means_is_said_once() -> None:
+    trace = execs()
+    trace.tasks(TaskLine(7, 7, 1, 0, "bash"))
+    said: list[str] = []
+    feed = trace.feed()
+    feed.notice = said.append
+    tool = kit.load("execsnoop")
+    marked = [row for row in tool.run(feed, tool.options()) if row.args_by == "proc-after"]
+    assert marked
+    assert [text for text in said if text.startswith("~ stands before")] == said
+    assert len(said) == 1
 
 
 def test_execsnoop_shows_failures_when_asked() -> None:
     assert lines("execsnoop", execs(), failed=True)[1:] == [
-        "      8       7   1000 ENOENT  bash [?]",
-        "      8       7   1000 0       git log 'a b' '[...]'",
+        "      8       7   1000 ENOENT    bash [?]",
+        "      8       7   1000 0       ~ git log 'a b' '[...]'",
     ]
 
 
 @pytest.mark.parametrize(("argc", "args"), [(1, "git [...]"), (2, "git log [...]"), (4, "git log 'a b' '[...]'"), (0, "[...]")])
 def test_execsnoop_shows_so_many_arguments(argc: int, args: str) -> None:
-    assert lines("execsnoop", execs(), argc=argc)[1].endswith(f"0       {args}")
+    assert lines("execsnoop", execs(), argc=argc)[1].endswith(f"0       ~ {args}")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,9 @@ READ_BYTES, _RETRIES = 1 << 17, 1000
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One report. Either `fd` (to be closed by the reader), or `fsid`, `handle` (struct file_handle) and `name`; or neither."""
+    """One report. Either `fd` (to be closed by the reader) or what it led to, or `fsid`, `handle` (struct file_handle) and
+    `name`; or nothing.
+    """
 
     mask: int
     tid: int
@@ -37,6 +39,7 @@ class Opened:
     fsid: bytes = b""
     handle: bytes = b""
     name: bytes = b""
+    path: bytes = b""
 
 
 @cache

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import select
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from ftracepy.errors import FtracepyError, KernelCannot, NotPermitted
 from ftracepy.live.aides.thread import AideThread
 from ftracepy.live.aides.watch import Path, Watch
 from ftracepy.live.plan import EVERYBODY, Mark, Scope
 from ftracepy.sidefacts import Kind, SideFact
+
+if TYPE_CHECKING:
+    from ftracepy.live.aides.relay import Relay, Round
 
 NAME = "opens"
 _BUSY_MS = 5
@@ -29,8 +34,10 @@ class OpensAide(AideThread):
         self._scope = scope
         self._own_too = own_too
         self._watch = Watch(wants=self._in_scope)
-        self._remarked = 0
+        self._relay: Relay | None = None
+        self._reached = self._remarked = 0
         self._known: dict[int, bool] = {}
+        self._own: dict[int, bool] = {}  # asked since the reports are read
 
     def start(self, mark: Mark) -> None:
         try:
@@ -45,7 +52,27 @@ class OpensAide(AideThread):
             if self._watch.unwatched:
                 names = ", ".join(self._watch.unwatched)
                 mark(_notice(f"opens on these file systems are not reported by fanotify: {names}"))
-            self.begin(mark, self._watch.fds, stack, urgent=[self._mountinfo])
+            self.begin(mark, self._begin_relay(stack), stack, urgent=[self._mountinfo])
+
+    def _begin_relay(self, stack: ExitStack) -> list[int]:
+        """Which files tell that there is something to report."""
+        from ftracepy import _fastparse
+
+        if _fastparse.IMPLEMENTATION != "c":
+            return self._watch.fds
+        from ftracepy.live.aides.relay import Relay
+
+        self._relay = Relay(self._watch.by_handle, self._watch.by_fd, self._in_scope)
+        stack.callback(self._relay.close)
+        self._relay.start()
+        return [self._relay.fd]
+
+    def reached(self, before: int) -> int:
+        return self._reached if self._relay else before
+
+    def asked_for_more(self) -> None:
+        if self._relay:
+            self._relay.ask()
 
     def noticed(self, ready: Collection[int], now: int) -> None:
         if self._mountinfo in ready or now - self._remarked >= _REMARK_NS:
@@ -54,20 +81,53 @@ class OpensAide(AideThread):
             self._remarked = now
 
     def report(self) -> bool:
-        return self._tell(self._watch.read())
-
-    def _tell(self, paths: list[Path]) -> bool:
-        """Write the facts; one thread's facts with equal times are those whose order is not known."""
-        now = time.monotonic_ns()
-        own = set() if self._own_too else set(filter(_is_own, {path.tid for path in paths}))
+        self._own.clear()
+        if self._relay is None:
+            before = time.monotonic_ns()
+            return self._tell(self._watch.read(), before, time.monotonic_ns())
         told = False
+        for one in self._rounds(self._relay):
+            told |= self._tell(self._watch.paths(one.reads), one.before, one.after)
+        return told
+
+    def _rounds(self, relay: Relay) -> Iterator[Round]:
+        """Those there are; at the end of the run all until the last."""
+        while True:
+            if stopping := self._stopping:
+                relay.end()
+            for one in relay.rounds():
+                if one is None:
+                    self._without_relay(relay)
+                    return
+                yield one
+            if not stopping:
+                return
+            select.select([relay.fd], [], [], 1)
+
+    def _without_relay(self, relay: Relay) -> None:
+        """It has ended: where nobody asked for that, for want of memory, the queues are read here."""
+        if not self._stopping:
+            self._relay = None
+            self._poll.unregister(relay.fd)
+
+    def _tell(self, paths: list[Path], before: int, after: int) -> bool:
+        """Write the facts of a round; one thread's facts with equal times are those whose order is not known."""
+        told = False
+        since = b"\0%d" % self._reached if self._reached else b""
         for at, path in enumerate(paths):
             if path.tid < 0:
                 self._mark(_notice("fanotify's queue overflowed: paths of opens are missing here"))
-            elif path.tid not in own:
-                self._mark(SideFact(Kind.PATH, path.tid, now + at if path.ordered else now, path.path))
+            elif not self._is_own(path.tid):
+                self._mark(SideFact(Kind.PATH, path.tid, after + at if path.ordered else after, path.path + since))
                 told = True
+        self._reached = before
         return told
+
+    def _is_own(self, tid: int) -> bool:
+        """Asked without opening a file, which would be reported in its turn, and so on without end."""
+        if tid not in self._own:
+            self._own[tid] = not self._own_too and os.path.exists(f"/proc/self/task/{tid}")
+        return self._own[tid]
 
     def _in_scope(self, tid: int) -> bool:
         if self._scope.tid is not None:
@@ -80,11 +140,6 @@ class OpensAide(AideThread):
             here = os.path.exists(f"/proc/{self._scope.pid}/task/{tid}")
             self._known[tid] = here or not os.path.exists(f"/proc/{tid}")
         return self._known[tid]
-
-
-def _is_own(tid: int) -> bool:
-    """Asked without opening a file, which would be reported in its turn, and so on without end."""
-    return os.path.exists(f"/proc/self/task/{tid}")
 
 
 def _notice(text: str) -> SideFact:

@@ -56,6 +56,13 @@ class AideThread(ABC):
     def report(self) -> bool:
         """Write facts of all that has happened; True where there was any."""
 
+    def reached(self, before: int) -> int:
+        """The time up to which everything has been told, where `report` was called at `before`."""
+        return before
+
+    def asked_for_more(self) -> None:  # noqa: B027  nothing to do is an answer
+        """Somebody waits for all that has happened until now."""
+
     def noticed(self, ready: Collection[int], now: int) -> None:  # noqa: B027  nothing to do is an answer
         """Called after each wait, with the files that are ready and the time."""
 
@@ -86,13 +93,18 @@ class AideThread(ABC):
             return
 
     def _run(self) -> None:
-        told = 0
+        told = asked_ns = heard = 0
         while True:
             stopping, asked = self._stopping, self._asked
             before = time.monotonic_ns()
+            if asked > heard:
+                heard, asked_ns = asked, before
+                self.asked_for_more()
             pause_ms = self._busy_ms if self.report() else _IDLE_MS
-            if stopping or asked > self._done or before - told >= pause_ms * 1_000_000:
-                self._tell_caught_up(before, asked)
+            reached = self.reached(before)
+            answers = asked > self._done and reached >= asked_ns
+            if stopping or answers or before - told >= pause_ms * 1_000_000:
+                self._tell_caught_up(reached, asked if answers or stopping else self._done)
                 told = before
             if stopping:
                 return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 from ftracepy.live.aides import fanotify, mounts
@@ -102,21 +102,25 @@ class Watch:
 
         The first queue is read again after the second: what it then holds may be older than what the second gave.
         """
-        first, second = list(self._drain(self.by_handle)), list(self._drain(self.by_fd))
-        if not second:
-            return first
-        first += self._drain(self.by_handle)
-        mixed = {one.tid for one in first} & {one.tid for one in second}
-        for one in (found := first + second):
-            one.ordered = one.tid not in mixed
-        return found
+        first, second = self._drain(self.by_handle), self._drain(self.by_fd)
+        return self.paths([(0, first), (1, second), (0, self._drain(self.by_handle) if second else [])])
 
-    def _drain(self, fd: int) -> Iterator[Path]:
+    def paths(self, reads: Iterable[tuple[int, list[Opened]]]) -> list[Path]:
+        """What the reports of one round tell of, those of each queue by its number."""
+        found = [(queue, path) for queue, reports in reads for report in reports for path in self._path(report)]
+        queues = [{path.tid for queue, path in found if queue == which} for which in (0, 1)]
+        mixed = queues[0] & queues[1]
+        for _, path in found:
+            path.ordered = path.tid not in mixed
+        return [path for _, path in found]
+
+    def _drain(self, fd: int) -> list[Opened]:
+        found: list[Opened] = []
         for _ in range(_MAX_READS if fd >= 0 else 0):
             if (reports := fanotify.read(fd, self.wants)) is None:
-                return
-            for report in reports:
-                yield from self._path(report)
+                break
+            found += reports
+        return found
 
     def _path(self, report: Opened) -> Iterator[Path]:
         if report.mask & fanotify.FAN_Q_OVERFLOW:
@@ -134,7 +138,9 @@ class Watch:
                 return _alive(os.readlink(b"/proc/self/fd/%d" % report.fd)) if wanted else b""
             finally:
                 os.close(report.fd)
-        return self._joined(report) if wanted and report.handle else b""
+        if not wanted:
+            return b""
+        return _alive(report.path) if report.path else self._joined(report) if report.handle else b""
 
     def _joined(self, report: Opened) -> bytes:
         key = report.fsid, report.handle

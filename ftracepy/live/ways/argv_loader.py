@@ -1,7 +1,8 @@
 """argv of dynamically linked programs: a uprobe on the loader's first instruction, where the stack holds argc and argv.
 
 The kernel lays the arguments one behind the other from arg_start = argv[0] on (fs/binfmt_elf.c,
-create_elf_tables), so one read from there gets them all.
+create_elf_tables), so one read from there gets them all. It is the kernel's copy in memory that is the new program's
+alone, before the first instruction of it: no thread of the caller can change it any more.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from ftracepy.tracefs import Tracefs, probes
 
 BLOCKS, BLOCK_WORDS = 4, 64
 _STACK = {"x86_64": "%sp", "aarch64": "%sp", "riscv64": "%sp"}
-_MISSES = f"static and 32-bit programs, bytes beyond {BLOCKS * BLOCK_WORDS * 8}"
+_MISSES = (
+    f"static and 32-bit programs (one that calls a loader itself shows what it likes), bytes beyond {BLOCKS * BLOCK_WORDS * 8}"
+)
 
 
 def candidate(tracefs: Tracefs, verdicts: Verdicts) -> Candidate:
@@ -32,7 +35,7 @@ def candidate(tracefs: Tracefs, verdicts: Verdicts) -> Candidate:
     chosen = tuple(_probe(path, offset, stack) for path, offset in found if offset)
     if not chosen:
         raise KernelCannot("no dynamic loader was found", why="none at the usual places and none mapped by a running program")
-    way = Way("argv of new programs", "uprobe on the dynamic loader", "user@enter", _MISSES)
+    way = Way("argv of new programs", "uprobe on the dynamic loader", "kernel-copy", _MISSES)
     places = ",".join(probe.place for probe in chosen)
     return Candidate(f"argv_loader/{places}", way, uprobes=chosen, proof=canary.run_program)
 
