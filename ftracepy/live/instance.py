@@ -77,15 +77,22 @@ class Instance:
             self._stack.callback(self._end_journal)
             self.borrowed = Borrowed(self.tracefs.root, self._journal, self.undo_by)
             self._make()
-        except BaseException:
+        except BaseException as error:
+            self._stack.callback(self._close_strays, type(error))
             self._stack.__exit__(*sys.exc_info())
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.callback(self._close_strays, kind)
         self._stack.close()
         if self._faults and kind is None:
             raise self._faults[0]
+
+    def _close_strays(self, kind: type[BaseException] | None) -> None:
+        """After an interrupt nobody in this process needs a file of the instance any more; else they are their owners'."""
+        if kind is not None and not issubclass(kind, Exception):
+            instances.close_strays(self.path, self._marker)
 
     def _make(self) -> None:
         self._journal.note("instance", self.name)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import _thread
 from collections.abc import Callable
 
-_TICK_S, _TICKS_TO_BEGIN = 0.1, 10
+from ftracepy.live.undo import Undisturbed
+
+_TICK_S = 0.1
 
 
 class Meanwhile:
@@ -18,7 +20,7 @@ class Meanwhile:
     def __init__(self, work: Callable[[], object]) -> None:
         self._work = work
         self._error: BaseException | None = None
-        self._begun = self._entered = self._over = False
+        self._begun = self._over = False
         self._lock = _thread.allocate_lock()
         self._lock.acquire()
 
@@ -28,14 +30,13 @@ class Meanwhile:
         return self._over
 
     def start(self) -> None:
-        """Begin, where it was not begun before."""
-        if self._begun:
-            return
-        self._begun = True
-        _thread.start_new_thread(self._run, ())
+        """Begin, where it was not begun before; an interrupt comes before that or after, so what was begun is known."""
+        with Undisturbed():
+            if not self._begun:
+                _thread.start_new_thread(self._run, ())
+                self._begun = True
 
     def _run(self) -> None:
-        self._entered = True
         try:
             self._work()
         except BaseException as error:
@@ -44,10 +45,8 @@ class Meanwhile:
         self._lock.release()
 
     def wait(self) -> None:
-        """Until the work is over, if it was begun; an interrupt may have struck just before that."""
-        ticks = 0
-        while self._begun and not self._over and (self._entered or ticks < _TICKS_TO_BEGIN):
-            ticks += 1
+        """Until the work is over, if it was begun."""
+        while self._begun and not self._over:
             if self._lock.acquire(timeout=_TICK_S):
                 self._lock.release()
 

@@ -44,7 +44,7 @@ class Undisturbed:
         self._came.append(number)
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._handlers.items():
+        for number, handler in reversed(self._handlers.items()):  # SIGINT last: from there on it may break this off
             signal.signal(number, handler)
         for number in dict.fromkeys(self._came):
             self._handlers.get(number, signal.default_int_handler)(number, None)

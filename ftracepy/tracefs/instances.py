@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from ftracepy.errors import FtracepyError, KernelCannot
@@ -76,6 +77,22 @@ def holding(path: Path, proc: Path = Path("/proc")) -> list[str]:
             comm = files.try_read(proc / pid / "comm") or "?"
             found.append(f"{comm.strip()} ({pid})")
     return found
+
+
+def close_strays(path: Path, keep: int) -> None:
+    """Close what this process has open below an instance, but `keep`: for when an interrupt ends a run.
+
+    One that comes just when a file has been opened leaves a descriptor that nobody knows, and so a busy instance.
+    """
+    folder = Path("/proc/self/fd")
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        with suppress(OSError):  # the one that listed them is gone
+            if int(name) != keep and os.readlink(folder / name).startswith(f"{path}/"):
+                os.close(int(name))
 
 
 def disable_group(root: Path, group: str) -> list[str]:

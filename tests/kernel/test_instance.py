@@ -150,6 +150,16 @@ def test_a_busy_instance_says_who_keeps_it(clean_kernel: Tracefs) -> None:
     assert "EBUSY" in caught.value.wrote
 
 
+def test_a_file_that_an_interrupt_left_open_keeps_nothing_busy(clean_kernel: Tracefs) -> None:
+    """As one does that comes when the file has been opened and its descriptor is kept nowhere yet."""
+    instance = Instance(clean_kernel).__enter__()
+    stray = os.open(instance.path / "events/sched/enable", os.O_WRONLY)
+    instance.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert instance.name not in instances.names(clean_kernel.root)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.close(stray)
+
+
 def test_texts_hold_what_was_enabled_and_no_more(clean_kernel: Tracefs) -> None:
     with Instance(clean_kernel) as instance:
         instance.add_probe(LIBC_PROBE)

@@ -2,12 +2,13 @@
 
 Moments are counted, not timed, so they are the same on a fast machine and on an emulated one. Run as a program this forks
 a run for each line of its input, "SIGNAL WHEN NUMBER": WHEN is before or after the change of that number, or call, the
-Python call of that number in the main thread. Its answer is a line of JSON.
+call or return of that number in the main thread, of Python's functions and C's. Its answer is a line of JSON.
 """
 
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import json
 import os
 import signal
@@ -25,8 +26,8 @@ from typing import Any
 _ROOT = Path(__file__).parents[2]
 _PATIENCE_S = 60.0
 _INTERRUPTED = 130
-# Where the main thread begins others and waits for them: an interrupt there must neither hang the run nor leave anything.
-_DELICATE = ("live/meanwhile.py",)
+# Where the main thread begins others, waits for them and undoes: an interrupt there must neither hang nor leave anything.
+_DELICATE = tuple(f"live/{name}.py" for name in ("meanwhile", "ahead", "undo", "source", "instance"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +109,11 @@ class _Moments:
 
         return changed
 
-    def called(self, frame: FrameType, event: str, _: object) -> None:
-        if event == "call":
-            at, self.calls = self.calls, self.calls + 1
-            if frame.f_code.co_filename.endswith(_DELICATE):
-                self.delicate.append(at)
-            self.strike("call", at)
+    def called(self, frame: FrameType, _event: str, _: object) -> None:
+        at, self.calls = self.calls, self.calls + 1
+        if frame.f_code.co_filename.endswith(_DELICATE):
+            self.delicate.append(at)
+        self.strike("call", at)
 
 
 def _child(moments: _Moments, places: list[str], told: int) -> None:
@@ -123,6 +123,7 @@ def _child(moments: _Moments, places: list[str], told: int) -> None:
         setattr(files, name, moments.watched(getattr(files, name)))
     status = 1
     try:
+        faulthandler.register(signal.SIGUSR1)
         sys.setprofile(moments.called)
         _trace(places)
         status = 0
@@ -145,9 +146,13 @@ def _one(number: int, when: str, at: int, places: list[str]) -> Ended:
         _child(_Moments(number, when, at), places, told)
     os.close(told)
     status = _waited(pid)
-    said = json.loads(os.read(read, 1 << 20) or b"[0, []]")
+    said = json.loads(_all(read) or b"[0, []]")
     os.close(read)
     return Ended(pid, status, *said)
+
+
+def _all(fd: int) -> bytes:
+    return b"".join(iter(lambda: os.read(fd, 1 << 16), b""))
 
 
 def _waited(pid: int) -> int | None:
@@ -157,6 +162,8 @@ def _waited(pid: int) -> int | None:
         if ended:
             return os.waitstatus_to_exitcode(status)
         time.sleep(0.002)
+    os.kill(pid, signal.SIGUSR1)  # where each thread hangs, on stderr
+    time.sleep(1)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     return None
