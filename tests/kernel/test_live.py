@@ -69,10 +69,11 @@ class Terminal:
 
     def until(self, text: str, *, gone: bool = False) -> str:
         """The screen once `text` stands on it, or no longer."""
-        end = time.monotonic() + _PATIENCE_S
+        end, pause_s = time.monotonic() + _PATIENCE_S, 0.02
         while (text not in (screen := self.screen())) is not gone:
             assert time.monotonic() < end, f"{text!r} is {'still' if gone else 'not'} on the screen:\n{screen}"
-            time.sleep(0.05)
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, 0.4)  # looking often takes an emulated processor from what is looked at
         return screen
 
     def ended(self) -> int:
