@@ -49,6 +49,7 @@ class Kind(IntEnum):
     MEMORY = 12  # body: JSON object of /proc/meminfo's Buffers and Cached at that moment, in kB
     CGROUPS = 13  # body: lines of system/cgroups.py: control groups of the processes that were there at start
     FOLDERS = 14  # body: the folders that threads work in, as they were at `when_ns`: "TID PATH" each, NUL between
+    FILTER = 15  # body: UTF-8 text: which hits the kernel records from `when_ns` on; to be shown, at its place where there is one
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,36 @@ _FOR_TEXT = ("==", "!=", "~")
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """`name sign wanted`; `typed` is how the wanted value was written, a text with its quotes."""
+
+    name: str
+    sign: str
+    typed: str
+    test: Test
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What `sign` ("&&", "||" or, of a single part, "!") makes of its parts."""
+
+    sign: str
+    parts: tuple[Tree, ...]
+
+    @property
+    def test(self) -> Test:
+        tests = [one.test for one in self.parts]
+        if self.sign == "!":
+            return lambda get: not tests[0](get)
+        if self.sign == "||":
+            return lambda get: any(test(get) for test in tests)
+        return lambda get: all(test(get) for test in tests)
+
+
+Tree = Comparison | Joined
+
+
+@dataclass(frozen=True, slots=True)
 class Filter:
     """`test(get)` says whether something passes, `get(name)` being the value of its field (None: it has no such field).
 
@@ -39,6 +69,7 @@ class Filter:
 
     text: str
     fields: frozenset[str]
+    tree: Tree
     test: Test
 
 
@@ -59,10 +90,10 @@ class _Parser:
         self._next()
 
     def whole(self) -> Filter:
-        test = self._either()
+        tree = self._either()
         if self._kind:
             raise self._fault("&& or || is missing before this" if self._token != ")" else "this parenthesis was never opened")
-        return Filter(self._text, frozenset(self._fields), test)
+        return Filter(self._text, frozenset(self._fields), tree, tree.test)
 
     def _next(self) -> None:
         self._start = self._at + len(self._text[self._at :]) - len(self._text[self._at :].lstrip())
@@ -74,25 +105,24 @@ class _Parser:
             raise self._fault("a text without its closing quote" if self._text[self._start] in "\"'" else "not a word of filters")
         self._kind, self._token, self._at = str(found.lastgroup), found[found.lastgroup or 0], found.end()
 
-    def _either(self) -> Test:
-        tests = [self._all()]
+    def _either(self) -> Tree:
+        parts = [self._all()]
         while self._token == "||":
             self._next()
-            tests.append(self._all())
-        return tests[0] if len(tests) == 1 else lambda get: any(test(get) for test in tests)
+            parts.append(self._all())
+        return parts[0] if len(parts) == 1 else Joined("||", tuple(parts))
 
-    def _all(self) -> Test:
-        tests = [self._one()]
+    def _all(self) -> Tree:
+        parts = [self._one()]
         while self._token == "&&":
             self._next()
-            tests.append(self._one())
-        return tests[0] if len(tests) == 1 else lambda get: all(test(get) for test in tests)
+            parts.append(self._one())
+        return parts[0] if len(parts) == 1 else Joined("&&", tuple(parts))
 
-    def _one(self) -> Test:
+    def _one(self) -> Tree:
         if self._token == "!":
             self._next()
-            inner = self._one()
-            return lambda get: not inner(get)
+            return Joined("!", (self._one(),))
         if self._token == "(":
             self._next()
             inner = self._either()
@@ -102,7 +132,7 @@ class _Parser:
             return inner
         return self._comparison()
 
-    def _comparison(self) -> Test:
+    def _comparison(self) -> Comparison:
         if self._kind != "name":
             raise self._fault("a field's name is missing here")
         name = self._token
@@ -121,7 +151,8 @@ class _Parser:
             self._start = where
             raise self._fault("text is compared by == != and ~, numbers by all but ~")
         self._next()
-        return _text_test(name, sign, token[1:-1]) if kind == "text" else _number_test(name, sign, self._number(token))
+        test = _text_test(name, sign, token[1:-1]) if kind == "text" else _number_test(name, sign, self._number(token))
+        return Comparison(name, sign, token, test)
 
     def _number(self, token: str) -> int:
         """As the kernel reads numbers: 0x is hexadecimal, a leading 0 octal (lib/kstrtox.c)."""

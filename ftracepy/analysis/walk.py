@@ -125,7 +125,7 @@ class Route:
                 machine.fact(fact, event.ts)
 
     def _say(self, fact: SideFact) -> None:
-        if fact.kind is Kind.NOTICE:
+        if fact.kind in (Kind.NOTICE, Kind.FILTER):
             self._feed.notice(fact.body.decode("utf-8", "backslashreplace"))
         elif fact.kind is Kind.HEADER and (header := header_of(fact)):
             self._feed.header(header)

@@ -234,6 +234,11 @@ class LiveSource:
         for body in pack_tasks(snapshot()):
             self._write(SideFact(Kind.TASKS, 0, self.instance.now(), body))
 
+    @property
+    def watched(self) -> list[Tracepoint]:
+        """The events that are switched on, those of our own probes too, with their filters."""
+        return [*self.plan.events, *self._own_events()]
+
     def mark(self, fact: SideFact) -> None:
         """Write a side fact into the trace; any thread may."""
         with self._mark_lock:

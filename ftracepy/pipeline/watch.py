@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from ftracepy.analysis.feed import Feed
-from ftracepy.errors import FtracepyError, UsageFault
+from ftracepy.pipeline.kernelfilter import KernelFilter
 from ftracepy.pipeline.requests import Stop
 from ftracepy.pipeline.tapped import Tapped
 from ftracepy.stream import Stream
@@ -37,7 +37,10 @@ class WatchRequest:
 
 
 class Watch:
-    """An open source, live or recorded. `run` is for a thread of its own; everything else any thread may call."""
+    """An open source, live or recorded. `run` is for a thread of its own; everything else any thread may call.
+
+    `kernel_filter` is None for a recording, and for tools that make rows of several events.
+    """
 
     def __init__(self, request: WatchRequest, stop: Stop, say: Callable[[str], None], undo: ExitStack) -> None:
         """Open the source; `undo` ends it. Raises FtracepyError for what the kernel or the file makes impossible."""
@@ -47,6 +50,13 @@ class Watch:
         self.tapped = Tapped(source, self.live, keep_bytes=request.recall_bytes)
         self.stream = Stream(self.tapped)
         self.schema = source.schema
+        self.kernel_filter = KernelFilter(self.live) if self.live and self.shows_events else None
+
+    @property
+    def shows_events(self) -> bool:
+        """Whether what is shown are single events, so that one that is not recorded spoils no other."""
+        tool = self.request.tool
+        return tool is None or any(one.name == "fields" for one in tool[0].row_for(tool[1]).columns())
 
     def _recorded(self, undo: ExitStack) -> Tapped.Inner:
         from ftracepy.pipeline.replay import open_replay
@@ -75,30 +85,6 @@ class Watch:
         )
         self.live = open_live(where, wishes, setting, self._stop, say, undo)
         return self.live
-
-    def filter_in_kernel(self, text: str) -> int:
-        """Have the kernel pass only what `text` lets through ("": everything); of how many events it is the filter now.
-
-        Raises UsageFault where no event is watched by name, FtracepyError with the kernel's words where one of
-        the events refuses the filter; no event keeps it then.
-        """
-        from ftracepy.probes import Tracepoint
-        from ftracepy.tracefs import events, find
-
-        if self.live is None or not self.request.events:
-            raise UsageFault("the kernel filters events that are watched live (-e), and nothing else")
-        root = find(self.request.tracefs_root).root
-        names = [pair for one in self.request.events for pair in events.matching(root, one.partition("/")[0])]
-        done: list[Tracepoint] = []
-        try:
-            for system, name in names:
-                self.live.instance.set_filter(Tracepoint(system, name, text))
-                done.append(Tracepoint(system, name))
-        except FtracepyError:
-            for one in done:
-                self.live.instance.set_filter(one)
-            raise
-        return len(done)
 
     def leave_out_own(self) -> None:
         """Keep this process's threads out of a live trace: call it again when there are new ones."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from ftracepy.errors import UsageFault
 from ftracepy.tui import building
-from ftracepy.tui.building import build, fetch, into_kernel
+from ftracepy.tui.building import build, fetch
 from ftracepy.tui.finding import find, other_end, search
+from ftracepy.tui.handing import into_kernel
 from ftracepy.tui.keeping import copy, export, record, save
 from ftracepy.tui.keys import KEYS
 from ftracepy.tui.model.builder import Builder, Form

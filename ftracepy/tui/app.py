@@ -14,11 +14,12 @@ from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding
 from textual.events import Event, Key
 from textual.screen import Screen
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from ftracepy.errors import FtracepyError
 from ftracepy.sinks.escape import visible
 from ftracepy.tui import actions
+from ftracepy.tui.handing import Handing, see
 from ftracepy.tui.keys import KEYS
 from ftracepy.tui.model.engine import Engine, State, own_fault
 from ftracepy.tui.model.page import Page
@@ -27,6 +28,7 @@ from ftracepy.tui.model.run import Run
 from ftracepy.tui.model.search import Looking, Search
 from ftracepy.tui.model.status import Status
 from ftracepy.tui.widgets.lineview import ASCII, LineView
+from ftracepy.tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from ftracepy.tui.model.overview import Overview
@@ -94,6 +96,7 @@ class LiveApp(App[None]):
         self.pages: list[Before] = []  # what to go back to
         self.pending: Pending | None = None
         self.playing: Playing | None = None
+        self.handing: Handing | None = None
         self.error: FtracepyError | None = None
         self.status = Status()
         self.asked: Callable[[str], None] | None = None
@@ -110,7 +113,7 @@ class LiveApp(App[None]):
     def compose(self) -> ComposeResult:
         yield Static(id="title", markup=False)
         yield LineView(ascii_only=self.looks.ascii_only)
-        yield Input(id="prompt")
+        yield Prompt(self._heard, self._answered, self._pressed)
         yield Static(id="status", markup=False)
 
     def on_mount(self) -> None:
@@ -138,6 +141,7 @@ class LiveApp(App[None]):
             return
         self._leave_out_own()
         self._see_pending()
+        see(self)
         if self.playing:
             self.view.move_to(self.playing.place())
         self.view.take_in()
@@ -302,47 +306,52 @@ class LiveApp(App[None]):
 
         `typed` hears what stands there at each letter, `left` that Esc was pressed.
         """
-        prompt = self.query_one("#prompt", Input)
-        self.asked, self._typed, self._left = then, typed, left
+        prompt = self.query_one(Prompt)
+        self.close_prompt()
         prompt.placeholder, prompt.value = visible(question), value
         prompt.cursor_position = len(value)
+        self.asked, self._typed, self._left = then, typed, left
         prompt.display = True
         self.screen.set_focus(prompt)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def _answered(self, text: str) -> None:
         """What is wrong with the answer is said, and the question stands."""
+        asked = self.asked
         try:
-            if self.asked:
-                self.asked(event.value)
+            if asked:
+                asked(text)
         except FtracepyError as error:
             self.status.said("  ".join(visible(line.strip()) for line in error.lines()), keep=True)
             self.show_status()
             return
-        self.close_prompt()
+        if self.asked is asked:
+            self.close_prompt()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def _heard(self, text: str) -> None:
         """What is looked for is shown while it is typed."""
         if self.asked and self._typed:
-            self._typed(event.value)
+            self._typed(text)
 
-    def on_key(self, event: Key) -> None:
-        """Keys that are no part of an answer, while a question is asked."""
-        if not self.asked:
-            return
-        if event.key in ("up", "down"):
-            self.view.move(-1 if event.key == "up" else 1)
-        elif event.key == "escape":
+    def _pressed(self, key: str) -> bool:
+        """Keys that are no part of an answer."""
+        if key in ("up", "down"):
+            self.view.move(-1 if key == "up" else 1)
+        elif key == "escape":
             left = self._left
             self.close_prompt()
             if left:
                 left()
-        elif event.key == "ctrl+q":
+        elif key == "ctrl+q":
             self.leave()
+        return key in ("up", "down", "escape", "ctrl+q")
 
     async def on_event(self, event: Event) -> None:
-        if isinstance(event, Key):
+        typed = isinstance(event, Key) and not event.is_forwarded
+        if typed:
             self._last_key_s = time.monotonic()
         await super().on_event(event)
+        if typed and self.asked:
+            await self.query_one(Prompt).settled()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
         """Our keys are letters like others while a question is asked or the palette is open."""
@@ -350,7 +359,7 @@ class LiveApp(App[None]):
 
     def close_prompt(self) -> bool:
         """Take the question away; False where there was none."""
-        prompt = self.query_one("#prompt", Input)
+        prompt = self.query_one(Prompt)
         if self.asked is None:
             return False
         self.asked = self._typed = self._left = None

@@ -1,4 +1,4 @@
-"""What keys do in the probe builder, and to the kernel's own filters."""
+"""What keys do in the probe builder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from ftracepy.errors import FtracepyError
 from ftracepy.pipeline.candidates import candidates
 from ftracepy.tui.model.builder import Builder, Form
-from ftracepy.tui.model.listpage import ListPage
 from ftracepy.tui.model.run import Run
 
 if TYPE_CHECKING:
@@ -67,19 +66,3 @@ def fetch(app: LiveApp) -> None:
     form = app.view.page
     if isinstance(form, Form) and form.chosen.kind == "function":
         app.ask("what to fetch: parameters, members, $retval", lambda text: form.change(fetch=text), form.fetch)
-
-
-def into_kernel(app: LiveApp) -> None:
-    page = app.view.page
-    if not app.run_ or not isinstance(page, ListPage) or page is not app.run_.events:
-        app.say("the filter of a list of events can be handed to the kernel")
-        return
-    text = page.listing.filter.text if page.listing.filter else ""
-    try:
-        count = app.run_.engine.watch.filter_in_kernel(text)
-    except FtracepyError as error:
-        app.status.said("  ".join(line.strip() for line in error.lines()), keep=True)
-        app.show_status()
-        return
-    app.run_.kernel_filter = text
-    app.say(f"the kernel filters {count} events now" if text else "the kernel lets everything through again")

@@ -14,6 +14,8 @@ from ftracepy.tui.model.spans import plain
 if TYPE_CHECKING:
     from ftracepy.tui.app import LiveApp
 
+_UNTIL_READ_S = 0.5  # until what is written into the buffer now has been read out of it
+
 
 def record(app: LiveApp) -> None:
     if not app.run_:
@@ -23,17 +25,38 @@ def record(app: LiveApp) -> None:
         saved = tapped.stop_saving()
         app.say(f"recorded {saved.path}, {saved.size_bytes / 1e6:.1f} MB" if saved else "recording had ended")
         return
-    app.ask("record to which file? (the last 30 seconds come first)", lambda path: tapped.start_saving(_new(path)), "trace.dat")
+    kernel = app.run_.kernel_filter
+
+    def use(path: str) -> None:
+        tapped.start_saving(_new(path))
+        if kernel:
+            kernel.remind()
+
+    app.ask("record to which file? (the last 30 seconds come first)", use, "trace.dat")
 
 
 def save(app: LiveApp) -> None:
     if not app.run_:
         return
-    tapped = app.run_.engine.watch.tapped
+    tapped, kernel = app.run_.engine.watch.tapped, app.run_.kernel_filter
+
+    def keep(path: str) -> None:
+        saved = tapped.save_last(path)
+        app.say(f"saved {saved.path}, {saved.size_bytes / 1e6:.1f} MB, the last {saved.before_s:.1f} s")
+
+    def keep_soon(path: str) -> None:
+        try:
+            keep(path)
+        except FtracepyError as error:
+            app.say("; ".join(line.strip() for line in error.lines()))
 
     def use(path: str) -> None:
-        saved = tapped.save_last(_new(path))
-        app.say(f"saved {saved.path}, {saved.size_bytes / 1e6:.1f} MB, the last {saved.before_s:.1f} s")
+        path = _new(path)
+        if kernel and kernel.typed:  # which the recording must say of itself
+            kernel.remind()
+            app.set_timer(_UNTIL_READ_S, lambda: keep_soon(path))
+        else:
+            keep(path)
 
     app.ask("save the last 30 seconds to which file?", use, "last.dat")
 

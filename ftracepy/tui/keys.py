@@ -68,7 +68,7 @@ KEYS = (
     Key("speed(2)", ("right_parenthesis",), ")", "play at twice the speed"),
     Key("build", ("b",), "b", "probe builder: choose an event or a function, and watch it"),
     Key("fetch", ("a",), "a", "in the builder: what to fetch at the function"),
-    Key("into_kernel", ("K",), "K", "hand the filter of an event list to the kernel; without a filter take it back"),
+    Key("into_kernel", ("K",), "K", "take the filter of an event list out of the kernel, or hand it there"),
     Key("record", ("r",), "r", "start or stop recording to a trace.dat"),
     Key("save", ("R",), "R", "save the last 30 seconds to a trace.dat"),
     Key("export", ("e",), "e", "write what is shown to a file: .json .csv .txt .svg .folded"),

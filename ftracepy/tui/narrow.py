@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ftracepy.tui import building
+from ftracepy.tui.handing import by_itself
 from ftracepy.tui.model.builder import Form
 from ftracepy.tui.model.listpage import ListPage
 from ftracepy.tui.model.narrowing import Only, narrowings
@@ -65,8 +66,8 @@ def filter(app: LiveApp) -> None:
         page.listing.crumbs.clear()
         app.view.follow = page.grows and app.view.follow
         app.view.sync()
-        if text.strip() and app.run_ and page is app.run_.events and app.run_.engine.request.events and not recorded(app):
-            app.say("filtered here; K hands the filter to the kernel, which then records nothing else")
+        app.say("")
+        by_itself(app, page)
 
     app.ask(f"filter, for example by {fields} …", use, page.listing.filter.text if page.listing.filter else "")
 
@@ -83,8 +84,3 @@ def only(app: LiveApp, unlike: bool = False) -> None:
 
 def without(app: LiveApp) -> None:
     only(app, unlike=True)
-
-
-def recorded(app: LiveApp) -> bool:
-    """Whether a recording is looked at."""
-    return app.run_ is not None and app.run_.engine.request.replay is not None

@@ -239,10 +239,7 @@ def test_an_event_is_found_filtered_and_watched(terminal: Callable[..., Terminal
     view.press("Enter")
     view.until("[1 tpoint]")
     view.until("ev/s")
-    work = "import os\nfd = os.open('/dev/zero', 0)\nopen('/proc/self/comm', 'w').write('seeker')\n" + (
-        f"for _ in range({MANY}):\n  os.lseek(fd, 77, 0)\n  os.lseek(fd, 78, 0)\n"
-    )
-    subprocess.run([sys.executable, "-S", "-c", work], check=True)
+    seek()
     view.until("seeker")
     view.press("Right", "Right", "t")
     view.until(f"{MANY} ")
@@ -255,25 +252,58 @@ def test_an_event_is_found_filtered_and_watched(terminal: Callable[..., Terminal
     assert left_by(view.pid) == []
 
 
-def test_a_filter_is_handed_to_the_kernel_and_taken_back(terminal: Callable[..., Terminal]) -> None:
+def test_a_filter_goes_into_the_kernel_by_itself_and_is_taken_back(terminal: Callable[..., Terminal], tmp_path: Path) -> None:
+    """While it is there, nothing else is recorded; where it began and ended stands in the list, and in what is saved."""
     view = terminal("-e", "syscalls:sys_enter_lseek")
     view.until("ev/s")
-    view.press("f")
-    view.type("offset == 77")
-    view.press("Enter")
-    view.until("filter offset == 77")
-    view.press("K")
-    view.until("in the kernel: offset == 77")
     root = tracefs.find().root
     name = next(one for one in instances.names(root) if one.startswith(f"{PREFIX}{view.pid}_"))
     path = root / "instances" / name / "events/syscalls/sys_enter_lseek/filter"
-    assert path.read_text().strip() == "offset == 77"
-    view.press("f", "BSpace", "Enter")
-    wait_until(lambda: "\nfilter " not in view.screen())
+    view.press("f")
+    view.type("offset == 77 && comm == seeker")
+    view.press("Enter")
+    view.until("filter in the kernel since")
+    view.until("from here on only this is recorded: offset == 77 && comm == seeker")
+    assert path.read_text().strip() == 'offset == 77 && COMM == "seeker"'
+    seek()
+    view.until("seeker")
+    view.press("f", "C-u", "Enter")
+    view.until("from here on everything is recorded; since")
+    assert path.read_text().strip() == "none"
+    seek()
+    view.press("f")
+    view.type("comm == seeker")
+    view.press("Enter")
+    wait_until(lambda: path.read_text().strip() == 'COMM == "seeker"')
     view.press("K")
     wait_until(lambda: path.read_text().strip() == "none")
+    view.until("filter comm == seeker")
+    view.press("T")
+    view.type("offset")
+    view.press("Enter")
+    view.until(f"{2 * MANY} ")  # of both times
+    view.until(f"{MANY} ")  # those not to be recorded, of the second
+    view.press("Escape")
+    view.until("[1 events]")
+    view.press("K")
+    view.until("filter in the kernel since")
+    view.press("R")
+    view.type(str(tmp_path / "last.dat"))
+    view.press("Enter")
+    view.until("saved")
     view.press("q")
     assert view.ended() == 0
+    command = [sys.executable, "-P", "-m", "ftracepy.cli", "tpoint", "--replay", str(tmp_path / "last.dat"), "syscalls:*"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    assert "only this is recorded: comm == seeker" in said
+
+
+def seek() -> None:
+    """MANY seeks to 77 and as many to 78, as seeker."""
+    work = "import os\nfd = os.open('/dev/zero', 0)\nopen('/proc/self/comm', 'w').write('seeker')\n" + (
+        f"for _ in range({MANY}):\n  os.lseek(fd, 77, 0)\n  os.lseek(fd, 78, 0)\n"
+    )
+    subprocess.run([sys.executable, "-S", "-c", work], check=True)
 
 
 _BAUD_115200 = 11_520  # bytes a second
@@ -357,7 +387,7 @@ def test_a_function_is_found_probed_and_what_is_wrong_is_told_in_its_place(
     screen = view.until("nothing but who called", gone=True)
     view.press("Enter")
     screen = view.until("Invalid register name")
-    assert screen.index("a fetch") < screen.index("Invalid register name") < screen.index("f filter")
+    assert screen.index("a fetch") < screen.index("Invalid register name") < screen.index("f filter  every hit")
     view.press("a", *["BSpace"] * 30)
     view.type("name=path->dentry->d_name.name:string")
     view.press("Enter")
@@ -422,12 +452,26 @@ def test_control_groups_are_told_live_and_by_what_was_saved(
 
 
 @pytest.fixture
-def group() -> Iterator[tuple[Path, str]]:
+def mounted_groups(tmp_path: Path) -> Iterator[None]:
+    """Where nobody has mounted control groups, a kernel that has them does not tell of them either."""
+    if cgroups.of_process(os.getpid()) is not None:
+        yield
+        return
+    folder = tmp_path / "groups"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "cgroup2", "none", str(folder)], capture_output=True).returncode:
+        pytest.skip("this kernel has no control groups")
+    yield
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def group(mounted_groups: None) -> Iterator[tuple[Path, str]]:
     """A control group of our own, as its folder and its path, in the hierarchy in which we are told to be."""
     mine = cgroups.of_process(os.getpid())
     lines = dict(line.split(":", 1) for line in Path("/proc/self/cgroup").read_text().splitlines())
     if mine is None or str(mine.root) not in lines:
-        pytest.skip("this kernel has no control groups")
+        pytest.skip("this kernel's control groups do not tell of processes")
     controllers = lines[str(mine.root)].partition(":")[0].removeprefix("name=")
     kind, options = ("cgroup2", "") if not mine.root else ("cgroup", controllers)
     mounts = (line.split() for line in Path("/proc/mounts").read_text().splitlines())

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 
 from ftracepy.pipeline.watch import WatchRequest
@@ -15,6 +16,7 @@ from ftracepy.tools import kit
 from ftracepy.tui import actions
 from ftracepy.tui.app import LiveApp, Looks
 from ftracepy.tui.keys import KEYS
+from ftracepy.tui.model.counting import Top
 from ftracepy.tui.model.engine import Engine
 from ftracepy.tui.model.listpage import ListPage
 from ftracepy.tui.model.page import Lines
@@ -73,6 +75,21 @@ def test_a_filter_is_asked_for_and_a_wrong_one_explained() -> None:
         await press(pilot, *["backspace"] * 6, *'comm == "cat"', "enter")
         assert {page(app).item(place).comm for place in range(page(app).first, page(app).end)} == {"cat"}
         assert 'filter comm == "cat"' in screen(app)[0]
+
+    play(steps)
+
+
+def test_what_is_typed_ahead_means_what_it_means_later() -> None:
+    """As on a slow line: letters behind an Enter are commands again, however soon they come."""
+
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        for key in ("f", *"wrong", *["\b"] * 5, *'comm=="cat"', "\r", "/", *"nothing", "\x1b", "/", *"ld.so", "\r", "t"):
+            name = {"\r": "enter", "\b": "backspace", "\x1b": "escape", "/": "slash"}.get(key, key)
+            app.post_message(Key(name, key))
+        await pilot.pause(0.5)
+        assert isinstance(app.view.page, Top)
+        assert app.view.page.listing.filter is not None
+        assert (app.view.page.listing.filter.text, app.view.found) == ('comm=="cat"', "ld.so")
 
     play(steps)
 

@@ -39,7 +39,7 @@ from ftracepy.tui.model.rowstore import RowStore
 from ftracepy.tui.model.run import Run
 from ftracepy.tui.model.search import Search
 from ftracepy.tui.model.spans import cell, length, plain
-from ftracepy.tui.model.store import EventStore, Loss
+from ftracepy.tui.model.store import Aside, EventStore, Loss, Said
 from ftracepy.tui.model.tables import Tables
 from tests.support import fake_tracefs
 from tests.support.pages import PageWriter, event_format, schema
@@ -75,8 +75,8 @@ def ticks(schema: Schema, start: int, count: int, *, lost: int = 0, cpu: int = 0
     return decoder.batch()
 
 
-def numbers(store: EventStore, start: int, count: int) -> list[int | Loss]:
-    return [item if isinstance(item, Loss) else item["number"] for item in store.items(start, count)]
+def numbers(store: EventStore, start: int, count: int) -> list[int | Aside]:
+    return [item if isinstance(item, Aside) else item["number"] for item in store.items(start, count)]
 
 
 @pytest.mark.parametrize("piece", [1, 7, 100, 300])
@@ -108,6 +108,16 @@ def test_a_loss_stands_where_events_are_missing(tick: Schema, many: int) -> None
     assert numbers(store, many - 1, 3) == [many - 1, Loss(0, 13), 500]
     assert store.lost == {0: 13}
     assert store.at_time(500_000) == many + 1
+
+
+@pytest.mark.parametrize("many", [3, 200])
+def test_a_word_about_the_recording_stands_where_it_was_said(tick: Schema, many: int) -> None:
+    store = EventStore()
+    store.append(ticks(tick, 0, many, lost=13), [(1000, "said")])
+    assert numbers(store, 0, 4) == [Loss(0, 13), 0, Said("said"), 1]
+    store.append(ticks(tick, many, 0), [(1 << 50, "then")])
+    assert numbers(store, many + 2, 5) == [Said("then")]
+    assert store.lost == {0: 13}
 
 
 def test_a_time_is_found(tick: Schema) -> None:
@@ -313,7 +323,7 @@ def test_the_tracers_calls_fold_by_the_time_that_they_took() -> None:
         found[node.name] += node.weight
     expected: Counter[str] = Counter()
     for row in engine.rows.items(0, 10_000):
-        assert not isinstance(row, Loss)
+        assert not isinstance(row, Aside)
         expected[row.function] += row.took_ns or 0  # type: ignore[attr-defined]
     assert {name: took for name, took in found.items() if name != "all"} == dict(expected)
 
@@ -533,7 +543,7 @@ def partner(ends: Schema, at: int, *events: tuple[str, dict[str, int]], lost: in
     store.append(decoder.batch())
     event = store.item(at)
     assert event is not None
-    assert not isinstance(event, Loss)
+    assert not isinstance(event, Aside)
     found = Partner(store, ends, event, at)
     while not found.tick(lambda: False):
         pass
@@ -638,7 +648,7 @@ def test_an_event_in_full_has_the_stack_that_was_written_behind_it() -> None:
     engine.start()
     assert engine.join(30)
     run = Run(engine)
-    events = [one for one in engine.events.items(0, 10_000) if not isinstance(one, Loss)]
+    events = [one for one in engine.events.items(0, 10_000) if not isinstance(one, Aside)]
     hit = next(one for one, after in pairwise(events) if after.name == "kernel_stack" != one.name)
     page = run.detail(hit)
     shown = [plain(page.line(place, 200)) for place in range(page.end)]

@@ -115,9 +115,14 @@ class Form(Page):
         self.fetch = self.fetch if fetch is None else fetch
         self.filter = self.filter if filter is None else filter
         self.error = error
-        if self._later:
-            self._later.wait()
-        self._later = Later(self._made)
+        before = self._later
+        self._later = Later(lambda: self._made_after(before))
+
+    def _made_after(self, before: Later[list[Line]] | None) -> list[Line]:
+        """What is known of a function is looked for once."""
+        if before:
+            before.wait()
+        return self._made()
 
     @property
     def end(self) -> int:

@@ -10,7 +10,7 @@ from ftracepy.tui.model.listing import Listing
 from ftracepy.tui.model.listpage import condition
 from ftracepy.tui.model.page import Pace, Page, Spare
 from ftracepy.tui.model.spans import Line, cell, duration
-from ftracepy.tui.model.store import Loss
+from ftracepy.tui.model.store import Aside
 
 _PIECE = 2000
 _MOST_VALUES = 10_000
@@ -36,7 +36,7 @@ class Counting(Page):
             stop = min(self._at + _PIECE, listing.end)
             for place in range(self._at, stop):
                 item = listing.item(place)
-                if item is not None and not isinstance(item, Loss):
+                if item is not None and not isinstance(item, Aside):
                     self.take(item, listing.look.value(item, self.field))
             self._at = stop
         self.behind = not all_seen or self._at < listing.end

@@ -12,7 +12,7 @@ from ftracepy.tools.rows import Row, cell
 from ftracepy.tui.model.ends import Partner
 from ftracepy.tui.model.page import Lines
 from ftracepy.tui.model.spans import Line, Style
-from ftracepy.tui.model.store import EventStore, Loss
+from ftracepy.tui.model.store import Aside, EventStore
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event
@@ -96,7 +96,7 @@ def _other_end(event: Event, look: EventLook, schema: Schema, store: EventStore)
     deadline = time.monotonic() + _AT_ONCE_S
     partner.tick(lambda: time.monotonic() < deadline)
     found = store.item(partner.number) if partner.number is not None else None
-    if found is None or isinstance(found, Loss):
+    if found is None or isinstance(found, Aside):
         return [] if partner.over else [_pair("other end", "far away: % goes there")]
     delta = look.ts(found) - look.ts(event)
     return [_pair("other end", f"{delta / 1000:+,.3f} µs  {found.name} {look.text(found)}", "% goes there")]
@@ -108,7 +108,7 @@ def _stack(event: Event, look: EventLook, store: EventStore) -> list[Line]:
     after = [] if number is None else store.items(number + 1, _AROUND)
     lines: list[Line] = []
     for one in after:
-        if isinstance(one, Loss):
+        if isinstance(one, Aside):
             break
         if one.pid == event.pid and one.cpu == event.cpu:
             if (one.system, one.name) not in _STACKS:
@@ -121,7 +121,7 @@ def number_of(event: Event, store: EventStore) -> int | None:
     """Where an event stands in its store; None where it is gone."""
     start = store.at_time(event.ts)
     for at, one in enumerate(store.items(start, _AROUND) if start >= store.first else (), start):
-        if not isinstance(one, Loss) and (one.ts, one.id, one.cpu, one.raw) == (event.ts, event.id, event.cpu, event.raw):
+        if not isinstance(one, Aside) and (one.ts, one.id, one.cpu, one.raw) == (event.ts, event.id, event.cpu, event.raw):
             return at
     return None
 
@@ -158,7 +158,7 @@ def _around(event: Event, look: EventLook, store: EventStore) -> list[Line]:
     """What the thread did just before and after; the other end of a call is among it."""
     number = store.at_time(event.ts)
     start = max(number - _AROUND, store.first)
-    near = [one for one in store.items(start, 2 * _AROUND) if not isinstance(one, Loss) and one.pid == event.pid]
+    near = [one for one in store.items(start, 2 * _AROUND) if not isinstance(one, Aside) and one.pid == event.pid]
     here = next((at for at, one in enumerate(near) if one.ts >= event.ts), 0)
     shown = near[max(here - _SHOWN // 2, 0) : here + _SHOWN // 2 + 1]
     lines: list[Line] = [[(f"thread {event.pid} around it", "head")]]
@@ -176,12 +176,12 @@ def _until(ts_ns: int, pid: int, look: EventLook, store: EventStore) -> list[Lin
     while low < high:
         middle = (low + high) // 2
         items = store.items(middle, 1)
-        if items and not isinstance(items[0], Loss) and look.ts(items[0]) <= ts_ns:
+        if items and not isinstance(items[0], Aside) and look.ts(items[0]) <= ts_ns:
             low = middle + 1
         else:
             high = middle
     start = max(low - 2 * _AROUND, store.first)
-    near = [one for one in store.items(start, low - start) if not isinstance(one, Loss) and look.pid(one) == pid]
+    near = [one for one in store.items(start, low - start) if not isinstance(one, Aside) and look.pid(one) == pid]
     return [
         [(f"{seconds(look.ts(one))}  ", "dim"), (f"{one.name} ", "event"), (look.text(one), "")] for one in near[-_SHOWN:]
     ]  # fmt: skip

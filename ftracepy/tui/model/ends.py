@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftracepy.analysis.walk import number
 from ftracepy.tui.model.search import Looking
-from ftracepy.tui.model.store import EventStore, Loss
+from ftracepy.tui.model.store import Aside, EventStore, Loss
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event
@@ -57,10 +57,11 @@ class Partner(Looking):
                 return
         self._at = low + len(items) if self.step > 0 else low - 1
 
-    def _take(self, item: Event | Loss) -> bool:
+    def _take(self, item: Event | Aside) -> bool:
         """Whether it is the one. Others of the same kind in between have ends of their own."""
-        if isinstance(item, Loss):
-            self.over, self.why = True, "events were lost before its other end"
+        if isinstance(item, Aside):
+            what = "events were lost" if isinstance(item, Loss) else "what is recorded changed"
+            self.over, self.why = True, f"{what} before its other end"
             return False
         if self._is_end(item):
             self.over = self._open == 0

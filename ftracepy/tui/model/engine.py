@@ -35,12 +35,13 @@ class State(Enum):
 class Engine:
     """One run. What it fills is there once it is `opened`; `error` is why it FAILED.
 
-    `notices` are the words of the run, in order; any thread may look at everything here.
+    `notices` are the words of the run, in order, `shown` the ids of events that are kept; any thread may look at everything here.
     """
 
     watch: Watch
     names: Names
     meter: Meter
+    shown: frozenset[int]
 
     def __init__(self, request: WatchRequest, keep: int = 1_000_000) -> None:
         self.request = request
@@ -92,7 +93,7 @@ class Engine:
         self.watch = Watch(self.request, self._stop, self.notices.append, undo)
         undo.callback(self.watch.tapped.stop_saving)
         self.names = Names(Feed((), self.watch.schema, notice=self.notices.append))
-        self._shown = self._wanted()
+        self.shown = self._wanted()
         self.meter = Meter(self.watch)
         self.opened = True
 
@@ -108,7 +109,11 @@ class Engine:
 
     def _seen(self, batch: Batch) -> None:
         self.names.see(batch)
-        self.events.append(batch.select(ids=self._shown))
+        said = self.names.said()
+        self.events.append(batch.select(ids=self.shown), said)
+        if self.rows is not None:
+            for _ts, text in said:
+                self.rows.say(text)
 
 
 def _matches(system: str, name: str, pattern: str) -> bool:

@@ -11,7 +11,7 @@ from ftracepy.sinks.json import plain as plain_value
 from ftracepy.tui.model.listing import Listing
 from ftracepy.tui.model.page import Page
 from ftracepy.tui.model.spans import plain
-from ftracepy.tui.model.store import Loss
+from ftracepy.tui.model.store import Aside, Loss
 
 _WIDTH = 200
 
@@ -31,9 +31,9 @@ def as_data(listing: Listing, form: str) -> str:
         table.writerow(names)
     for place in range(listing.first, listing.end):
         item = listing.item(place)
-        if isinstance(item, Loss):
+        if isinstance(item, Aside):
             if form == "json":
-                out.write(json.dumps({"loss": {"cpu": item.cpu, "events": item.events}}) + "\n")
+                out.write(json.dumps(_aside(item)) + "\n")
         elif item is not None:
             values = _values(listing, item, names)
             if form == "csv":
@@ -41,6 +41,10 @@ def as_data(listing: Listing, form: str) -> str:
             else:
                 out.write(json.dumps(values, default=plain_value) + "\n")
     return out.getvalue()
+
+
+def _aside(one: Aside) -> dict[str, Any]:
+    return {"loss": {"cpu": one.cpu, "events": one.events}} if isinstance(one, Loss) else {"notice": str(one)}
 
 
 def _values(listing: Listing, item: Any, names: list[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ftracepy.analysis.calltrees import Call, CallTrees
 from ftracepy.analysis.walk import drain
-from ftracepy.tui.model.store import Loss
+from ftracepy.tui.model.store import Aside, Loss
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event
@@ -130,7 +130,7 @@ class EventStacks(Fold):
         self._ids = {one.id for one in kinds if one}
 
     def take(self, item: Any) -> None:
-        if not isinstance(item, Loss) and item.id in self._ids:
+        if not isinstance(item, Aside) and item.id in self._ids:
             self.add(self._frames(item))
 
 
@@ -148,7 +148,7 @@ class Calls(Fold):
     def take(self, item: Any) -> None:
         if isinstance(item, Loss):
             self._trees.lost()
-        elif handler := self._handlers.get(item.id):
+        elif not isinstance(item, Aside) and (handler := self._handlers.get(item.id)):
             handler(item)
         for call in drain(self._trees.out):
             self._call(call)

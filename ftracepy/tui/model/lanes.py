@@ -11,7 +11,7 @@ from ftracepy.analysis.walk import number, text, to_ns
 from ftracepy.sinks.escape import escape
 from ftracepy.tui.model.page import Pace, Page, Spare
 from ftracepy.tui.model.spans import Line, Style, cell, duration
-from ftracepy.tui.model.store import EventStore, Loss
+from ftracepy.tui.model.store import Aside, EventStore, Loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,7 @@ class Lanes(Page):
     def stamps(self, place: int) -> tuple[int, int, int]:
         """The times of the first event, of the last one, and of the middle of the screen (nanoseconds)."""
         items = self._store.items(self._store.first, 1)
-        first = self._ns(items[0].ts) if items and not isinstance(items[0], Loss) else self.from_ns
+        first = self._ns(items[0].ts) if items and not isinstance(items[0], Aside) else self.from_ns
         return first, self._newest(), (self.from_ns + self.until_ns) // 2
 
     def toggle(self) -> None:
@@ -148,7 +148,8 @@ class Lanes(Page):
         last = dict.fromkeys(self._cpus, self.from_ns)
         after: dict[int, int] = {}
         for one in self._switches():
-            who = one.before if one.known else _UNKNOWN
+            known = one.known and after.get(one.cpu, one.before) == one.before  # else the kernel's filter kept switches back
+            who = one.before if known else _UNKNOWN
             self._fill(ran, columns, who, one.cpu, last.get(one.cpu, self.from_ns), min(one.ns, self.until_ns))
             last[one.cpu] = max(one.ns, self.from_ns)
             after[one.cpu] = one.after
@@ -159,7 +160,7 @@ class Lanes(Page):
     def _newest(self) -> int:
         items = self._store.items(max(self._store.end - 1, self._store.first), 1)
         item = items[0] if items else None
-        return self.until_ns + self.back_ns if item is None or isinstance(item, Loss) else self._ns(item.ts)
+        return self.until_ns + self.back_ns if item is None or isinstance(item, Aside) else self._ns(item.ts)
 
     def _switches(self) -> Iterator[Switch]:
         """From the start of the screen on, and of each CPU one beyond its end: who leaves then was running within."""
@@ -180,7 +181,7 @@ class Lanes(Page):
 
     def _of_chunk(self, chunk: Chunk, lossy: set[int]) -> Iterator[Switch]:
         """Its switches by columns where it has some: an object for each event would keep the screen waiting."""
-        events, lost = chunk.events, [(place - order, loss.cpu) for order, (place, loss) in enumerate(chunk.losses)]
+        events, lost = chunk.events, _losses(chunk)
         if isinstance(events, list):
             found = [
                 (at, number(one, "prev_pid"), number(one, "next_pid")) for at, one in enumerate(events) if one.id == self._id
@@ -260,6 +261,11 @@ class Lanes(Page):
             for comm, ns in by_name.most_common(_NAMED)
         ]
         return [[], *named] if named else []
+
+
+def _losses(chunk: Chunk) -> list[tuple[int, int]]:
+    """(index of the event behind it, CPU) of each loss."""
+    return [(place - order, one.cpu) for order, (place, one) in enumerate(chunk.asides) if isinstance(one, Loss)]
 
 
 def _on_cpu(column: Counter[int]) -> tuple[str, Style]:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ftracepy.analysis.filtering import Filter, parse
+from ftracepy.sinks.escape import escape
 from ftracepy.tools.rows import Column
 from ftracepy.tui.model.looks import Look, style_of
 from ftracepy.tui.model.matches import All, Matches, Numbered, Sorted
 from ftracepy.tui.model.spans import Line, cell
-from ftracepy.tui.model.store import Loss
+from ftracepy.tui.model.store import Aside, Loss
 
 _SCAN_ITEMS = 1000
 
@@ -55,7 +56,7 @@ class Listing:
         value, test = self.look.value, wanted.test
 
         def passes(item: Any) -> bool:
-            return isinstance(item, Loss) or test(lambda name: value(item, name))
+            return isinstance(item, Aside) or test(lambda name: value(item, name))
 
         return passes
 
@@ -84,7 +85,7 @@ class Listing:
             return
 
         def key(item: Any) -> Any:
-            return None if isinstance(item, Loss) else self.look.value(item, name)
+            return None if isinstance(item, Aside) else self.look.value(item, name)
 
         self._order = Sorted(self.store, self._among, key, self.backwards)
 
@@ -143,8 +144,8 @@ class Listing:
         item = self.item(place)
         if item is None:
             return []
-        if isinstance(item, Loss):
-            return [(loss_text(item), "loss")]
+        if isinstance(item, Aside):
+            return [(escape(f"── {item} ──"), "loss" if isinstance(item, Loss) else "key")]
         line: Line = []
         for column, text in zip(self.look.columns, self.look.cells(item), strict=True):
             if column.name not in self.hidden:
@@ -155,10 +156,4 @@ class Listing:
     def holds(self, place: int, wanted: str) -> bool:
         """Whether the line there holds `wanted`, which is casefolded."""
         item = self.item(place)
-        return item is not None and not isinstance(item, Loss) and wanted in " ".join(self.look.cells(item)).casefold()
-
-
-def loss_text(loss: Loss) -> str:
-    """A line that stands where events are missing."""
-    count = "an unknown number of" if loss.events is None else f"{loss.events:,}"
-    return f"── {count} event{'' if loss.events == 1 else 's'} lost on CPU {loss.cpu} ──"
+        return item is not None and not isinstance(item, Aside) and wanted in " ".join(self.look.cells(item)).casefold()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftracepy.sinks.escape import escape
 from ftracepy.sinks.table import seconds
@@ -11,17 +11,24 @@ from ftracepy.tools.rows import Column
 from ftracepy.tui.model.listing import Listing
 from ftracepy.tui.model.page import Page, Spare
 from ftracepy.tui.model.spans import Line
-from ftracepy.tui.model.store import Loss
+from ftracepy.tui.model.store import Aside
+
+if TYPE_CHECKING:
+    from ftracepy.pipeline.kernelfilter import KernelFilter
 
 _WIDE = 100
 _NARROW = {"time": 12, "comm": 12, "flags": 10}
 
 
 class ListPage(Page):
-    """A Listing as a page. `column` is the chosen one: what is sorted, hidden, counted and narrowed by."""
+    """A Listing as a page. `column` is the chosen one: what is sorted, hidden, counted and narrowed by.
+
+    `kernel` is the filter in the kernel of what is listed, where it can have one.
+    """
 
     def __init__(self, title: str, listing: Listing) -> None:
         self.title, self.listing = title, listing
+        self.kernel: KernelFilter | None = None
         self._chosen = listing.look.columns[0].name
         self._seen = (-1, -1)
         self._goal: int | None = None
@@ -62,11 +69,22 @@ class ListPage(Page):
         titles = self.listing.heading()
         chosen = self.listing.columns.index(self.column)
         line: Line = [(text, "chosen" if at == chosen else style) for at, (text, style) in enumerate(titles)]
-        wanted = self.listing.filter
-        if not wanted:
-            return [line]
-        seen = f"  {self.listing.share_seen:.0%} looked through" if self.behind else ""
-        return [[("filter ", "key"), (escape(wanted.text), ""), (seen, "dim")], line]
+        told = self._filtered()
+        return [told, line] if told else [line]
+
+    def _filtered(self) -> Line:
+        """The filter, and where it works: what the kernel filters is recorded nowhere."""
+        wanted = self.listing.filter.text if self.listing.filter else ""
+        given = self.kernel.typed if self.kernel else ""
+        line: Line = [("filter ", "key")] if wanted or given else []
+        if given and self.kernel:
+            line.append((f"{'partly ' if self.kernel.partly else ''}in the kernel since {self.kernel.since}: ", "key"))
+            line.append((escape(given), ""))
+        if wanted != given:
+            line += [("; here: " if given else "", "key"), (escape(wanted or "none"), "")]
+        if self.behind and wanted:
+            line.append((f"  {self.listing.share_seen:.0%} looked through", "dim"))
+        return line
 
     def line(self, place: int, width: int) -> Line:
         return self.listing.line(place)
@@ -99,7 +117,7 @@ class ListPage(Page):
     def item(self, place: int) -> Any:
         """What stands there, None where nothing or a loss does."""
         item = self.listing.item(place)
-        return None if isinstance(item, Loss) else item
+        return None if isinstance(item, Aside) else item
 
     def value(self, place: int) -> Any:
         """The chosen column's value on a line."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ftracepy.analysis.walk import to_ns
@@ -97,11 +97,15 @@ class EventLook:
         return self._names.cgroup(event.pid, event.ts)
 
     def fields(self) -> list[str]:
-        own = {field.name for one in self._schema.formats.values() if one.system != "ftrace" for field in one.fields}
-        return [*_OF_EVENTS, *sorted(own)]
+        return [*_OF_EVENTS, *of_events(self._schema)]
 
     def ts(self, event: Event) -> int:
         return self._ns(event.ts)
+
+
+def of_events(schema: Schema) -> list[str]:
+    """The names of all events' own fields."""
+    return sorted({field.name for one in schema.formats.values() if one.system != "ftrace" for field in one.fields})
 
 
 def _file_of(event: Event) -> str | None:
@@ -127,15 +131,18 @@ _OF_EVENTS: dict[str, Callable[[EventLook, Any], Any]] = {
 
 
 class RowLook:
-    """A tool's rows, with the columns that they have."""
+    """A tool's rows, with the columns that they have; of rows that are events `inner` are the names of those's fields."""
 
-    def __init__(self, row: type[Row], names: Names | None = None, *, timestamps: bool = False) -> None:
+    def __init__(
+        self, row: type[Row], names: Names | None = None, *, timestamps: bool = False, inner: Sequence[str] = ()
+    ) -> None:
         time = _column("time", 14, "seconds on the trace clock", "right")
         shown = tuple(one for one in row.columns() if one.place == "cell")
         self.columns = (time, *shown) if timestamps else shown
         self._timestamps = timestamps
         self._row, self._names = row, names
         self._own = {one.name for one in row.columns()}
+        self._inner = inner if "fields" in self._own else ()
         self.origin_ns = 0
 
     def cells(self, row: Row) -> list[str]:
@@ -151,14 +158,21 @@ class RowLook:
             return row.ts_ns
         if name == "cgroup":
             return self._cgroup(row)
-        return next((getattr(row, one) for one in FILE_FIELDS if one in self._own), None) if name == "file" else None
+        if name == "file":
+            return next((found for one in FILE_FIELDS if (found := self._field(row, one)) is not None), None)
+        return self._field(row, name)
+
+    def _field(self, row: Row, name: str) -> Any:
+        if name in self._own:
+            return getattr(row, name)
+        return getattr(row, "fields").get(name) if self._inner else None  # noqa: B009  only rows of events have it
 
     def _cgroup(self, row: Row) -> str | None:
         whose = getattr(row, "tid", None) or getattr(row, "pid", None)
         return self._names.cgroup(whose, self._names.raw(row.ts_ns)) if self._names and isinstance(whose, int) else None
 
     def fields(self) -> list[str]:
-        return [*self._own, "cgroup"]
+        return [*self._own, "cgroup", *(one for one in self._inner if one not in self._own)]
 
     def ts(self, row: Row) -> int:
         return row.ts_ns

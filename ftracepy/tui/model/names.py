@@ -10,6 +10,7 @@ from ftracepy.analysis.cgroups import Cgroups
 from ftracepy.analysis.tasks import UNNAMED, Tasks
 from ftracepy.analysis.walk import Handler, Machine, Route, number, text
 from ftracepy.schema import Schema
+from ftracepy.sidefacts import Kind, SideFact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ class Names(Machine):
     def __init__(self, feed: Feed) -> None:
         self.tasks = Tasks(feed.schema)
         self.header: dict[str, Any] = {}
+        self._said: list[tuple[int, str]] = []
         self._changes: dict[int, tuple[list[int], list[str]]] = {}
         heard: Callable[[dict[str, Any]], None] = self.header.update
         feed.header = heard
@@ -44,6 +46,15 @@ class Names(Machine):
         for event in batch.select(ids=self._ids):
             for handler in self._route.handlers[event.id]:
                 handler(event)
+
+    def fact(self, fact: SideFact, ts: int) -> None:
+        if fact.kind is Kind.FILTER:
+            self._said.append((ts, fact.body.decode("utf-8", "backslashreplace")))
+
+    def said(self) -> list[tuple[int, str]]:
+        """What has been said since the last call about what is recorded, and when (raw clock)."""
+        said, self._said = self._said, []
+        return said
 
     def is_own(self, event: Event) -> bool:
         """A fact that we wrote ourselves: no event of the kernel's."""
@@ -68,6 +79,11 @@ class Names(Machine):
         stamps, comms = self._changes[tid]
         stamps.append(ts)
         comms.append(comm)
+
+    @property
+    def learns_from(self) -> frozenset[int]:
+        """Ids of the events that tell who and where tasks are."""
+        return self._ids
 
     def comm(self, tid: int, ts: int) -> str:
         """The name of a thread at a time (raw clock)."""

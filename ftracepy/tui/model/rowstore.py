@@ -7,20 +7,20 @@ from itertools import islice
 from threading import Lock
 
 from ftracepy.tools.rows import Row
-from ftracepy.tui.model.store import Loss
+from ftracepy.tui.model.store import Aside, Loss, Said
 
 _FEW = 16
 
 
 class RowStore:
-    """The newest `limit` rows and losses, each with a number that it keeps. One thread appends, others look.
+    """The newest `limit` rows and asides, each with a number that it keeps. One thread appends, others look.
 
     Of rows in blocks (an interval each), `latest` are those of the newest block that is complete, or of the only one.
     """
 
     def __init__(self, limit: int = 200_000) -> None:
         self._lock = Lock()
-        self._items: deque[Row | Loss] = deque(maxlen=limit)
+        self._items: deque[Row | Aside] = deque(maxlen=limit)
         self._end = 0
         self._block: int | None = None
         self._building: list[Row] = []
@@ -52,6 +52,11 @@ class RowStore:
     def notice(self, text: str) -> None:
         self.notices.append(text)
 
+    def say(self, text: str) -> None:
+        """A word that stands among the rows, where it was said."""
+        with self._lock:
+            self._keep(Said(text))
+
     def flush(self) -> None:
         """A block is whole once its tool waits for events again: all its rows are made at its end."""
         with self._lock:
@@ -67,12 +72,12 @@ class RowStore:
         with self._lock:
             self._items.clear()
 
-    def item(self, number: int) -> Row | Loss | None:
+    def item(self, number: int) -> Row | Aside | None:
         with self._lock:
             place = number - self._end + len(self._items)
             return self._items[place] if 0 <= place < len(self._items) else None
 
-    def items(self, start: int, count: int) -> list[Row | Loss]:
+    def items(self, start: int, count: int) -> list[Row | Aside]:
         """Up to `count` of them from number `start` on, which must not be older than `first`."""
         with self._lock:
             place = max(start - self._end + len(self._items), 0)
@@ -80,6 +85,6 @@ class RowStore:
                 return [self._items[at] for at in range(place, min(place + count, len(self._items)))]
             return list(islice(self._items, place, place + count))
 
-    def _keep(self, item: Row | Loss) -> None:
+    def _keep(self, item: Row | Aside) -> None:
         self._items.append(item)
         self._end += 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from ftracepy.analysis.stacks import Names as Symbols
 from ftracepy.sinks.escape import escape
@@ -11,14 +12,18 @@ from ftracepy.tui.model import detail
 from ftracepy.tui.model.engine import Engine
 from ftracepy.tui.model.flames import Flames
 from ftracepy.tui.model.folds import Calls, EventStacks, Fold, RowStacks
+from ftracepy.tui.model.kernelside import kernel_text, of_event, of_row
 from ftracepy.tui.model.lanes import Lanes
 from ftracepy.tui.model.listing import Listing
 from ftracepy.tui.model.listpage import ListPage
-from ftracepy.tui.model.looks import EventLook, RowLook
+from ftracepy.tui.model.looks import EventLook, RowLook, of_events
 from ftracepy.tui.model.page import Lines, Page
 from ftracepy.tui.model.spans import Line
 from ftracepy.tui.model.tables import Tables
 from ftracepy.tui.model.tree import Processes
+
+if TYPE_CHECKING:
+    from ftracepy.pipeline.kernelfilter import KernelFilter
 
 
 class Run:
@@ -26,14 +31,13 @@ class Run:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.kernel_filter = ""
         schema = engine.watch.schema
         symbols = Symbols(schema)
         self.look = EventLook(schema, engine.names)
         self.pages: list[Page] = []
         if engine.rows is not None and engine.request.tool is not None:
             tool, options = engine.request.tool
-            look = RowLook(tool.row_for(options), engine.names, timestamps=True)
+            look = RowLook(tool.row_for(options), engine.names, timestamps=True, inner=of_events(schema))
             self.rows = ListPage(tool.name, Listing(engine.rows, look))
             self.pages = [self.rows]
             if getattr(options, "interval", None) is not None:
@@ -46,6 +50,12 @@ class Run:
             Flames(self._folds(symbols)),
             Lines("run", []),
         ]
+        self._list_events()
+
+    def _list_events(self) -> None:
+        """Which list shows what the kernel can filter."""
+        listed = self.rows if self.engine.request.tool else self.events
+        listed.kernel = self.kernel_filter
 
     def _folds(self, symbols: Symbols) -> list[Fold]:
         """Where call paths come from: a tool's rows, where they have stacks, else stacks of events, and the tracer's calls."""
@@ -56,6 +66,22 @@ class Run:
                 return [RowStacks(engine.rows)]
         stacks = EventStacks(engine.events, schema, lambda event: symbols.of(event.get("caller", ())))
         return [stacks, Calls(engine.events, schema, engine.names.tasks)]
+
+    @property
+    def kernel_filter(self) -> KernelFilter | None:
+        """The filter of its events in the kernel, where they can have one."""
+        return self.engine.watch.kernel_filter
+
+    def filter_in_kernel(self, page: Page) -> Callable[[], int] | None:
+        """What hands the filter of a list to the kernel; None where the kernel does not filter what it shows."""
+        kernel, tool = self.kernel_filter, self.engine.request.tool
+        if kernel is None or not isinstance(page, ListPage) or page.kernel is not kernel:
+            return None
+        wanted = page.listing.filter
+        if wanted is None:
+            return kernel.take_back
+        side = of_row(kernel.fields, [one.name for one in tool[0].row_for(tool[1]).columns()]) if tool else of_event
+        return lambda: kernel.give(wanted.text, lambda form: kernel_text(self.engine, wanted, side, form))
 
     @property
     def name(self) -> str:

@@ -76,8 +76,8 @@ class Status:
         titles = [one.title for one in run.pages] if run else []
         if page.title and page.title not in titles:
             what.append(visible(page.title))
-        if run and run.kernel_filter:
-            what.append(f"in the kernel: {visible(run.kernel_filter)}")
+        if run and run.kernel_filter and run.kernel_filter.typed and not isinstance(page, ListPage):
+            what.append(f"in the kernel: {visible(run.kernel_filter.typed)}")
         for names in (titles, [name if name == page.title else "" for name in titles]):
             marked = [f"[{at} {name}]" if name == page.title else f"{at} {name}".strip() for at, name in enumerate(names, 1)]
             text = "  ".join([what[0], *([" ".join(marked)] if marked else []), *what[1:]])

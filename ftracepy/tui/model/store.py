@@ -1,7 +1,7 @@
 """The last events of a stream, kept as the batches they came in: nothing is decoded before somebody looks at it.
 
-Everything has a number that it keeps, counted from the first event that was ever there; losses have numbers too, so that
-a list shows them in their place.
+Everything has a number that it keeps, counted from the first event that was ever there; asides have numbers too, so that a
+list shows them in their place.
 """
 
 from __future__ import annotations
@@ -19,34 +19,54 @@ if TYPE_CHECKING:
 _FEW_A_CPU = 64
 
 
+class Aside:
+    """What stands between events and is none."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(Aside):
     """Events lost on `cpu` at this place; `events` None: nobody knows how many."""
 
     cpu: int
     events: int | None
 
+    def __str__(self) -> str:
+        count = "an unknown number of" if self.events is None else f"{self.events:,}"
+        return f"{count} event{'' if self.events == 1 else 's'} lost on CPU {self.cpu}"
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Aside):
+    """A word of the run's own about what is recorded from this place on."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Events in a row: `losses` are (place in the chunk, loss), places counting events and losses alike."""
+    """Events in a row: `asides` are (place in the chunk, aside), places counting events and asides alike."""
 
     events: Batch | list[Event]
-    losses: list[tuple[int, Loss]]
+    asides: list[tuple[int, Aside]]
     stamps: Sequence[int]
 
     def __len__(self) -> int:
-        return len(self.events) + len(self.losses)
+        return len(self.events) + len(self.asides)
 
-    def item(self, place: int) -> Event | Loss:
-        before = bisect_left(self.losses, place, key=lambda one: one[0])
-        if before < len(self.losses) and self.losses[before][0] == place:
-            return self.losses[before][1]
+    def item(self, place: int) -> Event | Aside:
+        before = bisect_left(self.asides, place, key=lambda one: one[0])
+        if before < len(self.asides) and self.asides[before][0] == place:
+            return self.asides[before][1]
         return self.events[place - before]
 
     def place_of(self, index: int) -> int:
         """Where the event `index` of `events` stands."""
-        for at, _loss in self.losses:
+        for at, _aside in self.asides:
             if at > index:
                 break
             index += 1
@@ -54,7 +74,7 @@ class Chunk:
 
 
 class EventStore:
-    """The newest `limit` events and losses. One thread appends, others look."""
+    """The newest `limit` events and asides. One thread appends, others look."""
 
     def __init__(self, limit: int = 1_000_000) -> None:
         self.limit = limit
@@ -74,17 +94,17 @@ class EventStore:
         """One more than the newest number."""
         return self._end
 
-    def append(self, batch: Batch) -> None:
-        """Keep a batch's events; batches come in the order of time."""
-        if not len(batch) and not batch.losses:
+    def append(self, batch: Batch, said: Sequence[tuple[int, str]] = ()) -> None:
+        """Keep a batch's events, and what was `said` when (raw clock) among them; batches come in the order of time."""
+        if not len(batch) and not batch.losses and not said:
             return
-        chunk = _chunk(batch)
+        chunk = _chunk(batch, said)
         with self._lock:
             self._chunks.append(chunk)
             self._starts.append(self._end)
             self._end += len(chunk)
-            for _place, loss in chunk.losses:
-                self.lost[loss.cpu] = self.lost.get(loss.cpu, 0) + (loss.events or 0)
+            for _index, cpu, count in batch.losses:
+                self.lost[cpu] = self.lost.get(cpu, 0) + max(count, 0)
             self._drop()
 
     def _drop(self) -> None:
@@ -99,7 +119,7 @@ class EventStore:
         with self._lock:
             self._chunks, self._starts = [], []
 
-    def item(self, number: int) -> Event | Loss | None:
+    def item(self, number: int) -> Event | Aside | None:
         """What has this number; None where it is gone or not there yet."""
         with self._lock:
             at = bisect_right(self._starts, number) - 1
@@ -107,12 +127,12 @@ class EventStore:
                 return None
             return self._chunks[at].item(number - self._starts[at])
 
-    def items(self, start: int, count: int) -> list[Event | Loss]:
+    def items(self, start: int, count: int) -> list[Event | Aside]:
         """Up to `count` of them from number `start` on, which must not be older than `first`."""
-        found: list[Event | Loss] = []
+        found: list[Event | Aside] = []
         for begin, chunk in self.chunks(start, start + count):
             places = range(max(start - begin, 0), min(start + count - begin, len(chunk)))
-            found += map(chunk.item, places) if chunk.losses else map(chunk.events.__getitem__, places)
+            found += map(chunk.item, places) if chunk.asides else map(chunk.events.__getitem__, places)
         return found
 
     def chunks(self, start: int, stop: int) -> list[tuple[int, Chunk]]:
@@ -132,8 +152,10 @@ class EventStore:
         return start + chunk.place_of(bisect_left(chunk.stamps, ts))
 
 
-def _chunk(batch: Batch) -> Chunk:
-    losses = [(index + order, Loss(cpu, None if count < 0 else count)) for order, (index, cpu, count) in enumerate(batch.losses)]
+def _chunk(batch: Batch, said: Sequence[tuple[int, str]]) -> Chunk:
+    found: list[tuple[int, Aside]] = [(index, Loss(cpu, None if count < 0 else count)) for index, cpu, count in batch.losses]
+    found += [(bisect_left(batch.ts, ts), Said(text)) for ts, text in said]
+    asides = [(index + order, aside) for order, (index, aside) in enumerate(sorted(found, key=lambda one: one[0]))]
     few = len(batch) < _FEW_A_CPU * len(set(batch.cpu.tolist()))
     events = [event.keep() for event in batch] if few else batch
-    return Chunk(events, losses, batch.ts.tolist() if few else batch.ts)
+    return Chunk(events, asides, batch.ts.tolist() if few else batch.ts)

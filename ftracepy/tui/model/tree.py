@@ -9,7 +9,7 @@ from ftracepy.sinks.escape import escape
 from ftracepy.tui.model.listpage import condition
 from ftracepy.tui.model.page import Pace, Page, Spare
 from ftracepy.tui.model.spans import Line, cell, length
-from ftracepy.tui.model.store import EventStore, Loss
+from ftracepy.tui.model.store import Aside, EventStore
 
 if TYPE_CHECKING:
     from ftracepy.tui.model.names import Names
@@ -42,7 +42,7 @@ class Processes(Page):
         before, self._at = self._at, max(self._at, self._store.first)
         while self._at < self._store.end and spare():
             items = self._store.items(self._at, _PIECE)
-            self._events.update(one.pid for one in items if not isinstance(one, Loss))
+            self._events.update(one.pid for one in items if not isinstance(one, Aside))
             self._at += len(items)
         self.behind = self._at < self._store.end
         self._news |= before != self._at or not self._lines

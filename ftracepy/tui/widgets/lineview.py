@@ -109,9 +109,10 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         self._moving = False
 
     def watch_scroll_y(self, old: float, new: float) -> None:
-        """The mouse wheel or the bar moved it."""
+        """The mouse wheel or the bar moved it; that there is room for one line less moves nothing."""
         super().watch_scroll_y(old, new)
-        if not self._moving and round(new) != self._top - self.page.first:
+        wanted = self._top - self.page.first
+        if not self._moving and round(new) != wanted and not round(new) == self.max_scroll_y < wanted:
             self._top = self.page.first + round(new)
             self.follow = False
             self.cursor = max(self._top, min(self.cursor, self._top + self.body_lines - 1))
