@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import image, kernels, machine, terminal
+from lab import build, image, kernels, machine, terminal
 from lab.debian import Apt, cache_dir
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -121,10 +121,12 @@ def shell(guest: Guest, options: argparse.Namespace) -> int:
 
 def _boot(guest: Guest, command: str, options: argparse.Namespace, work: Path) -> machine.Boot:
     given = {name: os.environ[name] for name in ("FTRACEPY_KERNEL_TESTS", "FTRACEPY_TWIN") if name in os.environ}
+    kernel = guest.kernel
+    if kernel.name in build.FRAGMENTS:
+        given["LAB_KERNEL"] = kernel.name  # its release does not tell it from Debian's
     exports = "".join(
         f"export {name}={shlex.quote(value)}\n" for name, value in {"FTRACEPY_KERNEL_TESTS": "require", **given}.items()
     )
-    kernel = guest.kernel
     emulated = machine.EMULATED[image.machine(kernel.architecture)]
     settings = (
         f"LAB_SECONDS={options.seconds:g}\nLAB_SHELL={terminal.described() if options.shell else ''}\n"
