@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from bench import capture, decode, files, growth, instructions, live, rows, start, tools
+from bench import capture, decode, files, growth, instances, instructions, live, rows, start, tools
 from bench.timing import Result
 
 PARTS = ("decode", "instructions", "growth", "files", "capture", "start", "live", "tools", "rows")
@@ -55,6 +55,7 @@ def results(parts: tuple[str, ...], folder: Path, runs: int, calls: int, keep: b
 @click.argument("parts", nargs=-1, type=click.Choice(PARTS))
 def main(runs: int, calls: int, json_path: Path | None, folder: Path | None, keep: bool, parts: tuple[str, ...]) -> None:
     """Measure PARTS (default: all) against trace-cmd and perf-tools on this machine."""
+    instances.end_by_signals()
     with tempfile.TemporaryDirectory(dir="/dev/shm") as scratch:
         rows = []
         for row in results(parts or PARTS, folder or Path(scratch), runs, calls, keep):

@@ -11,12 +11,13 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.decode import FTRACEPY
+from bench.instances import TRACEFS, instance
 from bench.timing import Result, Run, Spread, run
 
-_INSTANCE = Path("/sys/kernel/tracing/instances/bench_peer")
 _REFUSED = (
     "set_ftrace_filter",
     "set_ftrace_notrace",
@@ -92,9 +93,9 @@ def _syscount(folder: Path, work: list[str], buffer_kb: int) -> Capture:
 def _nobody(folder: Path, work: list[str]) -> Capture:
     """The events are recorded over and over, and nobody reads them."""
     spent = folder / "flood.cpu"
-    with _instance():
+    with instance("unread") as place:
         for event in _EVENTS:
-            (_INSTANCE / "events" / event.replace(":", "/") / "enable").write_text("1")
+            (place / "events" / event.replace(":", "/") / "enable").write_text("1")
         return _captured(spent, run(work, env={"FLOOD_OUT": str(spent)}), 0, len(work[2:]))
 
 
@@ -107,32 +108,22 @@ def _peer(folder: Path, work: list[str], buffer_kb: int) -> Capture:
 
 
 @contextmanager
-def _instance() -> Iterator[None]:
-    _INSTANCE.mkdir()
-    try:
-        yield
-    finally:
-        _INSTANCE.rmdir()
-
-
-@contextmanager
 def as_top_level() -> Iterator[Callable[[Path, list[str]], str]]:
     """What makes a shell's command line of a command, which then finds an instance of its own where the top level was."""
-    with _instance():
-        yield _shielded
+    with instance("peer") as place:
+        yield partial(_shielded, place)
 
 
-def _shielded(folder: Path, command: list[str]) -> str:
+def _shielded(place: Path, folder: Path, command: list[str]) -> str:
     """trace-cmd in a mount namespace where an instance stands for the top-level buffer, which is not ours to use.
 
     Some kernels refuse writes that trace-cmd insists on: plain files are bound over those.
     """
     plain = folder / "plain"
     plain.write_text("")
-    top = _INSTANCE.parents[1]
-    shared = [one.name for one in sorted(_INSTANCE.iterdir()) if (top / one.name).exists() and one.name not in _REFUSED]
-    binds = [f"mount --bind {_INSTANCE / name} {top / name}" for name in shared]
-    binds += [f"mount --bind {plain} {top / name} 2>/dev/null || true" for name in _REFUSED]
+    shared = [one.name for one in sorted(place.iterdir()) if (TRACEFS / one.name).exists() and one.name not in _REFUSED]
+    binds = [f"mount --bind {place / name} {TRACEFS / name}" for name in shared]
+    binds += [f"mount --bind {plain} {TRACEFS / name} 2>/dev/null || true" for name in _REFUSED]
     return f"set -e; {'; '.join(binds)}; exec {' '.join(command)}"
 
 

@@ -81,7 +81,7 @@ def _cost(tool: str) -> Iterator[Section]:
         terms = tuple((row["name"].partition(", ")[2], _figure(row)) for row in lines)
         yield Section(
             "What it costs",
-            (Block("Measured by `scripts/bench tools` on two busy cores, Linux 6.18, median (least-most):"),),
+            (Block("Measured by `scripts/bench tools` on two cores, Linux 6.18, median (least-most):"),),
             terms,
         )
 

@@ -52,7 +52,12 @@ class ToolCommand(click.Command):
         if "--" in args:
             at = args.index("--")
             args, ctx.meta[_COMMAND] = args[:at], tuple(args[at + 1 :])
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as fault:
+            if self.tool.options.quoting and "unexpected extra" in fault.message:
+                raise UsageFault(fault.message.rstrip("."), hint=self.tool.options.quoting) from None
+            raise
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         return [*super().collect_usage_pieces(ctx), "[-- COMMAND...]"]

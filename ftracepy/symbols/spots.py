@@ -207,7 +207,8 @@ class Search:
     def _no_usdt(self) -> FtracepyError:
         place = self.asked.place
         what = f"there is no USDT probe {place.provider}:{place.name}" + (f" in {place.target}" if place.target else "")
-        hint = "ftracepy uprobe -l PATH:usdt:'*:*' lists those of a file"
+        named = f"PATH:usdt:{place.provider}:{place.name} is found in a program that does not run yet; "
+        hint = ("" if place.target else named) + "ftracepy uprobe -l PATH:usdt:'*:*' lists those of a file"
         why = "" if place.target else "looked in the files that running programs have mapped, and in the libraries of the loader"
         return self.asked.fault(what, place.at, why=why, hint=hint)
 
@@ -219,9 +220,17 @@ class Search:
                 why = "elsewhere the return address is not where the kernel looks for it"
                 raise self.asked.fault("a return probe belongs at the first instruction", self.asked.place.at, why=why)
             if not event.image.is_code(spot.offset):
-                raise self.asked.fault(f"byte {spot.offset:#x} of {event.image.path} is not code", self.asked.place.at)
+                raise self._not_code(event.image, spot)
             if not self.force:
                 self._check_instruction(event.image, spot)
+
+    def _not_code(self, image: Image, spot: Spot) -> UsageFault:
+        """Of a program that is not moved when it is loaded, addresses are easily taken for offsets."""
+        what = f"byte {spot.offset:#x} of {image.path} is not code"
+        if any(one.address <= spot.offset < one.address + one.size for one in image.elf.code):
+            hint = f"*{spot.offset:#x} is the address; without * it is an offset in the file"
+            return self.asked.fault(what, self.asked.place.at, hint=hint)
+        return self.asked.fault(what, self.asked.place.at)
 
     def _check_instruction(self, image: Image, spot: Spot) -> None:
         address = image.address_of(spot.offset)

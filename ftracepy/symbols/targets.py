@@ -7,7 +7,7 @@ import shutil
 
 from ftracepy.errors import NotPermitted, UsageFault
 from ftracepy.symbols import ldcache
-from ftracepy.values import dataclass
+from ftracepy.values import dataclass, replace
 
 _MACHINES = {"x86_64": "x86_64", "aarch64": "aarch64", "riscv64": "riscv64", "s390x": "s390x", "ppc64le": "powerpc64"}
 
@@ -25,12 +25,22 @@ class Target:
 def resolve(name: str, pid: int | None = None) -> Target:
     """Raises UsageFault where nothing, or more than one thing, is meant."""
     if pid is not None:
-        return _of_process(name, pid)
+        try:
+            return _of_process(name, pid)
+        except NotPermitted as error:
+            return _as_here(name, pid, error)
     if "/" in name:
         return _path(os.path.abspath(name), "/")
     if found := shutil.which(name):
         return Target(os.path.realpath(found), os.path.realpath(found))
     return _library(name, "/")
+
+
+def _as_here(name: str, pid: int, error: NotPermitted) -> Target:
+    """Of a process that may not be looked into: a probe lies on a file, whoever runs it."""
+    found = resolve(name)
+    why = f"process {pid} cannot be looked into ({error.why}): {found.shown} is probed, as it is called here"
+    return replace(found, notes=(*found.notes, f"{why}; where that process has another file, nothing shows"))
 
 
 def _path(path: str, root: str) -> Target:
@@ -93,9 +103,25 @@ def root_of(pid: int) -> str:
         own = os.readlink(f"/proc/{pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt") and os.path.samefile(link, "/")
     except OSError as error:
         if os.path.exists(f"/proc/{pid}"):
-            raise NotPermitted(f"cannot look into process {pid}", kernel=error.strerror or "", why="it is not ours") from None
+            what, hint = f"cannot look into process {pid}", "say which file: TARGET:PLACE is found without looking there"
+            raise NotPermitted(what, kernel=error.strerror or "", why=_why_not(pid), hint=hint) from None
         raise UsageFault(f"there is no process {pid}", hint="ps -eo pid,comm lists them") from None
     return "/" if own else link
+
+
+def _why_not(pid: int) -> str:
+    """ptrace(2), "Ptrace access mode checking": what one may look into has no capability that one lacks oneself."""
+    if _capabilities(pid) & ~_capabilities(os.getpid()):
+        return "it has capabilities that we lack"
+    return "it is somebody else's, of another user namespace, or shielded by a security module"
+
+
+def _capabilities(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as lines:
+            return next(int(line.split()[1], 16) for line in lines if line.startswith("CapPrm:"))
+    except (OSError, ValueError, StopIteration):
+        return 0
 
 
 def _below(root: str, path: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, dataclass_transform
+from typing import Any, ClassVar, dataclass_transform
 
 from ftracepy.errors import UsageFault
 from ftracepy.values import attributes, dataclass, field, replace
@@ -77,7 +77,9 @@ def _declared(letters: tuple[str, ...], type: Callable[[str], Any], default: Any
 
 @dataclass_transform(kw_only_default=True)
 class Options:
-    """Base of all options; subclasses become dataclasses."""
+    """Base of all options; subclasses become dataclasses. `quoting` is the advice to who gives more arguments than there are."""
+
+    quoting: ClassVar[str] = ""
 
     def __init_subclass__(cls) -> None:
         dataclass(kw_only=True)(cls)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from ftracepy.probespec import script
 from ftracepy.tools.eventrows import Line, Written, names_of_fields
@@ -10,6 +11,7 @@ from ftracepy.tools.kit import Filters, Row, argument, flag, option
 
 
 class ProbeOptions(Filters):
+    quoting: ClassVar[str] = "one word each, so quoted where there are blanks: 'PLACE ARGUMENT...' 'FILTER'"
     definition: str = argument("definition", default="", help="what to probe, and what to fetch there")
     filter: str = argument("filter", default="", help="only hits that this lets through")
     fields: tuple[str, ...] = option(
