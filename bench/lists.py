@@ -46,7 +46,7 @@ def ordered(listing: Listing, column: str) -> tuple[float, float]:
 def searched(run: Run) -> tuple[float, float]:
     """Through the last events, for what is in none."""
     search = Search(run.events, "no line holds this", max(run.events.end - _SEARCHED, run.events.first), 1)
-    return cpu_s(lambda: not search.tick(lambda: False))
+    return cpu_s(lambda: not (search.tick(lambda: False) or search.round))
 
 
 def jumped(listing: Listing) -> tuple[float, float]:

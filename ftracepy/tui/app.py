@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -172,12 +173,12 @@ class LiveApp(App[None]):
         else:
             self.work()
 
-    def search(self, text: str, start: int, step: int) -> None:
-        """Go to the next line that holds `text`, as soon as it is found."""
+    def search(self, text: str, start: int, step: int, beside: int | None = None) -> None:
+        """Go to the next line that holds `text`, as soon as it is found; the line `beside` holds it already."""
         self.view.found = text
         self.view.page.mark(text)
         search = Search(self.view.page, text, start, step)
-        self.look_for(search, lambda: self._found(search))
+        self.look_for(search, lambda: self._found(search, beside))
 
     def look_for(self, looking: Looking, found: Callable[[], None]) -> None:
         """Look on between repaints, and do `found` when it is over."""
@@ -188,13 +189,15 @@ class LiveApp(App[None]):
         """Search no further."""
         self.searching = None
 
-    def _found(self, search: Search) -> None:
+    def _found(self, search: Search, beside: int | None) -> None:
         if search.page is not self.view.page:
             return
-        if search.place is None:
-            self.say(f"no line {'after' if search.step > 0 else 'before'} this one holds {search.text!r}")
+        if search.place in (None, beside):
+            self.say(f"no {'' if search.place is None else 'other '}line holds {search.text!r}")
             self.view.refresh()
-        else:
+        elif search.place is not None:
+            if search.round:
+                self.say("from the top" if search.step > 0 else "from the end")
             self.view.move_to(search.place)
 
     def _begin(self) -> None:
@@ -416,9 +419,18 @@ def looks_for_terminal(*, plain: bool, ascii_only: bool) -> Looks:
     fps = os.environ.get("FTRACEPY_FPS", "")
     rate = float(fps) if re.fullmatch(r"[0-9]*\.?[0-9]+", fps) and float(fps) > 0 else None
     slow = _serial_fps()
-    utf8 = "utf" in (os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or "").lower()
     calm = plain or slow is not None
-    return Looks(rate or (1.0 if plain else slow or 10.0), ascii_only or not utf8, calm)
+    return Looks(rate or (1.0 if plain else slow or 10.0), ascii_only or not _has_utf8(), calm)
+
+
+def _has_utf8() -> bool:
+    """By the locale that we were started with: in the C locale Python sets LC_CTYPE to C.UTF-8 for itself (PEP 538)."""
+    get = os.environ.get
+    ctype = get("LC_CTYPE", "")
+    with suppress(OSError), open("/proc/self/environ", "rb") as file:
+        if not any(one.startswith(b"LC_CTYPE=") for one in file.read().split(b"\0")):
+            ctype = ""
+    return "utf" in (get("LC_ALL") or ctype or get("LANG") or "").lower()
 
 
 def _serial_fps() -> float | None:

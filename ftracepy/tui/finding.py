@@ -41,7 +41,7 @@ def search(app: LiveApp) -> None:
 
 def find(app: LiveApp, step: int) -> None:
     if app.view.found:
-        app.search(app.view.found, app.view.cursor + step, step)
+        app.search(app.view.found, app.view.cursor + step, step, app.view.cursor)
     else:
         app.say("nothing is searched for: /")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -137,7 +139,10 @@ def test_search_goes_to_the_line() -> None:
         await press(pilot, "slash", *"missing", "enter")
         assert page(app).item(app.view.cursor).path == "missing"
         await press(pilot, "n")
-        assert "no line after" in str(app.query_one("#status").render())
+        assert "no other line holds 'missing'" in str(app.query_one("#status").render())
+        await press(pilot, "end", "slash", *"ld.so.cache", "enter")
+        assert page(app).item(app.view.cursor).path == "/etc/ld.so.cache"
+        assert "from the top" in str(app.query_one("#status").render())
 
     play(steps)
 
@@ -162,6 +167,28 @@ def test_any_size_will_do(size: tuple[int, int]) -> None:
         assert all(len(line) <= size[0] for line in screen(app))
 
     play(steps, size=size)
+
+
+def test_columns_that_have_no_room_leave_the_time_out() -> None:
+    """Latency stands last in 80 columns."""
+    tool = kit.load("iosnoop")
+    request = WatchRequest(tool=(tool, tool.options()), replay=str(FIXTURE.parents[1] / "iosnoop-k7.3/trace.dat"))
+    app = LiveApp(Engine(request), looks=Looks(fps=50))
+
+    async def session() -> None:
+        async with app.run_test(size=(80, 24)) as pilot:
+            while app.run_ is None or not app.run_.engine.join(0):
+                await pilot.pause(0.02)
+            await pilot.pause(0.1)
+            assert "LATms" in screen(app)[0]
+            assert "TIME" not in screen(app)[0]
+            await pilot.resize_terminal(120, 24)
+            await pilot.pause(0.1)
+            assert "LATms" in screen(app)[0]
+            assert "TIME" in screen(app)[0]
+            await pilot.press("q")
+
+    asyncio.run(asyncio.wait_for(session(), 60))
 
 
 def test_ascii_is_ascii() -> None:
@@ -384,3 +411,16 @@ def test_a_recording_shows_where_one_is_and_goes_to_a_share_of_it() -> None:
         assert "100% line" in str(app.query_one("#status").render())
 
     play(steps)
+
+
+@pytest.mark.parametrize(
+    ("given", "ascii_only"), [({"LANG": "C"}, True), ({"LANG": "C.UTF-8"}, False), ({"LC_ALL": "C", "LANG": "de_DE.UTF-8"}, True)]
+)
+def test_the_locale_that_was_given_says_what_the_terminal_shows(given: dict[str, str], ascii_only: bool) -> None:
+    """Not the one that Python gives itself."""
+    code = "from ftracepy.tui.app import looks_for_terminal as looks\nprint(looks(plain=False, ascii_only=False).ascii_only)"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
+    told = subprocess.run(
+        [sys.executable, "-c", code], env={**kept, **given}, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
+    )
+    assert told.stdout == f"{ascii_only}\n"

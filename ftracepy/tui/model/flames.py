@@ -168,7 +168,7 @@ class Flames(Page):
 
     def line(self, place: int, width: int) -> Line:
         if self.is_empty:
-            return [("no stacks and no calls yet: a tool's -s, /.../stack of -e, or funcgraph bring them", "dim")]
+            return [("no stacks and no calls yet: a tool's -s brings stacks, funcgraph calls", "dim")]
         return self._frames(self._rows[place]) if self.is_graph else self._row(place, width)
 
     def _frames(self, row: list[Frame]) -> Line:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,8 @@ _MOST = 200_000  # switches that are looked at for one screen
 _NAMED = 20
 _WORD = 8
 _UNKNOWN = -1  # who ran while events were lost
+_UNTOLD = -2  # who ran while switches were not recorded: our own threads', or what a filter in the kernel held back
+_NOBODY: Mapping[int, tuple[str, Style]] = {_UNKNOWN: ("?", "loss"), _UNTOLD: ("~", "dim")}
 
 
 @dataclass(slots=True)
@@ -61,7 +63,7 @@ class Lanes(Page):
         self.span_ns = 1_000_000_000
         self.back_ns = 0
         self.by_task = False
-        self._comms: dict[int, str] = {0: "idle", _UNKNOWN: "lost"}
+        self._comms: dict[int, str] = {0: "idle", _UNKNOWN: "lost", _UNTOLD: "not recorded: ftracepy's own, or filtered"}
         self._lanes: list[tuple[int, Line]] = []
         self._legend: list[Line] = []
         self._key: tuple[object, ...] = ()
@@ -148,8 +150,8 @@ class Lanes(Page):
         last = dict.fromkeys(self._cpus, self.from_ns)
         after: dict[int, int] = {}
         for one in self._switches():
-            known = one.known and after.get(one.cpu, one.before) == one.before  # else the kernel's filter kept switches back
-            who = one.before if known else _UNKNOWN
+            told = after.get(one.cpu, one.before) == one.before
+            who = _UNKNOWN if not one.known else one.before if told else _UNTOLD
             self._fill(ran, columns, who, one.cpu, last.get(one.cpu, self.from_ns), min(one.ns, self.until_ns))
             last[one.cpu] = max(one.ns, self.from_ns)
             after[one.cpu] = one.after
@@ -205,7 +207,7 @@ class Lanes(Page):
 
     def _fill(self, ran: Ran, columns: int, who: int, cpu: int, start: int, end: int) -> None:
         """Give a task the time from `start` to `end` in the columns that it covers; idle counts for nothing."""
-        if not who or end <= start or (who == _UNKNOWN and self.by_task):
+        if not who or end <= start or (who < 0 and self.by_task):
             return
         ran.total[who] += end - start
         lane = ran.columns.get(who if self.by_task else cpu)
@@ -219,7 +221,7 @@ class Lanes(Page):
 
     def line(self, place: int, width: int) -> Line:
         if self._id < 0:
-            return [("who ran where is told by sched:sched_switch, which is not traced here (-e sched:sched_switch)", "dim")]
+            return [("who ran where is told by sched:sched_switch: not traced here, -e adds it", "dim")]
         return self._lanes[place][1] if place < len(self._lanes) else self._legend[place - len(self._lanes)]
 
     def condition(self, place: int) -> str | None:
@@ -248,17 +250,17 @@ class Lanes(Page):
         if not column:
             return "·", "dim"
         who = column.most_common(1)[0][0]
-        return ("?", "loss") if who == _UNKNOWN else _sign(self._comms.get(who, "?"))
+        return _NOBODY.get(who) or _sign(self._comms.get(who, "?"))
 
     def _named(self, total: Counter[int]) -> list[Line]:
         """Who stands behind the letters, those that ran longest first."""
-        by_name: Counter[str] = Counter()
+        by_name: Counter[tuple[int, str]] = Counter()
         for tid, ns in total.items():
-            by_name[self._comms.get(tid, "?")] += ns
+            by_name[min(tid, 0), self._comms.get(tid, "?")] += ns
         span = max(self.span_ns, 1)
         named: list[Line] = [
-            [(f"{ns / span:7.1%} ", "dim"), ("?", "loss") if comm == "lost" else _sign(comm), (f" {escape(comm)}", "")]
-            for comm, ns in by_name.most_common(_NAMED)
+            [(f"{ns / span:7.1%} ", "dim"), _NOBODY.get(who) or _sign(comm), (f" {escape(comm)}", "")]
+            for (who, comm), ns in by_name.most_common(_NAMED)
         ]
         return [[], *named] if named else []
 

@@ -26,6 +26,7 @@ class Listing:
         self.hidden: set[str] = set()
         self.widths: dict[str, int] = {}
         self.tight: dict[str, int] = {}  # on a screen that has little room
+        self.left_out: set[str] = set()  # on one that has less
         self.sorted_by: str | None = None
         self.backwards = True
         self._among: All | Matches = All(store)
@@ -123,7 +124,7 @@ class Listing:
     @property
     def columns(self) -> list[Column]:
         """Those that are not hidden."""
-        return [one for one in self.look.columns if one.name not in self.hidden]
+        return [one for one in self.look.columns if one.name not in self.hidden and one.name not in self.left_out]
 
     def width(self, column: Column) -> int:
         """The columns of the screen that a column takes; 0: the rest of the line."""
@@ -148,7 +149,7 @@ class Listing:
             return [(escape(f"── {item} ──"), "loss" if isinstance(item, Loss) else "key")]
         line: Line = []
         for column, text in zip(self.look.columns, self.look.cells(item), strict=True):
-            if column.name not in self.hidden:
+            if column.name not in self.hidden and column.name not in self.left_out:
                 width = self.width(column)
                 line.append((cell(text, width, column.align == "right") + " " if width else text, style_of(column)))
         return line

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ftracepy.pipeline.kernelfilter import KernelFilter
 
 _WIDE = 100
+_LAST = 12  # of a last column, which takes the rest of the line
+_FEW = 4
 _NARROW = {"time": 12, "comm": 12, "flags": 10}
 
 
@@ -90,14 +92,20 @@ class ListPage(Page):
         return self.listing.line(place)
 
     def _fit(self, width: int) -> bool:
-        """On a narrow screen columns that are wider than most texts leave room for the last one; whether that has changed."""
+        """On a narrow screen columns that are wider than most texts leave room for the last one; whether that has changed.
+
+        Where that is not enough, the time is left out.
+        """
         listing = self.listing
-        before, listing.tight = listing.tight, {}
+        before, listing.tight, listing.left_out = (listing.tight, listing.left_out), {}, set()
         if width < _WIDE:
             newest = self.item(self.end - 1)
             stamp = len(seconds(listing.look.ts(newest))) if newest is not None else 0
             listing.tight = {**_NARROW, "time": max(stamp, _NARROW["time"])}
-        return before != listing.tight
+            wanted = sum((listing.width(one) or _LAST) + 1 for one in listing.columns) - 1
+            if wanted > width and len(listing.columns) > _FEW:
+                listing.left_out = {"time"}
+        return before != (listing.tight, listing.left_out)
 
     def tick(self, spare: Spare, width: int) -> bool:
         resized = self._fit(width)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ftracepy.analysis.walk import to_ns
@@ -10,6 +10,7 @@ from ftracepy.sinks.escape import escape, visible
 from ftracepy.sinks.table import seconds
 from ftracepy.text import Formatter
 from ftracepy.tools.rows import Column, Row, cell
+from ftracepy.values import replace
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 # What events and rows call a file's name.
 FILE_FIELDS = ("path", "filename", "pathname", "file")
+_LEAST = 8
 _STYLES: dict[str, Style] = {"comm": "comm", "event": "event", "err": "error", "error": "error", "time": "dim", "cpu": "dim"}
 
 
@@ -61,8 +63,13 @@ class EventLook:
         _column("text", 0, "the event's own words"),
     )
 
-    def __init__(self, schema: Schema, names: Names) -> None:
+    def __init__(self, schema: Schema, names: Names, shown: Collection[int] | None = None) -> None:
+        """`shown` are the ids of the events that may come: their column is as wide as their names."""
         self._schema, self._names = schema, names
+        longest = max((len(one.name) for one in schema.formats.values() if shown is None or one.id in shown), default=0)
+        self.columns = tuple(
+            replace(one, width=max(min(longest, one.width), _LEAST)) if one.name == "event" else one for one in self.columns
+        )
         self._ns = to_ns(schema.time)
         self._formatter = Formatter(schema)
         self.origin_ns = 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from textwrap import wrap
 
-from ftracepy.tui.model.spans import Line
+from ftracepy.tui.model.spans import Line, length
 
 Spare = Callable[[], bool]
 
@@ -93,3 +94,24 @@ class Lines(Page):
 
     def line(self, place: int, width: int) -> Line:
         return self._lines[place] if 0 <= place < len(self._lines) else []
+
+
+class Text(Lines):
+    """Lines that are broken where the screen ends, the rest set in behind the first piece of each."""
+
+    def __init__(self, title: str, lines: Sequence[Line]) -> None:
+        super().__init__(title, lines)
+        self._whole, self._width = list(lines), 0
+
+    def tick(self, spare: Spare, width: int) -> bool:
+        if width == self._width:
+            return False
+        self._width = width
+        self._lines = [part for line in self._whole for part in _broken(line, width)]
+        return True
+
+
+def _broken(line: Line, width: int) -> list[Line]:
+    indent, style = length(line[:1]), line[1][1] if len(line) > 1 else ""
+    parts = wrap("".join(text for text, _style in line[1:]), max(width - indent, 20), break_on_hyphens=False) or [""]
+    return [[*(line[:1] if not at else [(" " * indent, "")]), (part, style)] for at, part in enumerate(parts)]

@@ -17,7 +17,7 @@ from ftracepy.tui.model.lanes import Lanes
 from ftracepy.tui.model.listing import Listing
 from ftracepy.tui.model.listpage import ListPage
 from ftracepy.tui.model.looks import EventLook, RowLook, of_events
-from ftracepy.tui.model.page import Lines, Page
+from ftracepy.tui.model.page import Lines, Page, Text
 from ftracepy.tui.model.spans import Line
 from ftracepy.tui.model.tables import Tables
 from ftracepy.tui.model.tree import Processes
@@ -33,7 +33,7 @@ class Run:
         self.engine = engine
         schema = engine.watch.schema
         symbols = Symbols(schema)
-        self.look = EventLook(schema, engine.names)
+        self.look = EventLook(schema, engine.names, engine.shown)
         self.pages: list[Page] = []
         if engine.rows is not None and engine.request.tool is not None:
             tool, options = engine.request.tool
@@ -101,7 +101,7 @@ class Run:
             return detail.of_row(item, self.look, engine.names, engine.events)
         return detail.of_event(item, self.look, engine.watch.schema, engine.names, engine.events)
 
-    def about(self) -> Lines:
+    def about(self) -> Text:
         """The ways chosen and what they miss, and what the run said."""
         header = self.engine.names.header
         lines: list[Line] = [[("kernel  ", "key"), (escape(str(header.get("uname") or self.engine.watch.schema.uname)), "")]]
@@ -119,4 +119,4 @@ class Run:
         rows = self.engine.rows
         for notice in dict.fromkeys([*self.engine.notices, *(rows.notices if rows else ())]):
             lines.append([("said    ", "key"), (escape(notice), "")])
-        return Lines("run", lines)
+        return Text("run", lines)

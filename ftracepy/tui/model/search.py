@@ -25,21 +25,30 @@ class Looking:
 
 
 class Search(Looking):
-    """The next line from `start` on, forwards or backwards, that holds `text`. `place` is where it was found, None: not yet."""
+    """The next line from `start` on that holds `text`, forwards or backwards, and beyond the end from the other one.
+
+    `place` is where it was found, None: not yet; `round` says that it went beyond the end.
+    """
 
     def __init__(self, page: Page, text: str, start: int, step: int) -> None:
         self.page, self.text, self.step = page, text, step
         self._wanted = text.casefold()
-        self._at = start
+        self._start = self._at = start
         self.place: int | None = None
+        self.round = False
 
     def piece(self) -> None:
         page, step = self.page, self.step
-        self._at = max(self._at, page.first) if step > 0 else self._at
-        stop = min(self._at + _PIECE, page.end) if step > 0 else max(self._at - _PIECE, page.first - 1)
+        self._at = max(self._at, page.first) if step > 0 else min(self._at, page.end - 1)
+        end = page.end if step > 0 else page.first - 1
+        if self.round:
+            end = min(self._start, end) if step > 0 else max(self._start, end)
+        stop = min(self._at + _PIECE, end) if step > 0 else max(self._at - _PIECE, end)
         for place in range(self._at, stop, step):
             if page.holds(place, self._wanted):
                 self.place, self.over = place, True
                 return
         self._at = stop
-        self.over = stop >= page.end if step > 0 else stop < page.first
+        if stop >= end if step > 0 else stop <= end:
+            self.over = self.round
+            self.round, self._at = True, page.first if step > 0 else page.end - 1
