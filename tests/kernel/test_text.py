@@ -97,9 +97,10 @@ def test_lines_are_the_kernels_and_trace_cmds(clean_kernel: Tracefs, tmp_path: P
     mine = Formatter(schema).lines(batch).splitlines()
     kernel = [line for line in text.splitlines() if not line.startswith((b"#", b"CPU:"))]
     hashed = not options.exists(clean_kernel.root, "hash-ptr")
-    pairs = zip_longest(mine, kernel, fillvalue=b"no line")
-    differ = [(a, b) for a, b in pairs if not is_same(a, b, hashed) and not _ONLY_THE_KERNEL.search(b)]
-    assert not differ, f"{len(differ)} of {len(kernel)}; first: {differ[0]}"
+    pairs = enumerate(zip_longest(mine, kernel, fillvalue=b"no line"))
+    differ = [at for at, (a, b) in pairs if not is_same(a, b, hashed) and not _ONLY_THE_KERNEL.search(b)]
+    around = slice(max(differ[0] - 2, 0), differ[0] + 4) if differ else slice(0)
+    assert not differ, f"{len(differ)} of {len(kernel)}; the first of them: {mine[around]} and {kernel[around]}"
     if shutil.which("trace-cmd") is None:
         pytest.skip("the kernel's text is equal; no trace-cmd here for the other half")
     compare_with_trace_cmd(schema, texts, data, batch, tmp_path / "x.dat")
