@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
+from ftracepy.analysis.filtering import Filter, Get
 from ftracepy.analysis.stacks import Hit, hits
 from ftracepy.analysis.tasks import Tasks
 from ftracepy.analysis.walk import to_ns
@@ -153,6 +154,23 @@ def _value(value: Any, is_pointer: bool) -> Any:
     if isinstance(value, int) and is_pointer:
         return Address(value)
     return list(value) if isinstance(value, tuple) else value
+
+
+def named_in_filters(hit: Hit, get: Get) -> Get:
+    """`get`, and what the kernel's filters know of every event beside its fields (kernel: trace_events_filter.c)."""
+
+    def named(name: str) -> Any:
+        value = get(name)
+        if value is None and name in {"comm", "COMM"}:
+            return hit.comm
+        return hit.event.cpu if value is None and name in {"cpu", "CPU"} else value
+
+    return named
+
+
+def only_kernels(filter_: Filter) -> str:
+    """A field of the filter that is not in the record: text that a pointer leads to (NAME.ustring), functions, CPU masks."""
+    return next((name for name in sorted(filter_.fields) if "." in name or name in {"CPUS", "stacktrace"}), "")
 
 
 def shown_events(schema: Schema, wanted: Callable[[str, str], bool]) -> list[int]:

@@ -46,6 +46,7 @@ from ftracepy.tools.eventrows import (
     described,
     event_rows,
     field_values,
+    named_in_filters,
     row_with,
 )
 from ftracepy.tools.kit import Feed, Row, col, flag, option, tool
@@ -163,4 +164,4 @@ class _Test:
         if self._several and not filters.concerns(self._typed, values_of(hit)):
             return lambda _hit: True
         parsed = filtering.parse(filters.in_numbers(self._typed, self._facts.fields(event.name)))
-        return lambda hit: parsed.test(values_of(hit).get)
+        return lambda hit: parsed.test(named_in_filters(hit, values_of(hit).get))

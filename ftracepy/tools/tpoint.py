@@ -19,11 +19,23 @@ from fnmatch import fnmatchcase
 
 from ftracepy.analysis import filtering
 from ftracepy.analysis.stacks import Hit
+from ftracepy.errors import UsageFault
 from ftracepy.probes import Tasks, Tracepoints, Wish
 from ftracepy.schema import EventFormat
-from ftracepy.tools.eventrows import Described, EventRow, described, event_rows, names_of_fields, row_with, shown_events
+from ftracepy.tools.eventrows import (
+    Described,
+    EventRow,
+    described,
+    event_rows,
+    named_in_filters,
+    names_of_fields,
+    only_kernels,
+    row_with,
+    shown_events,
+)
 from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, option, tool
 
+_EVENT = re.compile(r"[\w*?-]+:[\w*?-]+")
 _ONE = re.compile(r"([^,/]+)(?:/([^/]*)/)?,?")
 
 
@@ -37,6 +49,10 @@ class Options(Filters):
     listing: bool = flag("-l", "--list", help="list events and their fields")
     verbose: bool = flag("-v", help="show the format of each event: types, offsets, how its text is made")
     heading: bool = flag("-H", help="accepted for habit: the columns always have a heading")
+
+    def check(self) -> None:
+        if not self.listing and _EVENT.fullmatch(self.filter):
+            raise UsageFault(f"'{self.filter}' is no filter", hint=f"several events: tpoint '{self.events},{self.filter}'")
 
 
 class Listed(Row):
@@ -73,6 +89,9 @@ def tpoint(feed: Feed, options: Options) -> Iterator[Row]:
     if options.listing or options.verbose:
         yield from _listed([feed.schema.formats[ident] for ident in events], options)
         return
+    for one in wishes:
+        if one.filter and (alone := only_kernels(filtering.parse(one.filter))):
+            feed.notice(f"{alone} is for the kernel alone: of a recording made without this filter everything is shown")
     tests = {ident: _test(feed.schema.formats[ident], wishes) for ident in events}
     yield from event_rows(
         feed, options, events, fields=options.fields, stacks=options.stacks, passes=lambda hit: tests[hit.event.id](hit)
@@ -85,7 +104,9 @@ def _test(form: EventFormat, wishes: list[Tracepoints]) -> Callable[[Hit], bool]
     if not filters or "" in filters:
         return lambda _hit: True
     parsed = [filtering.parse(one) for one in filters]
-    return lambda hit: any(one.test(hit.event.get) for one in parsed)
+    if any(map(only_kernels, parsed)):
+        return lambda _hit: True
+    return lambda hit: any(one.test(named_in_filters(hit, hit.event.get)) for one in parsed)
 
 
 def _listed(forms: list[EventFormat], options: Options) -> Iterator[Row]:

@@ -54,6 +54,7 @@ from ftracepy.tools.eventrows import (
     described,
     event_rows,
     field_values,
+    named_in_filters,
     row_with,
 )
 from ftracepy.tools.kit import Feed, Row, col, flag, tool
@@ -147,7 +148,7 @@ class _Shown:
             return False
         if self._filter is None or any(one.filter == self._typed for one in probes):
             return True
-        return self._filter.test(self.values(hit, self._forms[hit.event.id]).get)
+        return self._filter.test(named_in_filters(hit, self.values(hit, self._forms[hit.event.id]).get))
 
     def values(self, hit: Hit, form: EventFormat) -> dict[str, Any]:
         texts = self._of(hit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +59,29 @@ def test_the_kernels_caret_stands_where_it_was_typed(clean_kernel: Tracefs) -> N
     shown = next(at for at, line in enumerate(lines) if line.endswith(typed) and not line.startswith("ftracepy"))
     caret = lines[shown + 1].index("^") - lines[shown].index(typed)
     assert typed.index("nosuch") <= caret <= typed.index("nosuch") + len("nosuch ")
+
+
+@pytest.mark.parametrize("filter_", ['COMM == "cat"', "cpu >= 0", "common_pid > 0"])
+@pytest.mark.parametrize("event", ["sched:sched_process_exec", "sched:sched_process_exec,task:task_rename"])
+def test_filters_name_what_every_event_has(clean_kernel: Tracefs, event: str, filter_: str) -> None:
+    """The first is watched for names of tasks, too, and so filtered here as well."""
+    rows = watch("tpoint", "cat /dev/null", event, filter_)
+    assert any(row["fields"].get("filename", "").endswith("/cat") for row in rows)
+
+
+def test_a_text_that_a_pointer_leads_to_is_compared_by_the_kernel(clean_kernel: Tracefs, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    rows = watch("tpoint", f"cat {file} {tmp_path}/other", "syscalls:sys_enter_openat", f'filename.ustring == "{file}"')
+    assert [row["comm"] for row in rows] == ["cat"]
+
+
+@pytest.mark.parametrize("event", ["sched:sched_process_exec", "sched:sched_switch"])
+def test_a_field_that_is_not_there_is_told(clean_kernel: Tracefs, event: str) -> None:
+    done = subprocess.run([*FTRACEPY, "tpoint", event, "common_pid > 0 && nosuch == 1", "-d", "1"], capture_output=True)
+    words = done.stderr.decode().splitlines()
+    assert done.returncode == 1
+    assert "  kernel  Field not found" in words
 
 
 def test_the_list_is_the_kernels(clean_kernel: Tracefs) -> None:

@@ -47,7 +47,7 @@ _GRANTED_BY: dict[type[Wish], str] = {
     Tracepoints: "tracepoints",
     UserProbe: "userprobe",
 }
-_TASK_EVENTS = (
+TASK_EVENTS = (
     Tracepoint("sched", "sched_process_fork"),
     Tracepoint("task", "task_newtask"),
     Tracepoint("task", "task_rename"),
@@ -100,7 +100,7 @@ class Granting:
         elif isinstance(wish, Execs):
             self._execs(wish)
         elif isinstance(wish, Tasks):
-            self.add(one for one in _TASK_EVENTS if self._exists(one))
+            self.add(one for one in TASK_EVENTS if self._exists(one))
         else:
             module = importlib.import_module(f"ftracepy.live.ways.{_GRANTED_BY[type(wish)]}")
             module.grant(self, wish)
