@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
 
-from bench import corefile
+from bench import corefile, peers
 from bench.timing import Result, Run, Spread, ratio
 from ftracepy import recording
-from ftracepy.batch import Batch, decoder_for
+from ftracepy.batch import decoder_for
 from ftracepy.schema import FieldKind, Schema
 from ftracepy.stream import Stream
 
-_PAGES_A_BATCH = 128
+_PAGES_A_BATCH = 256
+_TIMES = 3
+_MOST = 1 << 20
 _PAGES_A_THREAD = 256  # between two turns at the interpreter's lock
 _IDLE_LOAD = 1.2  # the bench itself is one
 _TWO = (("raw_syscalls", "sys_enter", "id"), ("raw_syscalls", "sys_exit", "ret"))
@@ -35,6 +36,7 @@ def measure(folder: Path, path: Path, events: int, peer: list[Run], runs: int) -
         speed = ratio(taken, [one.cpu_s for one in peer])
         note = f"{Spread.of([one / events * 1e9 for one in taken])} ns/event of CPU, start-up out"
         yield Result(f"{name} / trace-cmd report -N", speed, "times as fast", f">= {floor}", speed.middle >= floor, note)
+    yield from _beside_library(folder, path, events, runs)
     schema, pages = _pages(path)
     yield from _beside_walk(folder, path, schema, pages, runs)
     yield _threads(schema, max(pages.values(), key=len), runs)
@@ -49,7 +51,7 @@ def _cpu_s(work: Callable[[Stream], object], path: Path) -> float:
 
 
 def _merged(stream: Stream) -> None:
-    for batch in stream:
+    for batch in stream.columns({}):
         _ = batch.ts, batch.cpu, batch.id, batch.pid
 
 
@@ -93,41 +95,81 @@ def _pages(path: Path) -> tuple[Schema, dict[int, bytes]]:
         return source.schema, {cpu: bytes(data) for cpu, data in pages.items()}
 
 
-def _decode(schema: Schema, cpu: int, data: bytes, columns: Columns, pages: int = _PAGES_A_BATCH) -> Batch | None:
-    """All of one CPU, in batches that stay in the processor's cache; the last one."""
-    decoder, step, batch = decoder_for(schema, [cpu]), pages * schema.page.size_bytes, None
-    view = memoryview(data)
-    for at in range(0, len(data), step):
-        decoder.feed(cpu, view[at : at + step])
-        batch = decoder.batch()
-        _ = batch.ts, batch.cpu, batch.id, batch.pid
+class _Decoding:
+    """Each CPU's sub-buffers into columns; what is made once for a recording is made before."""
+
+    def __init__(self, schema: Schema, pages: dict[int, bytes], columns: Columns, pages_a_batch: int) -> None:
+        wanted: dict[int, list[str]] = {}
         for id, field in columns:
-            batch.column(id, field)
-    return batch
+            wanted.setdefault(id, []).append(field)
+        self._columns = columns
+        self._step = pages_a_batch * schema.page.size_bytes
+        self._inputs = [(cpu, memoryview(data), decoder_for(schema, [cpu])) for cpu, data in pages.items()]
+        for _cpu, _data, decoder in self._inputs:
+            decoder.want(wanted)
+
+    def all(self) -> int:
+        """How many events there are."""
+        return sum(self.cpu(at) for at in range(len(self._inputs)))
+
+    def cpu(self, at: int) -> int:
+        """The same, of one input."""
+        cpu, data, decoder = self._inputs[at]
+        events = 0
+        for start in range(0, len(data), self._step):
+            decoder.feed(cpu, data[start : start + self._step])
+            batch = decoder.columns(max_events=_MOST)
+            _ = batch.ts, batch.cpu, batch.id, batch.pid
+            for id, field in self._columns:
+                batch.column(id, field)
+            events += len(batch)
+        return events
+
+
+def _beside_library(folder: Path, path: Path, events: int, runs: int) -> Iterator[Result]:
+    """Nothing where libtracecmd's headers are not installed (libtracecmd-dev, libtracefs-dev)."""
+    if program := peers.build(folder, "tracecmd", "libtracecmd"):
+        pairs = [(_cpu_s(_merged, path) * 1e9, float(peers.cpu_ns(program, str(path)))) for _ in range(max(runs, 5))]
+        speed = ratio(*zip(*pairs, strict=True))
+        note = " against ".join(str(Spread.of([one[at] / events for one in pairs])) for at in (0, 1))
+        name = "columns of all events, merged / libtracecmd's loop in C over nothing"
+        yield Result(name, speed, "times as fast", ">= 2.5", speed.middle >= 2.5, f"{note} ns/event")
+
+
+def _walks(folder: Path, path: Path, pages: dict[int, bytes]) -> Iterator[tuple[str, bool, Callable[[], int]]]:
+    """Bare walks of the headers of all these sub-buffers: whose, whether it is ours, nanoseconds of the fastest of three."""
+    core, made = corefile.build(folder), folder / "bench.core"
+    corefile.write(path, made, "trace-cmd")
+    yield "bare walk in C", True, lambda: peers.cpu_ns(core, str(made), "walk", str(_TIMES))
+    if program := peers.build(folder, "kbuffer", "libtraceevent"):
+        file = folder / "bench.pages"
+        file.write_bytes(b"".join(pages.values()))
+        yield "bare walk by libtraceevent's kbuffer", False, lambda: peers.cpu_ns(program, str(file), str(_TIMES))
+
+
+def _fastest_ns(work: Callable[[], object]) -> int:
+    """As the walks measure themselves: once for what is done once, then the fastest."""
+    taken = []
+    for _ in range(_TIMES + 1):
+        start = time.process_time_ns()
+        work()
+        taken.append(time.process_time_ns() - start)
+    return min(taken[1:])
 
 
 def _beside_walk(folder: Path, path: Path, schema: Schema, pages: dict[int, bytes], runs: int) -> Iterator[Result]:
-    core, made = corefile.build(folder), folder / "bench.core"
-    events = corefile.write(path, made, "trace-cmd")
     six = [(found.id, field) for system, name, field in _TWO if (found := schema.event(system, name))]
-    for name, columns, floor in (("six columns", six, 0.75), ("all fields", _scalars(path), 0.5)):
-        pairs = []
-        for _ in range(max(runs, 5)):
-            walked = int(subprocess.run([core, made, "walk", "3"], capture_output=True, check=True).stdout.split()[1])
-            start = time.process_time_ns()
-            for cpu, data in pages.items():
-                _decode(schema, cpu, data, columns)
-            pairs.append((walked, time.process_time_ns() - start))
-        speed = Spread.of([walked / ours for walked, ours in pairs])
-        ours, bare = (Spread.of([pair[at] / events for pair in pairs]) for at in (1, 0))
-        yield Result(
-            f"{name} from Python / bare walk in C",
-            speed,
-            "as fast",
-            f">= {floor}",
-            speed.middle >= floor,
-            f"{ours} against {bare} ns/event",
-        )
+    walks = list(_walks(folder, path, pages))
+    for name, columns, floor in (("four columns", [], 0.75), ("six columns", six, 0.75), ("all fields", _scalars(path), 0.5)):
+        decoding = _Decoding(schema, pages, columns, _PAGES_A_BATCH)
+        events = decoding.all()
+        turns = [(_fastest_ns(decoding.all), [walk() for _name, _ours, walk in walks]) for _ in range(max(runs, 5))]
+        for at, (whose, is_ours, _walk) in enumerate(walks):
+            speed = Spread.of([walked[at] / ours for ours, walked in turns])
+            bare = Spread.of([walked[at] / events for _ours, walked in turns])
+            note = f"{Spread.of([ours / events for ours, _ in turns])} against {bare} ns/event"
+            goal, met = (f">= {floor}", speed.middle >= floor) if is_ours else ("", None)
+            yield Result(f"{name} from Python / {whose}", speed, "as fast", goal, met, note)
 
 
 def _scalars(path: Path) -> Columns:
@@ -145,9 +187,10 @@ def _scalars(path: Path) -> Columns:
 
 def _threads(schema: Schema, data: bytes, runs: int) -> Result:
     """Wall time of the same work twice, one after the other and in two threads."""
+    decoding = _Decoding(schema, {0: data, 1: data}, [], _PAGES_A_THREAD)
 
     def together() -> float:
-        threads = [Thread(target=_decode, args=(schema, cpu, data, [], _PAGES_A_THREAD)) for cpu in (0, 1)]
+        threads = [Thread(target=decoding.cpu, args=(at,)) for at in (0, 1)]
         start = time.perf_counter()
         for thread in threads:
             thread.start()
@@ -157,11 +200,11 @@ def _threads(schema: Schema, data: bytes, runs: int) -> Result:
 
     def alone() -> float:
         start = time.perf_counter()
-        for cpu in (0, 1):
-            _decode(schema, cpu, data, [], _PAGES_A_THREAD)
+        decoding.all()
         return time.perf_counter() - start
 
-    speed = Spread.of([alone() / together() for _ in range(max(runs, 5))])
+    decoding.all()
+    speed = Spread.of([alone() / together() for _ in range(max(runs, 9))])
     busy = os.getloadavg()[0] > _IDLE_LOAD
     note = "wall time; no verdict, since others are at work here" if busy else "wall time"
     return Result("two decoding threads / one", speed, "times as fast", ">= 1.5", None if busy else speed.middle >= 1.5, note)

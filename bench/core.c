@@ -2,8 +2,9 @@
  *
  * walk     the headers of all events, CPU after CPU, and nothing else
  * records  the same, each kept: time, CPU, type and thread
- * columns  records, and the first field of each of the two commonest events as columns
- * fields   records, and every scalar field of every event as columns
+ * columns  time, CPU, type and thread as columns, and the first field of each of the two commonest events
+ * fields   the same, and every scalar field of every event
+ * indexed  records, and from them every scalar field of every event
  * merge    records of all CPUs in one time order
  * text     merge, and a line for each event
  * print    text, written to standard output
@@ -43,6 +44,7 @@ typedef struct {
     uint32_t *indices, *counts;
     uint64_t *values;
     fp_output out;
+    fp_columns columns;
     bool print;
 } work;
 
@@ -230,13 +232,18 @@ walk(const work *all)
     return events;
 }
 
-/* Few columns are made by looking at every record's id, many by an index. */
+/* Columns for the first `fields` of what is wanted. */
 static void
-columns(work *all)
+choose(work *all, size_t fields)
 {
-    for (size_t i = 0; i < all->fields && i < 2; i++)
-        fp_field_column(&all->wanted[i].field, all->wanted[i].id, all->out.records, all->out.n, all->layout.big_endian, all->indices,
-                        all->values);
+    bool done = fp_columns_init(&all->columns, &all->layout, false);
+    for (size_t i = 0; done && i < fields; i++) {
+        fp_type_rows *type = fp_columns_choose(&all->columns, all->wanted[i].id);
+        done = type != NULL && fp_columns_choose_field(type, &all->wanted[i].field);
+    }
+    if (!done || !fp_columns_reserve(&all->columns, BATCH))
+        fail("no memory");
+    all->out.columns = &all->columns;
 }
 
 static void
@@ -280,9 +287,11 @@ decoded(work *all, char mode, size_t first, size_t n)
         all->out.n = all->out.losses_n = all->out.faults_n = 0;
         fp_merge(all->streams + first, n, &all->layout, UINT64_MAX, heap, &all->out);
         events += all->out.n;
-        if (mode == 'c')
-            columns(all);
-        if (mode == 'f')
+        if (all->out.columns != NULL) {
+            fp_columns_settle(&all->columns, all->out.n);
+            fp_columns_clear(&all->columns);
+        }
+        if (mode == 'i')
             every_field(all);
         if (mode == 't' || mode == 'p')
             lines(all);
@@ -304,7 +313,7 @@ done(work *all, char mode)
 {
     switch (mode) {
     case 'w': return walk(all);
-    case 'r': case 'c': case 'f': return each_alone(all, mode);
+    case 'r': case 'c': case 'f': case 'i': return each_alone(all, mode);
     default: return decoded(all, mode, 0, all->cpus);
     }
 }
@@ -329,7 +338,7 @@ main(int argc, char **argv)
     file from = {0};
     FILE *opened = argc > 2 ? fopen(argv[1], "rb") : NULL;
     if (opened == NULL || fseek(opened, 0, SEEK_END) != 0)
-        fail("core FILE walk|records|columns|fields|merge|text|print [TIMES]");
+        fail("core FILE walk|records|columns|fields|indexed|merge|text|print [TIMES]");
     from.size = (size_t)ftell(opened);
     rewind(opened);
     from.bytes = room(from.size);
@@ -337,6 +346,8 @@ main(int argc, char **argv)
         fail("cannot read the file");
     work *all = take_all(&from);
     all->print = argv[2][0] == 'p';
+    if (argv[2][0] == 'c' || argv[2][0] == 'f')
+        choose(all, argv[2][0] == 'c' && all->fields > 2 ? 2 : all->fields);
     uint64_t best = UINT64_MAX;
     size_t events = all->print ? 0 : done(all, argv[2][0]); /* what is done once, as reading symbols, is not measured */
     for (long left = argc > 3 ? atol(argv[3]) : 1; left > 0; left--) {

@@ -23,6 +23,7 @@ BASELINE = Path(__file__).with_name("baseline.json")
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 RECORDINGS = {"syscalls": "syscount-k6.18", "kprobes with strings": "opensnoop-k5.10", "function graph": "funcgraph-k5.10"}
 _EVENTS = 20_000
+_WITHOUT_TEXT = ("walk", "records", "columns", "fields", "indexed", "merge")
 _MOST_PERCENT = 10
 _OTHER_COMPILER_PERCENT = 30
 _COLLECTED = re.compile(r"Collected *: *(\d+)")
@@ -53,7 +54,7 @@ def counts(folder: Path) -> dict[str, float]:
         styles: tuple[Style, ...] = ("trace-cmd", "kernel")
         for style in styles:
             events = corefile.write(long, made, style)
-            modes = ["text"] if style == "kernel" or found else ["walk", "records", "columns", "fields", "merge", "text"]
+            modes = ["text"] if style == "kernel" or found else [*_WITHOUT_TEXT, "text"]
             for mode in modes:
                 case = f"{mode}, {name}" + (f", {style} style" if mode == "text" else "")
                 found[case] = round(counted([core, str(made), mode], "--toggle-collect=measured") / events, 1)

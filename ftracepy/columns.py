@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow
 
-    from ftracepy._fastparse import Batch
+    from ftracepy._fastparse import Batch, ColumnBatch
     from ftracepy.schema import EventFormat, Field, Schema, TimeScale
 
 _COMMON = ("ts_ns", "common_cpu", "common_pid", "common_comm")
@@ -69,9 +69,13 @@ class Columns(Mapping[str, Sequence[Any]]):
         )
 
 
-def columns_of(batches: Iterable[Batch], schema: Schema, kind: EventFormat, fields: Sequence[str] | None) -> Columns:
-    """The columns of all events of `kind` among `batches`, which hold no others. Raises UsageFault for a field there is not."""
-    wanted = [_field(kind, name) for name in fields] if fields is not None else list(kind.fields)
+def fields_of(kind: EventFormat, names: Sequence[str] | None) -> list[Field]:
+    """The event's fields of these names, or all. Raises UsageFault for a field there is not."""
+    return [_field(kind, name) for name in names] if names is not None else list(kind.fields)
+
+
+def columns_of(batches: Iterable[Batch | ColumnBatch], schema: Schema, kind: EventFormat, wanted: Iterable[Field]) -> Columns:
+    """The columns of all events of `kind` among `batches`, which hold no others, and are columns only where all are numbers."""
     stamps, cpus, pids = array("Q"), array("H"), array("i")
     columns = {one.name: _empty(one) for one in wanted}
     for batch in batches:
@@ -93,12 +97,16 @@ def _field(kind: EventFormat, name: str) -> Field:
     return found
 
 
+def is_number(field: Field) -> bool:
+    """Whether the field is a single number, which the decoder makes columns of."""
+    return field.count is None and field.kind is FieldKind.FIXED and field.size in (1, 2, 4, 8)
+
+
 def _empty(field: Field) -> Any:
-    is_number = field.count is None and field.kind is FieldKind.FIXED and field.size in (1, 2, 4, 8)
-    return array("q" if field.signed else "Q") if is_number else []
+    return array("q" if field.signed else "Q") if is_number(field) else []
 
 
-def _extend(column: Any, batch: Batch, id: int, name: str) -> None:
+def _extend(column: Any, batch: Any, id: int, name: str) -> None:
     if isinstance(column, array):
         column.frombytes(batch.column(id, name)[1].tobytes())
     else:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
-from ftracepy._fastparse import Batch
-from ftracepy.batch import decoder_for
+from ftracepy._fastparse import Batch, ColumnBatch
+from ftracepy.batch import Decoder, decoder_for
 from ftracepy.source import Round, Source
 
 ALL_NS = 2**64 - 1
 _BATCH_EVENTS = 65536
+_Taken = TypeVar("_Taken", Batch, ColumnBatch)
 
 
 class Stream:
@@ -34,12 +36,21 @@ class Stream:
 
     def __iter__(self) -> Iterator[Batch]:
         decoder = decoder_for(self.schema, self.source.cpus)
+        yield from self._batches(decoder, decoder.batch)
+
+    def columns(self, wanted: Mapping[int, Sequence[str]], *, only: bool = False) -> Iterator[ColumnBatch]:
+        """Instead of the events, columns: number fields by event id; with `only`, those events alone. See Decoder.want."""
+        decoder = decoder_for(self.schema, self.source.cpus)
+        decoder.want(wanted, only)
+        yield from self._batches(decoder, decoder.columns)
+
+    def _batches(self, decoder: Decoder, take: Callable[[int, int], _Taken]) -> Iterator[_Taken]:
         for round_ in self._rounds():
             for pages in round_.pages:
                 decoder.feed(pages.cpu, pages.data, pages.offset_bytes)
             until_ns = ALL_NS if round_.last else round_.until_ns
             while True:
-                batch = decoder.batch(until_ns, _BATCH_EVENTS)
+                batch = take(until_ns, _BATCH_EVENTS)
                 self._account(batch, until_ns)
                 yield batch
                 if len(batch) < _BATCH_EVENTS:
@@ -58,7 +69,7 @@ class Stream:
             if round_.last:
                 return
 
-    def _account(self, batch: Batch, until_ns: int) -> None:
+    def _account(self, batch: Batch | ColumnBatch, until_ns: int) -> None:
         self.events += len(batch)
         self.faults.extend(batch.faults)
         self._losses += len(batch.losses)

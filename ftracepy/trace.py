@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ftracepy import recording
-from ftracepy.columns import Columns, columns_of
+from ftracepy.columns import Columns, columns_of, fields_of, is_number
 from ftracepy.errors import UsageFault
 from ftracepy.pipeline.report import Selection, matches_any, no_such_event
 from ftracepy.pipeline.requests import ReportRequest
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ftracepy._fastparse import Batch, Event
     from ftracepy.schema import EventFormat, Schema
     from ftracepy.tools.kit import Row
+
+_Taken = TypeVar("_Taken")
 
 
 class Trace:
@@ -116,8 +118,12 @@ class Trace:
         `fields` are the event's own fields, all of them unless said. Raises UsageFault for an event or field there is not.
         """
         kind = self._kind(name)
+        wanted = fields_of(kind, fields)
+        if all(map(is_number, wanted)) and not (cpus or pids) and since_s is until_s is None:
+            names = {kind.id: [one.name for one in wanted]}
+            return columns_of(self._read(lambda stream: stream.columns(names, only=True)), self.schema, kind, wanted)
         chosen = self._selection((f"{kind.system}:{kind.name}",), cpus, pids, since_s, until_s)
-        return columns_of((chosen(batch) for batch in self._batches()), self.schema, kind, fields)
+        return columns_of((chosen(batch) for batch in self._batches()), self.schema, kind, wanted)
 
     def rows(self, tool: str, **options: Any) -> Iterator[Row]:
         """What `ftracepy TOOL --replay` shows, as its rows: trace.rows("opensnoop", failed=True). The instance is this one.
@@ -155,8 +161,12 @@ class Trace:
         return Formatter(self.schema)
 
     def _batches(self) -> Iterator[Batch]:
+        return self._read(iter)
+
+    def _read(self, take: Callable[[Stream], Iterator[_Taken]]) -> Iterator[_Taken]:
+        """What `take` gives of all events, and what is known only after the last of them."""
         stream = Stream(self._recording.again())
-        yield from stream
+        yield from take(stream)
         self._losses = _lost(stream)
         self._notices += stream.source.health().notices
         self._notices += [f"CPU {cpu}: the sub-buffer at byte {at} cannot be read: {why}" for cpu, at, why in stream.faults]

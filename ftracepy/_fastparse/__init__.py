@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-__all__ = ["IMPLEMENTATION", "Batch", "CallCounter", "Decoder", "Event", "call_counter"]
+__all__ = ["IMPLEMENTATION", "Batch", "CallCounter", "ColumnBatch", "Decoder", "Event", "call_counter"]
 
 IMPLEMENTATION = "python"
 
 if TYPE_CHECKING:
-    from ftracepy._fastparse._core import Batch, CallCounter, Decoder, Event
+    from ftracepy._fastparse._core import Batch, CallCounter, ColumnBatch, Decoder, Event
 elif os.environ.get("FTRACEPY_TWIN") == "1":
-    from ftracepy._fastparse.twin import Batch, Decoder, Event
+    from ftracepy._fastparse.twin import Batch, ColumnBatch, Decoder, Event
 else:
     try:
-        from ftracepy._fastparse._core import Batch, Decoder, Event
+        from ftracepy._fastparse._core import Batch, ColumnBatch, Decoder, Event
 
         IMPLEMENTATION = "c"
     except ImportError:
-        from ftracepy._fastparse.twin import Batch, Decoder, Event
+        from ftracepy._fastparse.twin import Batch, ColumnBatch, Decoder, Event
 
 
 def call_counter(batch: Batch) -> type[CallCounter]:

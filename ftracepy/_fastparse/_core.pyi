@@ -99,6 +99,36 @@ class Batch:
         """
 
 @final
+class ColumnBatch:
+    """Columns of events of all CPUs in time order, as Batch has them, without the events."""
+
+    @property
+    def ts(self) -> memoryview:
+        """Raw time stamps ('Q')."""
+    @property
+    def cpu(self) -> memoryview:
+        """'H'."""
+    @property
+    def id(self) -> memoryview:
+        """common_type ('H'). This column and `pid` have gaps between items."""
+    @property
+    def pid(self) -> memoryview:
+        """common_pid ('i')."""
+    @property
+    def losses(self) -> list[tuple[int, int, int]]:
+        """(row, cpu, count): events lost on that CPU before that row; count -1 is unknown."""
+    @property
+    def faults(self) -> list[tuple[int, int, str]]:
+        """As Batch has them."""
+    @property
+    def until_ns(self) -> int:
+        """As Batch has it."""
+    def __len__(self) -> int:
+        """How many rows."""
+    def column(self, id: int, field: str, /) -> tuple[memoryview, memoryview]:
+        """Rows ('I') and values ('q' or 'Q') of a field that was wanted, for the events of that id; KeyError for any other."""
+
+@final
 class Decoder:
     """Sub-buffers of one instance to batches of events; see ftracepy.batch.decoder_for. Threads may share it."""
 
@@ -112,6 +142,17 @@ class Decoder:
         """What is queued and older than `until_ns` (raw clock; by default all), merged by time.
 
         A CPU's own order is kept even where its clock jumps back. Raises OverflowError where `until_ns` is no u64.
+        """
+    def want(self, fields: Mapping[int, Iterable[str]], only: bool = False) -> None:
+        """What `columns` gives from now on: number fields by id, beside time, CPU, type and thread of all events.
+
+        With `only`, events of other ids are passed over. Raises KeyError for an event or a field there is not, TypeError
+        for a field that is no single number.
+        """
+    def columns(self, until_ns: int = ..., max_events: int = 65536) -> ColumnBatch:
+        """As `batch`, but numbers alone, which costs a third less for a few fields, and half of it for many.
+
+        Raises ValueError where nobody said what is wanted.
         """
 
 class Capture:

@@ -3,16 +3,6 @@
 
 #include "bind_types.h"
 
-typedef struct {
-    PyObject_HEAD
-    FormatsObject *formats;
-    fp_stream *streams; /* in order of their CPU */
-    fp_waiting *heap;
-    size_t streams_total;
-    size_t queued_bytes;
-    PyThread_type_lock lock; /* held by whoever touches streams; never waited for with the GIL held */
-} DecoderObject;
-
 void
 fp_buffer_release(fp_buffer *buffer)
 {
@@ -22,8 +12,8 @@ fp_buffer_release(fp_buffer *buffer)
     free(buffer);
 }
 
-static void
-lock(DecoderObject *self)
+void
+fp_decoder_lock(DecoderObject *self)
 {
     if (PyThread_acquire_lock(self->lock, NOWAIT_LOCK))
         return;
@@ -99,6 +89,13 @@ release_chunks(DecoderObject *self, fp_chunk *chunk)
     }
 }
 
+void
+fp_decoder_release(DecoderObject *self)
+{
+    for (size_t i = 0; i < self->streams_total; i++)
+        release_chunks(self, fp_stream_finished(&self->streams[i]));
+}
+
 static void
 decoder_dealloc(DecoderObject *self)
 {
@@ -158,7 +155,7 @@ decoder_feed(DecoderObject *self, PyObject *args, PyObject *kwargs)
     }
     buffer->refs = 1;
     buffer->chunk = (fp_chunk){NULL, buffer->view.buf, (size_t)buffer->view.len, offset};
-    lock(self);
+    fp_decoder_lock(self);
     fp_stream_feed(stream, &buffer->chunk);
     self->queued_bytes += buffer->chunk.bytes;
     PyThread_release_lock(self->lock);
@@ -235,8 +232,7 @@ finish_batch(DecoderObject *self, BatchObject *batch, bool complete, unsigned lo
     bool held = hold_buffers(self, batch) == 0;
     if (!held)
         batch->out.n = 0;
-    for (size_t i = 0; i < self->streams_total; i++)
-        release_chunks(self, fp_stream_finished(&self->streams[i]));
+    fp_decoder_release(self);
     if (!held || out->no_memory) {
         PyErr_NoMemory();
         return -1;
@@ -263,7 +259,7 @@ decoder_batch(DecoderObject *self, PyObject *args, PyObject *kwargs)
     if (batch == NULL)
         return NULL;
     bool complete = true;
-    lock(self);
+    fp_decoder_lock(self);
     take_room(self, &batch->out, (size_t)most);
     Py_BEGIN_ALLOW_THREADS
     uint64_t last = until_ns == UINT64_MAX ? UINT64_MAX : until_ns - 1;
@@ -281,6 +277,10 @@ static PyMethodDef decoder_methods[] = {
      "feed(cpu, data, offset_bytes=0): queue whole sub-buffers of a CPU; the buffer is kept, not copied."},
     {"batch", (PyCFunction)(void (*)(void))decoder_batch, METH_VARARGS | METH_KEYWORDS,
      "batch(until_ns=2**64-1, max_events=65536): what is queued and older than until_ns, in time order."},
+    {"want", (PyCFunction)(void (*)(void))fp_decoder_want, METH_VARARGS | METH_KEYWORDS,
+     "want(fields, only=False): what columns() gives from now on: {id: names of number fields}; events of other ids too, or not."},
+    {"columns", (PyCFunction)(void (*)(void))fp_decoder_columns, METH_VARARGS | METH_KEYWORDS,
+     "columns(until_ns=2**64-1, max_events=65536): as batch(), but what is wanted alone, as columns and nothing else."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -6,10 +6,10 @@
 
 enum { SEARCHES = 2 };
 
-static const fp_field *
-scalar_field(BatchObject *self, Py_ssize_t id, PyObject *name)
+const fp_field *
+fp_number_field(const FormatsObject *formats, Py_ssize_t id, PyObject *name)
 {
-    const fp_event_type *type = id >= 0 && id <= UINT16_MAX ? fp_event_type_of(self->formats, (uint16_t)id) : NULL;
+    const fp_event_type *type = id >= 0 && id <= UINT16_MAX ? fp_event_type_of(formats, (uint16_t)id) : NULL;
     const fp_field *field = type != NULL ? fp_find_field(type, name) : NULL;
     if (field == NULL) {
         PyErr_SetObject(PyExc_KeyError, name);
@@ -104,7 +104,7 @@ fp_batch_column(PyObject *batch, PyObject *args)
     PyObject *name;
     if (!PyArg_ParseTuple(args, "nU:column", &id, &name))
         return NULL;
-    const fp_field *field = scalar_field(self, id, name);
+    const fp_field *field = fp_number_field(self->formats, id, name);
     if (field == NULL)
         return NULL;
     return self->asked++ < SEARCHES ? searched_column(self, field, (uint16_t)id) : indexed_column(self, field, (uint16_t)id);

@@ -200,6 +200,8 @@ fp_formats_new(fp_state *state, PyObject *layout, PyObject *events)
     formats->by_id = NULL;
     formats->types_total = formats->ids = 0;
     formats->spare = NULL;
+    formats->wanted = formats->spare_columns = NULL;
+    formats->wish = 0;
     formats->counts = NULL;
     formats->spare_room = 0;
     for (size_t i = 0; i < FP_ATTRIBUTES; i++)
@@ -232,6 +234,7 @@ formats_dealloc(FormatsObject *self)
     free(self->types);
     free(self->by_id);
     free(self->spare);
+    fp_forget_wanted(self);
     free(self->counts);
     PyObject_Free(self);
     Py_DECREF((PyObject *)type);

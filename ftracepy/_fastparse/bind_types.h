@@ -7,7 +7,7 @@
 #include "core/merge.h"
 
 typedef struct {
-    PyTypeObject *formats_type, *decoder_type, *batch_type, *iterator_type, *event_type, *column_type;
+    PyTypeObject *formats_type, *decoder_type, *batch_type, *iterator_type, *event_type, *column_type, *columns_type;
 } fp_state;
 
 /* The state of the module that made `type`; NULL, without an exception, for a type that is not ours. */
@@ -43,6 +43,9 @@ typedef struct {
     size_t types_total, ids;
     fp_record *spare; /* one big records array that a batch gave back: saves its page faults */
     size_t spare_room;
+    fp_columns *wanted; /* what Decoder.columns is to give, without rows; NULL: nobody said */
+    fp_columns *spare_columns; /* the same with memory, of a batch that is gone */
+    unsigned long wish; /* the number of `wanted`: what was made for an earlier one is no spare */
     PyObject *attributes[FP_ATTRIBUTES]; /* the interned names of what an event is asked for most */
     uint32_t *counts; /* a place for every id, zero whenever the GIL may go; NULL: not needed yet */
 } FormatsObject;
@@ -64,6 +67,25 @@ typedef struct {
     unsigned asked; /* columns so far: an index pays from the third on */
     fp_index index;
 } BatchObject;
+
+typedef struct {
+    PyObject_HEAD
+    FormatsObject *formats;
+    fp_stream *streams; /* in order of their CPU */
+    fp_waiting *heap;
+    size_t streams_total;
+    size_t queued_bytes;
+    PyThread_type_lock lock; /* held by whoever touches streams; never waited for with the GIL held */
+} DecoderObject;
+
+void fp_decoder_lock(DecoderObject *self);
+/* Give back the buffers that were read to their end. */
+void fp_decoder_release(DecoderObject *self);
+
+PyObject *fp_decoder_want(PyObject *decoder, PyObject *args, PyObject *kwargs);
+PyObject *fp_decoder_columns(PyObject *decoder, PyObject *args, PyObject *kwargs);
+/* Forget what was wanted, and its spare memory. */
+void fp_forget_wanted(FormatsObject *formats);
 
 /* An object without records, columns or pages yet. */
 void fp_batch_clear(BatchObject *batch);
@@ -87,11 +109,14 @@ PyObject *fp_column_view(fp_state *state, PyObject *owner, void *memory, const v
 PyObject *fp_losses_list(const fp_output *out);
 PyObject *fp_faults_list(const fp_output *out);
 
+/* The id's field, where it is a single number; NULL with KeyError or TypeError set. */
+const fp_field *fp_number_field(const FormatsObject *formats, Py_ssize_t id, PyObject *name);
+
 /* For O&, into an unsigned long long: the format K would let -1 pass for "all of time". */
 int fp_parse_u64(PyObject *given, void *value);
 
 PyObject *fp_batch_select(PyObject *batch, PyObject *args, PyObject *kwargs);
 
-extern PyType_Spec fp_formats_spec, fp_decoder_spec, fp_batch_spec, fp_iterator_spec, fp_event_spec, fp_column_spec;
+extern PyType_Spec fp_formats_spec, fp_decoder_spec, fp_batch_spec, fp_iterator_spec, fp_event_spec, fp_column_spec, fp_columns_spec;
 
 #endif

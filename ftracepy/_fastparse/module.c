@@ -23,6 +23,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->iterator_type);
     Py_VISIT(state->event_type);
     Py_VISIT(state->column_type);
+    Py_VISIT(state->columns_type);
     return 0;
 }
 
@@ -36,6 +37,7 @@ module_clear(PyObject *module)
     Py_CLEAR(state->iterator_type);
     Py_CLEAR(state->event_type);
     Py_CLEAR(state->column_type);
+    Py_CLEAR(state->columns_type);
     return 0;
 }
 

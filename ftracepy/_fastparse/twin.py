@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import index
 from typing import Any
 
+from ftracepy._fastparse.twin_columns import ColumnBatch
 from ftracepy._fastparse.twin_fields import NO_TYPE, SCALAR, Event, EventType
 from ftracepy._fastparse.twin_pages import UNKNOWN, Layout, Page, PageFault, open_page
 
 ALL_NS = 2**64 - 1
 Buffer = bytes | bytearray | memoryview
-__all__ = ["Batch", "Decoder", "Event"]
+__all__ = ["Batch", "ColumnBatch", "Decoder", "Event"]
 
 
 class Batch:
@@ -166,6 +167,7 @@ class Decoder:
         if any(not 0 <= cpu <= 0xFFFF for cpu in cpus):
             raise ValueError("a CPU number is 0 to 65535")
         self._streams = {cpu: _Stream(cpu, self._layout) for cpu in sorted(cpus)}
+        self._wanted: tuple[dict[int, set[str]], bool] | None = None
 
     def feed(self, cpu: int, data: Buffer, offset_bytes: int = 0) -> None:
         if cpu not in self._streams:
@@ -174,22 +176,46 @@ class Decoder:
         self._streams[cpu].feed(memoryview(data).cast("B"), offset_bytes)
 
     def batch(self, until_ns: int = ALL_NS, max_events: int = 65536) -> Batch:
+        return self._batch(until_ns, max_events, None)
+
+    def _batch(self, until_ns: int, max_events: int, counted: set[int] | None) -> Batch:
         _check_u64(until_ns)
         if not 1 <= max_events <= 2**32 - 1:
             raise ValueError("max_events is 1 to 4294967295")
         batch = Batch(self._types)
-        complete = until_ns == 0 or self._merge(batch, until_ns, max_events)
+        complete = until_ns == 0 or self._merge(batch, until_ns, max_events, counted)
         batch.until_ns = until_ns if complete else batch._events[-1].ts
         return batch
 
-    def _merge(self, batch: Batch, until_ns: int, max_events: int) -> bool:
-        """Hand out the earliest record of all CPUs, the first CPU's among equals, until time or room ends."""
+    def want(self, fields: Mapping[int, Iterable[str]], only: bool = False) -> None:
+        wanted = {id_: set(names) for id_, names in fields.items()}
+        for id_, names in wanted.items():
+            if not 0 <= id_ <= 0xFFFF:
+                raise KeyError(id_)
+            known = self._types.get(id_, NO_TYPE).fields
+            if any(known[name].shape != SCALAR for name in names):
+                raise TypeError("a field is not a single number")
+        self._wanted = wanted, only
+
+    def columns(self, until_ns: int = ALL_NS, max_events: int = 65536) -> ColumnBatch:
+        if self._wanted is None:
+            raise ValueError("want() says what columns() gives")
+        wanted, only = self._wanted
+        return ColumnBatch(self._batch(until_ns, max_events, set(wanted) if only else None), wanted, only)
+
+    def _merge(self, batch: Batch, until_ns: int, max_events: int, counted: set[int] | None) -> bool:
+        """Hand out the earliest record of all CPUs, the first CPU's among equals, until time or room ends.
+
+        With `counted`, events of other ids take no room.
+        """
+        room = max_events
         waiting = [stream for stream in self._streams.values() if stream.peek(batch)]
-        while waiting and len(batch) < max_events:
+        while waiting and room:
             stream = min(waiting, key=_due)
             if not _before(stream, until_ns):
                 break
             self._hand_out(stream, batch)
+            room -= counted is None or batch._events[-1].id in counted
             if not stream.peek(batch):
                 waiting.remove(stream)
         for stream in self._streams.values():

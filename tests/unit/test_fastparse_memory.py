@@ -55,6 +55,13 @@ def all_of_it(write: PageWriter) -> dict[str, Callable[[], object]]:
         fed.feed(1, data)
         return [dict(one) for one in fed.batch()]
 
+    def numbers(data: bytes) -> object:
+        fed.feed(0, bytearray(data))
+        fed.feed(1, data)
+        fed.want({77: ["number"]}, only=True)
+        found = fed.columns()
+        return found.ts.tolist(), found.column(77, "number")[1].tolist(), fed.columns()
+
     def wrong(call: Callable[[], object]) -> bool:
         try:
             call()
@@ -67,6 +74,8 @@ def all_of_it(write: PageWriter) -> dict[str, Callable[[], object]]:
         lambda: fed.feed(9, b""),
         lambda: batch.column(77, "text"),
         lambda: batch.column(78, "number"),
+        lambda: fed.want({77: ["number", "text"]}),
+        lambda: fed.columns().column(77, "number"),
         lambda: batch[9],
     ]
 
@@ -84,11 +93,12 @@ def all_of_it(write: PageWriter) -> dict[str, Callable[[], object]]:
             event.memory("text"),
         ),
         "columns": lambda: (batch.ts[0], batch.pid.tolist(), batch.column(77, "number")[1].tolist()),
+        "columns alone": lambda: (numbers(page), numbers(broken)),
         "refusals": lambda: [wrong(call) for call in refused],
     }
 
 
-@pytest.mark.parametrize("what", ["feed and batch", "faults", "fields", "columns", "refusals"])
+@pytest.mark.parametrize("what", ["feed and batch", "faults", "fields", "columns", "columns alone", "refusals"])
 def test_memory_is_flat(write: PageWriter, what: str) -> None:
     assert grown_kib(all_of_it(write)[what]) < 1024
 

@@ -104,6 +104,26 @@ fp_field_values(const fp_field *given, const fp_record *records, const uint32_t 
 #undef VALUES
 }
 
+static inline __attribute__((always_inline)) void
+read_numbers(const fp_field *field, const uint64_t *records, size_t n, bool big_endian, uint64_t *values)
+{
+    const uint32_t offset = field->offset;
+#define READ(bytes, is_signed) \
+    _Pragma("GCC unroll 4") for (size_t i = 0; i < n; i++) \
+        values[i] = fp_load_number((const uint8_t *)(uintptr_t)records[i] + offset, bytes, is_signed, big_endian)
+    FOR_EACH_KIND(field, READ)
+#undef READ
+}
+
+void
+fp_field_read(const fp_field *field, const uint64_t *records, size_t n, bool big_endian, uint64_t *values)
+{
+    if (big_endian)
+        read_numbers(field, records, n, true, values);
+    else
+        read_numbers(field, records, n, false, values);
+}
+
 /* Counts by id, and the ids in the order in which they were first met; none without memory. */
 static bool
 count_ids(fp_index *index, const fp_record *records, size_t n, uint32_t *counts)

@@ -33,6 +33,9 @@ uint64_t fp_field_number(const fp_field *field, const fp_record *record, bool bi
 size_t fp_field_column(const fp_field *field, uint16_t id, const fp_record *records, size_t n, bool big_endian, uint32_t *indices,
                        uint64_t *values);
 
+/* The field of `n` records that are known to hold it, by the addresses of their bytes, which may lie where the values go. */
+void fp_field_read(const fp_field *field, const uint64_t *records, size_t n, bool big_endian, uint64_t *values);
+
 /* The records of each id together, each group in order. */
 typedef struct {
     uint16_t id;

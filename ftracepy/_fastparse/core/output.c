@@ -24,6 +24,16 @@ fp_output_deinit(fp_output *out)
     free(out->faults);
 }
 
+static bool
+grow_columns(fp_output *out)
+{
+    size_t twice = out->room ? out->room * 2 : 64, rows = twice < out->most ? twice : out->most;
+    out->no_memory = !fp_columns_reserve(out->columns, rows);
+    if (!out->no_memory)
+        out->room = rows;
+    return !out->no_memory;
+}
+
 bool
 fp_output_grow(fp_output *out)
 {
@@ -31,6 +41,8 @@ fp_output_grow(fp_output *out)
         return true;
     if (out->n >= out->most || out->no_memory)
         return false;
+    if (out->columns != NULL)
+        return grow_columns(out);
     fp_record *grown = grow(out->records, &out->room, sizeof *grown, out->most);
     out->no_memory = grown == NULL;
     if (grown != NULL)
