@@ -7,11 +7,11 @@ import signal
 import sys
 from collections.abc import Sequence
 
-import click
-
-from ftracepy.errors import ExitCode, FtracepyError, UsageFault
+from ftracepy.errors import FtracepyError
 from ftracepy.sinks.escape import visible
+from ftracepy.tools import listed
 
+COMPLETE = "_FTRACEPY_COMPLETE"  # a shell asks what could follow
 _PIPE_CLOSED = 128 + signal.SIGPIPE
 _INTERRUPTED = 128 + signal.SIGINT
 
@@ -24,13 +24,11 @@ def run(words: Sequence[str]) -> int:
         sys.stdout.flush()
     except FtracepyError as fault:
         return _failed(fault)
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
         _forget_output()
         return _PIPE_CLOSED
-    except click.ClickException as fault:
-        return _failed(_usage(fault, argv))
     except OSError as fault:
         _forget_output()
         return _failed(_from_system(fault))
@@ -38,19 +36,14 @@ def run(words: Sequence[str]) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    """Parse and call. Click's own `main` is not used: it turns a closed pipe into exit code 1."""
-    from ftracepy.cli.group import ftracepy
+    """A tool's name alone leaves nothing to parse, and click takes as long to load as the rest."""
+    if len(argv) == 1 and argv[0] in listed.names() and not os.environ.get(COMPLETE):
+        from ftracepy.cli.bare import run_bare
 
-    if instruction := os.environ.get("_FTRACEPY_COMPLETE"):
-        from ftracepy.cli import shells
+        return run_bare(argv[0])
+    from ftracepy.cli.parsed import run_parsed
 
-        return shells.answer(ftracepy, instruction)
-    try:
-        with ftracepy.make_context("ftracepy", argv) as context:
-            code = ftracepy.invoke(context)
-    except click.exceptions.Exit as end:
-        return end.exit_code
-    return code if isinstance(code, int) else ExitCode.DONE
+    return run_parsed(argv)
 
 
 def _failed(fault: FtracepyError) -> int:
@@ -62,15 +55,6 @@ def _failed(fault: FtracepyError) -> int:
     except OSError:
         _forget_output()
     return fault.exit_code
-
-
-def _usage(fault: click.ClickException, argv: Sequence[str]) -> FtracepyError:
-    """Click's message in our layout; it does not always know which command it was parsing for."""
-    first, *rest = fault.format_message().strip().removesuffix(".").splitlines() or [""]
-    if not isinstance(fault, click.UsageError):
-        return FtracepyError(first, why="\n".join(rest))
-    guess = " ".join(["ftracepy", *(word for word in argv[:1] if not word.startswith("-"))])
-    return UsageFault(first, why="\n".join(rest), hint=f"{fault.ctx.command_path if fault.ctx else guess} --help")
 
 
 def _from_system(fault: OSError) -> FtracepyError:

@@ -2,48 +2,84 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from types import FrameType
+import _signal  # type: ignore[import-not-found]  # signal.py makes enums of its names, which takes 5 ms
 
-from ftracepy.errors import FtracepyError
 from ftracepy.tools import listed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+    from ftracepy.live.first import First
 
 # With these no instance is wanted, or another one; a guess that is wrong costs time and nothing else.
 _NOT_LIVE = ("-h", "--help", "--replay", "-l", "--list", "-v", "--dry-run", "--script", "-b", "--buffer-kb", "--tracefs")
+_ENDING = (_signal.SIGTERM, _signal.SIGHUP)
 
 
-class Early:
-    """`signum` is the signal that ended the program before the command could take it (0: none)."""
+class Begun:
+    """Has an instance made for a tool that traces; undone if nobody took it.
 
-    signum = 0
+    SIGTERM and SIGHUP raise KeyboardInterrupt meanwhile; `signum` is the one that ended the program before the command
+    could take it (0: none).
+    """
 
+    def __init__(self, argv: Sequence[str]) -> None:
+        self.signum = 0
+        self._wanted = _traces(argv)
+        self._before: dict[int, object] = {}
+        self._first: First | None = None
+        self._loaded = False
 
-@contextmanager
-def begun(argv: Sequence[str], early: Early) -> Iterator[None]:
-    """Have an instance made for a tool that traces; undone if nobody took it. SIGTERM and SIGHUP raise KeyboardInterrupt."""
-    if not _traces(argv):
-        yield
-        return
+    def __enter__(self) -> Begun:
+        if self._wanted:
+            try:
+                self._begin()
+            except BaseException:
+                self._undo()
+                raise
+        return self
 
-    def ended(signum: int, _frame: FrameType | None) -> None:
-        early.signum = signum
+    def _begin(self) -> None:
+        for one in _ENDING:
+            if _signal.getsignal(one) == _signal.SIG_DFL:
+                self._before[one] = _signal.signal(one, self._ended)
+        from ftracepy.live import first
+
+        if first.is_usual():
+            self._first = first.First()
+        begun = self._first if self._first and self._first.start() else None
+        self._loaded = True
+        from ftracepy.live import ahead
+
+        ahead.begin(begun)
+
+    def _ended(self, signum: int, _frame: FrameType | None) -> None:
+        self.signum = signum
         raise KeyboardInterrupt
 
-    from ftracepy.live import ahead
+    def __exit__(self, *exc: object) -> None:
+        self._undo()
 
-    before = {
-        one: signal.signal(one, ended) for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) == signal.SIG_DFL
-    }
-    try:
-        ahead.begin()
-        yield
-    finally:
-        with suppress(FtracepyError):  # the journal stays, for `reset`
+    def _undo(self) -> None:
+        try:
+            if self._loaded:
+                self._drop()
+            if self._first:
+                self._first.drop()
+        finally:
+            for one, handler in self._before.items():
+                _signal.signal(one, handler)
+
+    def _drop(self) -> None:
+        from ftracepy.errors import FtracepyError
+        from ftracepy.live import ahead
+
+        try:
             ahead.drop()
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        except FtracepyError:  # the journal stays, for `reset`
+            return
 
 
 def _traces(argv: Sequence[str]) -> bool:

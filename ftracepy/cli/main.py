@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _INTERRUPTED = 130
 _OBJECTS_BETWEEN_COLLECTIONS = 20_000  # loading makes so many that stay; looking through them each 700 is 5 % of a start
@@ -13,11 +16,11 @@ _OBJECTS_BETWEEN_COLLECTIONS = 20_000  # loading makes so many that stay; lookin
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code (docs/exit-codes.md)."""
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    from ftracepy.cli.early import Early, begun
+    from ftracepy.cli.early import Begun
 
-    early = Early()
+    early = Begun(sys.argv[1:] if argv is None else ())
     try:
-        with begun(sys.argv[1:] if argv is None else (), early):
+        with early:
             from ftracepy.cli.command import run
 
             code = run(sys.argv[1:] if argv is None else argv)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # typing's own costs each start some milliseconds
 if TYPE_CHECKING:
     from ftracepy.live.source import LiveSource, open
 

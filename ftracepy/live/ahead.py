@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from ftracepy.errors import FtracepyError
+from ftracepy.live.first import CLOCK, ROOT, First
 from ftracepy.live.instance import Instance, default_buffer_kb
 from ftracepy.live.meanwhile import Meanwhile
 from ftracepy.live.undo import UndoStack
@@ -19,11 +20,11 @@ _waiting: list[Making] = []
 
 
 class Making:
-    """One instance being made in a thread; leaving it, whenever, undoes the instance."""
+    """One instance being made in a thread, of what is `first` made of it, if anything; leaving it, whenever, undoes it."""
 
-    def __init__(self, tracefs: Tracefs, clock: str, buffer_kb: int) -> None:
+    def __init__(self, tracefs: Tracefs, clock: str, buffer_kb: int, first: First | None = None) -> None:
         self.wanted = tracefs.root, clock, buffer_kb
-        self.instance = Instance(tracefs, clock=clock, buffer_kb=buffer_kb)
+        self.instance = Instance(tracefs, clock=clock, buffer_kb=buffer_kb, first=first)
         self._undo = UndoStack()
         self._work = Meanwhile(lambda: self._undo.enter_context(self.instance))
 
@@ -43,14 +44,17 @@ class Making:
         self._undo.__exit__(*exc)  # type: ignore[arg-type]
 
 
-def begin(clock: str = "mono") -> None:
-    """Begin one, for the tracefs and the buffer that are used where nothing else is said; nothing where there is no tracefs."""
+def begin(first: First | None = None) -> None:
+    """Begin one, or go on with the `first` steps of one, for the tracefs and the buffer that are used where nothing is said.
+
+    Nothing where there is no tracefs.
+    """
     try:
         tracefs = find(mount=False)
     except FtracepyError:
         return
     sys.setswitchinterval(_SWITCH_S)
-    _waiting.append(Making(tracefs, clock, default_buffer_kb()))
+    _waiting.append(Making(tracefs, CLOCK, default_buffer_kb(), first if str(tracefs.root) == ROOT else None))
     _waiting[-1].start()
 
 

@@ -14,6 +14,7 @@ from types import TracebackType
 
 from ftracepy.errors import FtracepyError
 from ftracepy.live.borrowed import Borrowed
+from ftracepy.live.first import First
 from ftracepy.live.journal import Journal
 from ftracepy.live.owner import FIRST_PID_NS, new_run_name, pid_namespace
 from ftracepy.live.plan import ProbeDef
@@ -42,12 +43,21 @@ class Instance:
     """Own instance, own probe group. A context manager; everything it did is undone when it is left.
 
     `clock` is the trace clock asked for: "mono" falls back to the next of clock.IN_ORDER where this kernel
-    lacks it (a notice says so), any other must be there. `buffer_kb` is for each CPU.
+    lacks it (a notice says so), any other must be there. `buffer_kb` is for each CPU. `first` has begun it already.
     """
 
-    def __init__(self, tracefs: Tracefs, *, clock: str = "mono", buffer_kb: int | None = None, wakeup_percent: int = 0) -> None:
+    def __init__(
+        self,
+        tracefs: Tracefs,
+        *,
+        clock: str = "mono",
+        buffer_kb: int | None = None,
+        wakeup_percent: int = 0,
+        first: First | None = None,
+    ) -> None:
         self.tracefs = tracefs
-        self.name = new_run_name()
+        self._first = first
+        self.name = first.name if first else new_run_name()
         self.path: Path = tracefs.instance(self.name)
         self.clock = clock
         self.notices: list[str] = []
@@ -73,7 +83,7 @@ class Instance:
 
     def __enter__(self) -> Instance:
         try:
-            self._journal = Journal.begin(self.name, self.tracefs.root)
+            self._journal = self._first_journal() if self._first else Journal.begin(self.name, self.tracefs.root)
             self._stack.callback(self._end_journal)
             self.borrowed = Borrowed(self.tracefs.root, self._journal, self.undo_by)
             self._make()
@@ -94,10 +104,19 @@ class Instance:
         if kind is not None and not issubclass(kind, Exception):
             instances.close_strays(self.path, self._marker)
 
+    def _first_journal(self) -> Journal:
+        assert self._first
+        self._first.taken = True
+        return Journal(Path(self._first.journal), self._first.fd)
+
     def _make(self) -> None:
-        self._journal.note("instance", self.name)
+        if self._first:
+            self._first.wait()
+        else:
+            self._journal.note("instance", self.name)
         self.undo_by(lambda: instances.remove(self.tracefs.root, self.name))
-        instances.make(self.tracefs.root, self.name)
+        if not self._first or not self._first.made:
+            instances.make(self.tracefs.root, self.name)
         self._choose_clock()
         for name, on in OPTIONS.items():
             if options.get(self.path, name) is (not on):

@@ -253,9 +253,13 @@ def test_a_second_ctrl_c_breaks_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_ignored_hangup_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    def act(_stop: Stop) -> ExitCode:
+        signal.raise_signal(signal.SIGHUP)
+        return ExitCode.DONE
+
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        refuse(monkeypatch, lambda _stop: signal.raise_signal(signal.SIGHUP))
+        refuse(monkeypatch, act)
         assert main(["opensnoop"]) == 0
     finally:
         signal.signal(signal.SIGHUP, before)

@@ -1,0 +1,101 @@
+"""The first two steps of an instance, made before the modules are loaded that know all of them: its folder and its clock.
+
+The kernel needs longest for these, and loading what knows about them takes as long. So this imports nothing but what the
+interpreter has loaded already; whatever is out of the ordinary is left to instance.py and journal.py, which begin afresh.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ftracepy.live.meanwhile import Meanwhile
+
+ROOT = "/sys/kernel/tracing"
+JOURNALS = "/run/ftracepy"
+CLOCK = "mono"
+_NUMBER = 0  # owner.py counts a process's runs from 1
+_UNSAFE_MODE = 0o022
+_FOLDER = 0o040000
+_KIND = 0o170000
+
+
+class First:
+    """An instance of this process, its journal open as `fd`; `taken` by who undoes them from then on, else `drop` does."""
+
+    def __init__(self) -> None:
+        """Nothing is done yet: whoever is interrupted has what `drop` undoes already."""
+        self.name = f"ftracepy_{os.getpid()}_{_start_ticks()}_{_NUMBER}"
+        self.journal = f"{JOURNALS}/{self.name}.journal"
+        self.path = f"{ROOT}/instances/{self.name}"
+        self.made = self.taken = False
+        self.fd = -1
+        self._work = Meanwhile(self._make)
+
+    def start(self) -> bool:
+        """Begin; False where it cannot even be noted."""
+        try:
+            self.fd = os.open(
+                self.journal, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+            )
+            with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+                boot = file.read().strip()
+            head = f'"pid": {os.getpid()}, "start": {_start_ticks()}, "pid_ns": {os.stat("/proc/self/ns/pid").st_ino}'
+            self._note(f'{{{head}, "boot": "{boot}", "root": "{ROOT}"}}')
+        except OSError:
+            return False
+        self._work.start()
+        return True
+
+    def _note(self, line: str) -> None:
+        os.write(self.fd, line.encode() + b"\n")
+
+    def wait(self) -> None:
+        """Until both steps are done, or one was refused."""
+        self._work.wait()
+
+    def _make(self) -> None:
+        self._note(f'{{"do": "instance", "name": "{self.name}"}}')
+        os.mkdir(self.path)
+        self.made = True
+        fd = os.open(f"{self.path}/trace_clock", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, CLOCK.encode())
+        finally:
+            os.close(fd)
+
+    def drop(self) -> None:
+        """Undo it, if nobody has taken it."""
+        self.wait()
+        if self.taken:
+            return
+        self.taken = True
+        if self.fd >= 0:
+            os.close(self.fd)
+        try:
+            if self.made:
+                os.rmdir(self.path)
+            os.unlink(self.journal)
+        except OSError:  # not there yet; or it stays, for `reset`
+            return
+
+
+def is_usual() -> bool:
+    """Whether all is as usual: root, tracefs where it belongs, journals where they belong."""
+    if "FTRACEPY_TRACEFS" in os.environ or "FTRACEPY_STATE" in os.environ or os.geteuid():
+        return False
+    return os.path.exists(f"{ROOT}/trace_clock") and _has_private_folder()
+
+
+def _start_ticks() -> int:
+    """Field 22 of proc_pid_stat(5), as owner.py has it."""
+    with open("/proc/self/stat", "rb") as file:
+        return int(file.read().rpartition(b")")[2].split()[19])
+
+
+def _has_private_folder() -> bool:
+    """Whether journals may lie there, as journal.py has it."""
+    try:
+        status = os.lstat(JOURNALS)
+    except OSError:
+        return False
+    return status.st_mode & _KIND == _FOLDER and status.st_uid == os.geteuid() and not status.st_mode & _UNSAFE_MODE
