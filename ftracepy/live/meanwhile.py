@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import _thread
 
+from ftracepy.live.undisturbed import Undisturbed
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-from ftracepy.live.undo import Undisturbed
 
 _TICK_S = 0.1
 

@@ -102,3 +102,10 @@ def test_the_first_steps_are_journalled_as_all_others(tmp_path: Path, monkeypatc
 def test_nothing_is_begun_where_something_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "/nowhere")
     assert not first.is_usual()
+
+
+def test_the_first_steps_load_nothing_else() -> None:
+    code = "import sys; before = set(sys.modules); from ftracepy.live import first; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name for name in done.stdout.split() if name != "__future__"}
+    assert loaded == {"ftracepy", *(f"ftracepy.live{name}" for name in ("", ".first", ".meanwhile", ".undisturbed"))}
