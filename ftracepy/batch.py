@@ -10,7 +10,7 @@ from ftracepy._fastparse import Batch, Decoder, Event
 from ftracepy.errors import FtracepyError
 from ftracepy.schema import EventFormat, Field, FieldKind, Schema
 
-__all__ = ["Batch", "Decoder", "Event", "decoder_arguments", "decoder_for"]
+__all__ = ["Batch", "Decoder", "Event", "decoder_arguments", "decoder_for", "field_of"]
 
 _KINDS = {FieldKind.FIXED: 0, FieldKind.DATA_LOC: 1, FieldKind.REL_LOC: 2, FieldKind.REST: 3}
 _SCALAR, _STRING, _BYTES, _INTS = range(4)
@@ -53,6 +53,11 @@ def _both_fields(one: EventFormat) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
 def _fields(event: EventFormat, fields: Iterable[Field]) -> tuple[tuple[Any, ...], ...]:
     near = (one for one in fields if one.offset < _MOST_BYTES and one.size < _MOST_BYTES)
     return tuple(_field(one, _TO_THE_END.get((event.system, event.name, one.name))) for one in near)
+
+
+def field_of(event: EventFormat, name: str) -> tuple[Any, ...] | None:
+    """One field as the C is told of it; None where the event has none of that name."""
+    return next(iter(_fields(event, (one for one in event.fields if one.name == name))), None)
 
 
 def _field(one: Field, to_the_end: int | None) -> tuple[Any, ...]:

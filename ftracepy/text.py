@@ -29,7 +29,7 @@ from ftracepy.sidefacts import Unpacker
 from ftracepy.values import replace
 
 if TYPE_CHECKING:
-    from ftracepy._fastparse import Batch, Event
+    from ftracepy._fastparse import Batch, Event, TextMachine
     from ftracepy.printfmt.prototypes import Prototypes
 
 _PRINTK = re.compile(r'^\s*0x([0-9a-fA-F]+)\s*:\s*"(.*)"\s*$')
@@ -84,7 +84,7 @@ class Formatter:
         self._columns = 7 if "common_preempt_lazy_count" in self._common else 5
         if self._target.exact and self._columns == 5 and self._target.release < (5, 13):
             self._columns = 4
-        self._machine = _machine_type()(self._settings(ns, flags))
+        self._machine: TextMachine = _machine_type()(self._settings(ns, flags))
         self._machine.set_prefix(prefix)
         self._machine.set_symbols(schema.kallsyms.encode("utf-8", "surrogateescape"))
         self._machine.set_strings(printk_strings(schema.printk_formats))
@@ -256,6 +256,19 @@ class Formatter:
             self._add(event.id)
             text = self._machine.text(event.id, event.raw) or b""
         return str(text, "utf-8", "backslashreplace")
+
+    @property
+    def machine(self) -> TextMachine:
+        """What runs the events' programs, for those who make lines of their own: of `is_alone` events that were prepared."""
+        return self._machine
+
+    def is_alone(self, id: int) -> bool:
+        """Whether the text of this event is made of nothing but its record."""
+        return id not in self._argument_events
+
+    def prepare(self, id: int) -> None:
+        """Give the machine the event's program."""
+        self._add(id)
 
     def _learn_areas(self, batch: Batch) -> None:
         """From our own facts in the stream what processes could run; who is told of anew is known as then from there on."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-__all__ = ["IMPLEMENTATION", "Batch", "CallCounter", "ColumnBatch", "Decoder", "Event", "call_counter"]
+__all__ = [
+    "IMPLEMENTATION", "Batch", "CallCounter", "ColumnBatch", "Decoder", "Event", "RowMaker", "TextMachine", "call_counter",
+    "row_maker",
+]  # fmt: skip
 
 IMPLEMENTATION = "python"
 
 if TYPE_CHECKING:
-    from ftracepy._fastparse._core import Batch, CallCounter, ColumnBatch, Decoder, Event
+    from ftracepy._fastparse._core import Batch, CallCounter, ColumnBatch, Decoder, Event, RowMaker, TextMachine
 elif os.environ.get("FTRACEPY_TWIN") == "1":
     from ftracepy._fastparse.twin import Batch, ColumnBatch, Decoder, Event
 else:
@@ -32,3 +35,10 @@ def call_counter(batch: Batch) -> type[CallCounter]:
     from ftracepy._fastparse import twin_calls
 
     return twin_calls.CallCounter  # type: ignore[return-value]
+
+
+def row_maker() -> type[RowMaker]:
+    """The class that makes plain rows, where IMPLEMENTATION is "c"; the twin has none: there every row is made by itself."""
+    from ftracepy._fastparse import _core
+
+    return _core.RowMaker

@@ -248,3 +248,45 @@ class CallCounter:
         """Which calls are open is not known any more."""
     def trim(self) -> None:
         """Give up the places of threads of which nothing is kept."""
+
+_Field = tuple[str, int, int, bool, int, int, int] | None
+"""name, offset, size, signed, kind, bytes of an element, shape, as batch.py tells the decoder."""
+
+@final
+class RowMaker:
+    """Rows of plain text made of batches: analysis/plainrows.py says by what layout, and takes what is not plain."""
+
+    def __new__(
+        cls,
+        cells: list[tuple[int, bytes, bytes, int, bool, int]],
+        end: bytes,
+        refused: bytes,
+        time: tuple[int, int, int],
+        big_endian: bool,
+        failed_only: bool,
+        machine: TextMachine | None,
+        /,
+    ) -> RowMaker:
+        """Cells are (kind, before, none, width, right, quote). Raises ValueError for what can be no cell."""
+    def event(
+        self, id: int, way: int, name: bytes, number: _Field, ret: _Field, text: _Field, args: dict[int, _Field], /
+    ) -> None:
+        """What an event is: an entry's `args` are by the cell they are for. Raises ValueError for fields that can be none."""
+    def task(self, tid: int, pid: int, comm: bytes, own: bool, shown: bool, nameless: bool, taken: bool, /) -> None:
+        """Whose a thread is; `taken`: half a call of it is known elsewhere, and its events are not for here."""
+    def nobody(self, tid: int, /) -> None:
+        """No thread has this number, till the next give() or lost()."""
+    def give(self, tid: int, /) -> tuple[int, int, int, list[int]] | None:
+        """Forget a thread: whether a call has ended (number, result) and where in the batch the events of its open one lie."""
+    def tids(self, all: bool, /) -> list[int]:
+        """The threads in a call, or all of which anything is known."""
+    def lost(self) -> None:
+        """Forget every thread."""
+    def name(self, cell: int, number: int, text: bytes, /) -> None:
+        """What a cell's number is called."""
+    def copies_only(self, only: bool, /) -> None:
+        """Whether opens that worked are plain with the kernel's own copy of the path alone."""
+    def asked(self) -> tuple[int, int]:
+        """The cell and number whose name make() stopped for, or the thread as number."""
+    def make(self, batch: Batch, start: int, stop: int, /) -> tuple[bytes, int, int]:
+        """Rows of batch[start:stop], where it came to, and why it stopped: fp_rows_why of core/rows.h."""

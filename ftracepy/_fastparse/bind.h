@@ -12,7 +12,8 @@ int fp_bind_decoder(PyObject *module);
 int fp_bind_capture(PyObject *module);
 int fp_bind_calls(PyObject *module);
 int fp_bind_relay(PyObject *module);
-int fp_bind_text(PyObject *module); /* only where bind_text.c is compiled in (FP_HAVE_TEXT) */
+int fp_bind_text(PyObject *module); /* only where bind_text.c is compiled in (FP_HAVE_TEXT), as the next */
+int fp_bind_rows(PyObject *module);
 
 /* The records of a Batch, in order: valid, unchanged and readable without the GIL as long as the
  * caller holds a reference to `batch`. 0, or -1 with TypeError where it is no Batch. */

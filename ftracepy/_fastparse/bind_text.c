@@ -1,5 +1,6 @@
 /* TextMachine: the text programs for Python. Records are read and text is made without the GIL. */
 #include "bind_text_values.h"
+#include "bind_types.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -445,13 +446,19 @@ static PyType_Spec machine_spec = {
     .slots = machine_slots,
 };
 
+fp_text_machine *
+fp_text_machine_of(PyObject *object, const fp_state *state)
+{
+    if (Py_TYPE(object) == state->text_type)
+        return &((TextMachineObject *)object)->machine;
+    PyErr_SetString(PyExc_TypeError, "a TextMachine of this module is needed");
+    return NULL;
+}
+
 int
 fp_bind_text(PyObject *module)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, &machine_spec, NULL);
-    if (type == NULL)
-        return -1;
-    int added = PyModule_AddObjectRef(module, "TextMachine", type);
-    Py_DECREF(type);
-    return added;
+    fp_state *state = PyModule_GetState(module);
+    state->text_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &machine_spec, NULL);
+    return state->text_type != NULL ? PyModule_AddType(module, state->text_type) : -1;
 }

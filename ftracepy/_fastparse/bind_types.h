@@ -5,9 +5,10 @@
 #include "bind.h"
 #include "core/field.h"
 #include "core/merge.h"
+#include "core/text.h"
 
 typedef struct {
-    PyTypeObject *formats_type, *decoder_type, *batch_type, *iterator_type, *event_type, *column_type, *columns_type;
+    PyTypeObject *formats_type, *decoder_type, *batch_type, *iterator_type, *event_type, *column_type, *columns_type, *text_type;
 } fp_state;
 
 /* The state of the module that made `type`; NULL, without an exception, for a type that is not ours. */
@@ -116,6 +117,9 @@ const fp_field *fp_number_field(const FormatsObject *formats, Py_ssize_t id, PyO
 int fp_parse_u64(PyObject *given, void *value);
 
 PyObject *fp_batch_select(PyObject *batch, PyObject *args, PyObject *kwargs);
+
+/* The machine of a TextMachine; NULL with TypeError where it is none. */
+fp_text_machine *fp_text_machine_of(PyObject *object, const fp_state *state);
 
 extern PyType_Spec fp_formats_spec, fp_decoder_spec, fp_batch_spec, fp_iterator_spec, fp_event_spec, fp_column_spec, fp_columns_spec;
 

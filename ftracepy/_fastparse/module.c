@@ -7,7 +7,7 @@ module_exec(PyObject *module)
     if (fp_bind_decoder(module) < 0 || fp_bind_capture(module) < 0 || fp_bind_calls(module) < 0 || fp_bind_relay(module) < 0)
         return -1;
 #ifdef FP_HAVE_TEXT
-    if (fp_bind_text(module) < 0)
+    if (fp_bind_text(module) < 0 || fp_bind_rows(module) < 0)
         return -1;
 #endif
     return 0;
@@ -24,6 +24,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->event_type);
     Py_VISIT(state->column_type);
     Py_VISIT(state->columns_type);
+    Py_VISIT(state->text_type);
     return 0;
 }
 
@@ -38,6 +39,7 @@ module_clear(PyObject *module)
     Py_CLEAR(state->event_type);
     Py_CLEAR(state->column_type);
     Py_CLEAR(state->columns_type);
+    Py_CLEAR(state->text_type);
     return 0;
 }
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ftracepy.analysis.pairing import EXECS, Entry, Outcome, Pairing
 from ftracepy.analysis.paths import PathFacts
+from ftracepy.analysis.plaincalls import plain_calls
 from ftracepy.analysis.tasks import Tasks
 from ftracepy.analysis.walk import Handler, Machine, number, own_probes, text, to_ns, walk
 from ftracepy.schema import EventFormat, Schema
@@ -25,6 +26,7 @@ from ftracepy.values import dataclass
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event
     from ftracepy.analysis.feed import Feed
+    from ftracepy.analysis.plainrows import Plain
 
 OPENS = frozenset({"open", "openat", "openat2", "creat", "open_by_handle_at"})
 _PATH_ARGS = ("filename", "pathname", "path", "name", "oldname")
@@ -84,10 +86,11 @@ class Call:
 
 def calls(
     feed: Feed, names: Collection[str], *, tasks: Tasks | None = None, within: Collection[tuple[str, str]] = (),
-    absolute: bool = False,
+    absolute: bool = False, plain: Plain | None = None,
 ) -> Iterator[Call]:  # fmt: skip
     """The calls of `names` in the order they ended, each once. `within`: events (system, name) to keep as notes of a call.
 
+    `plain`: rows that may be made of calls without showing them here, where whoever takes the rows takes lines too.
     `absolute`: of opens that worked, the file as fanotify tells it even where the name passed is known for certain.
 
     A call whose text is still on its way holds back those that ended later, at most a second of trace time.
@@ -95,7 +98,7 @@ def calls(
     out: deque[Call] = deque()
     tasks = tasks or Tasks(feed.schema)
     machine = Calls(feed.schema, names, tasks, out.append, within, absolute=absolute)
-    return walk(feed, (tasks, machine), out)
+    return walk(feed, (tasks, machine), out, plain_calls(feed, names, tasks, machine, plain))
 
 
 class Calls(Machine):
@@ -229,6 +232,24 @@ class Calls(Machine):
         self._site.clear()
         self._early.clear()
         self._paths.lost()
+
+    def holds(self, tid: int) -> bool:
+        """Whether anything is known of a call that the thread has not ended."""
+        return tid in self._site or tid in self._early or self.pairing.holds(tid)
+
+    def settled(self, tid: int, nr: int, ret: int) -> None:
+        """The thread's latest call, which was plain, has returned."""
+        self.pairing.settled(tid, nr, ret)
+
+    def told_later(self) -> bool:
+        """Whether the paths of opens that worked are still to come."""
+        return self._paths.expected
+
+    def hold(self, lines: bytes) -> bool:
+        """Whether these lines have to wait for calls that ended before; then they come out behind them."""
+        if waits := self._paths.waiting():
+            self._paths.passes(cast(Call, lines))  # the walk knows them again
+        return waits
 
     def advance(self, now: int) -> None:
         self.pairing.advance(now)

@@ -9,6 +9,7 @@ from ftracepy.values import dataclass
 
 if TYPE_CHECKING:
     from ftracepy._fastparse import Batch
+    from ftracepy.analysis.layout import Layout
     from ftracepy.schema import Schema
 
 
@@ -21,7 +22,8 @@ class Feed:
     """One run's batches, live or replayed.
 
     `loss(cpu, count)` is called at the loss's place among the rows (count None: the kernel does not say how many),
-    `header` with the JSON object of each HEADER fact, `notice` with text that the user must see.
+    `header` with the JSON object of each HEADER fact, `notice` with text that the user must see. `layout` is there where
+    whoever takes the rows takes whole lines, too.
     """
 
     batches: Iterable[Batch]
@@ -29,3 +31,4 @@ class Feed:
     notice: Callable[[str], None] = _ignore
     loss: Callable[[int, int | None], None] = _ignore
     header: Callable[[dict[str, Any]], None] = _ignore
+    layout: Layout | None = None

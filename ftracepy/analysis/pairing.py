@@ -101,6 +101,15 @@ class Pairing(Machine):
             self.open[tid] = entry
         return entry
 
+    def holds(self, tid: int) -> bool:
+        """Whether a call of the thread has not ended for good."""
+        return tid in self.open or tid in self._held
+
+    def settled(self, tid: int, nr: int, ret: int) -> None:
+        """The thread's latest call entered and returned, seen by somebody else."""
+        self._known.add(tid)
+        self._closed[tid] = nr, ret
+
     def _twin(self, entry: Entry, name: str, args: Mapping[str, Any], raw: bool) -> Entry | None:
         """raw_syscalls and syscalls events of one entry, both recorded: the one with named arguments is kept."""
         if raw:

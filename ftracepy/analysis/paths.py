@@ -61,7 +61,11 @@ class PathFacts(Generic[T]):
         self._in_open = in_open
         self._queue: deque[_Open[T]] = deque()
         self._threads: dict[int, _Thread[T]] = {}
-        self._expected = False
+        self.expected = False  # whether facts come at all
+
+    def waiting(self) -> bool:
+        """Whether anything is held back."""
+        return bool(self._queue)
 
     def passes(self, item: T) -> None:
         """Something that needs no path, in its place in the order."""
@@ -76,7 +80,7 @@ class PathFacts(Generic[T]):
         Not `sure` is a path that was chosen, among those the thread opened then, by the text passed.
         """
         flags = entry.args.get("flags")
-        if not self._expected or (isinstance(flags, int) and flags & _O_PATH):
+        if not self.expected or (isinstance(flags, int) and flags & _O_PATH):
             self.passes(make(None, False))
             return
         one = _Open(entry.start, end, tuple(entry.args.values()), passed, make)
@@ -88,13 +92,13 @@ class PathFacts(Generic[T]):
     def fact(self, fact: SideFact, ts: int) -> None:
         """A side fact written at `ts`."""
         if fact.kind is Kind.PATH:
-            self._expected = True
+            self.expected = True
             self._threads.setdefault(fact.tid, _Thread()).told.append(_told(fact, ts))
         elif fact.kind is Kind.CAUGHT_UP and fact.body == AIDE:
-            self._expected = True
+            self.expected = True
             self._caught_up(fact.when_ns, ts)
         elif fact.kind is Kind.HEADER:
-            self._expected = "fanotify" in ways_of(fact)
+            self.expected = "fanotify" in ways_of(fact)
 
     def lost(self) -> None:
         """Opens are missing here: what is waiting is matched no more."""

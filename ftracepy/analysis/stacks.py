@@ -14,7 +14,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from ftracepy.analysis.tasks import Tasks
-from ftracepy.analysis.walk import Handler, Machine, walk
+from ftracepy.analysis.walk import Handler, Machine, Shortcut, walk
 from ftracepy.schema import Schema
 from ftracepy.symbols.kallsyms import Kallsyms
 from ftracepy.values import dataclass
@@ -49,11 +49,12 @@ class Hit:
 
 
 def hits(
-    feed: Feed, events: Collection[int], tasks: Tasks, *, stacks: bool = False, machines: Sequence[Machine] = ()
-) -> Iterator[Hit]:
+    feed: Feed, events: Collection[int], tasks: Tasks, *, stacks: bool = False, machines: Sequence[Machine] = (),
+    shortcut: Shortcut | None = None,
+) -> Iterator[Hit]:  # fmt: skip
     """The hits of the events with these ids, in order; with `stacks` each waits for its own. `machines` follow the feed too."""
     hits = Hits(feed.schema, events, tasks, stacks=stacks)
-    yield from walk(feed, (hits, tasks, *machines), hits.out)
+    yield from walk(feed, (hits, tasks, *machines), hits.out, shortcut)
 
 
 class Hits(Machine):

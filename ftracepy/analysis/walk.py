@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ftracepy.schema import Schema, TimeScale
 from ftracepy.sidefacts import Kind, SideFact, Unpacker
@@ -40,9 +40,35 @@ class Machine:
         """Every event before `now` has been seen."""
 
 
-def walk(feed: Feed, machines: Sequence[Machine], out: deque[T]) -> Iterator[T]:
+class Shortcut(Protocol):
+    """Takes events off a walk's hands."""
+
+    def follow(self, route: Route) -> None:
+        """The walk begins."""
+
+    def run(self, batch: Batch, at: int, stop: int) -> int:
+        """Deal with batch[at:stop]; where it came to: `stop`, or an event that the machines have to see."""
+
+    def before(self, event: Event, batch: Batch) -> None:
+        """The machines are about to see `event`."""
+
+    def takes(self, one: object) -> bool:
+        """Whether something the machines put out was from here, held back by them to keep its place, and is dealt with now."""
+
+    def end(self, batch: Batch) -> None:
+        """The batch has been walked."""
+
+    def lost(self) -> None:
+        """As a machine's."""
+
+
+def walk(feed: Feed, machines: Sequence[Machine], out: deque[T], shortcut: Shortcut | None = None) -> Iterator[T]:
     """Run the feed through `machines` in their order, yielding what they put into `out`."""
     route = Route(feed, machines)
+    if shortcut is not None:
+        shortcut.follow(route)
+        yield from _short(feed, route, out, shortcut)
+        return
     for batch in feed.batches:
         route.begin(batch)
         if route.losses:
@@ -56,6 +82,28 @@ def walk(feed: Feed, machines: Sequence[Machine], out: deque[T]) -> Iterator[T]:
                     yield out.popleft()
         route.end(batch)
         yield from drain(out)
+
+
+def _short(feed: Feed, route: Route, out: deque[T], shortcut: Shortcut) -> Iterator[T]:
+    for batch in feed.batches:
+        route.begin(batch)
+        at = 0
+        for stop in sorted({*route.losses, len(batch)}):
+            while (at := shortcut.run(batch, at, stop)) < stop:
+                event = batch[at]
+                shortcut.before(event, batch)
+                for handler in route.handlers.get(event.id, ()):
+                    handler(event)
+                yield from (one for one in drain(out) if not shortcut.takes(one))
+                at += 1
+            if route.losses.get(stop):
+                shortcut.lost()
+            if stop in route.losses:
+                route.lose(stop)
+                yield from (one for one in drain(out) if not shortcut.takes(one))
+        shortcut.end(batch)
+        route.end(batch)
+        yield from (one for one in drain(out) if not shortcut.takes(one))
 
 
 def _with_losses(batch: Batch, route: Route, out: deque[T]) -> Iterator[T]:

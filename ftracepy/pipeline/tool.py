@@ -41,6 +41,7 @@ def run_tool(tool: AnyTool, options: Filters, common: Common, sink: Sink, stop: 
             notice=sink.notice,
             loss=sink.loss,
             header=_Header(sink, tool.name).show,
+            layout=sink.layout() if options.limit is None else None,  # lines are not counted
         )
         for count, row in enumerate(tool.run(feed, options), 1):
             sink.row(row)

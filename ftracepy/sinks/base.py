@@ -9,11 +9,13 @@ import sys
 from collections.abc import Callable
 from typing import BinaryIO, Protocol, TextIO
 
+from ftracepy.analysis.layout import Layout
 from ftracepy.errors import FtracepyError
 from ftracepy.sinks.escape import visible
 from ftracepy.tools.rows import Row
 
 _FLUSH_ROWS = 1024
+_FLUSH_BYTES = 1 << 16
 
 
 class Sink(Protocol):
@@ -25,6 +27,9 @@ class Sink(Protocol):
 
     def row(self, row: Row) -> None:
         """One row."""
+
+    def layout(self) -> Layout | None:
+        """How lines are laid out and where to put them, where rows may come as lines of plain text, too."""
 
     def notice(self, text: str) -> None:
         """Text the user must see, whatever the format."""
@@ -54,6 +59,8 @@ class Output:
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
         self._held: list[str] = []
+        self._ready: list[bytes] = []
+        self._ready_bytes = 0
         self._pipe = _pipe_of(out)
 
     def put(self, text: str) -> None:
@@ -61,19 +68,34 @@ class Output:
         if len(self._held) >= _FLUSH_ROWS:
             self._write()
 
+    def put_lines(self, lines: bytes) -> None:
+        """Text that is bytes already."""
+        self._make_ready()
+        self._ready.append(lines)
+        self._ready_bytes += len(lines)
+        if self._ready_bytes >= _FLUSH_BYTES:
+            self._write()
+
     def as_file(self) -> Writable:
         """The face that csv.writer wants."""
         return _Writes(self.put)
 
     def flush(self) -> None:
-        if self._held:
+        if self._held or self._ready:
             self._write()
         elif self._pipe is not None and _reader_gone(self._pipe):
             raise BrokenPipeError
 
+    def _make_ready(self) -> None:
+        if self._held:
+            self._ready.append("".join(self._held).encode("utf-8", "backslashreplace"))
+            self._held.clear()
+
     def _write(self) -> None:
-        data = "".join(self._held).encode("utf-8", "backslashreplace")
-        self._held.clear()
+        self._make_ready()
+        data = b"".join(self._ready)
+        self._ready.clear()
+        self._ready_bytes = 0
         try:
             self._out.write(data)
             self._out.flush()

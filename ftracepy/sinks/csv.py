@@ -6,6 +6,7 @@ import csv
 import json
 from typing import Any, BinaryIO, TextIO
 
+from ftracepy.analysis.layout import Cell, Layout
 from ftracepy.sinks.base import Messages, Output
 from ftracepy.sinks.escape import escape
 from ftracepy.tools.rows import Row
@@ -24,6 +25,14 @@ class CsvSink(Messages):
     def row(self, row: Row) -> None:
         self._head(row.block is not None)
         self._writer.writerow([_field(getattr(row, name)) for name in self._names])
+
+    def layout(self) -> Layout:
+        cells = [Cell(name, b"," if place else b"", b"") for place, name in enumerate(self._names)]
+        return Layout(tuple(cells), b"\n", b',"\\', self._put_lines)
+
+    def _put_lines(self, lines: bytes) -> None:
+        self._head(False)
+        self._lines.put_lines(lines)
 
     def flush(self) -> None:
         self._lines.flush()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, BinaryIO
 
+from ftracepy.analysis.layout import Cell, Layout
 from ftracepy.sinks.base import Output
 from ftracepy.tools.rows import Row
 
@@ -25,6 +26,11 @@ class JsonSink:
         if row.block is not None:
             values = {"block": row.block, **values}
         self._object(values)
+
+    def layout(self) -> Layout:
+        heads = [f"{', ' if place else '{'}{json.dumps(name)}: ".encode() for place, name in enumerate(self._names)]
+        cells = [Cell(name, head, b"null") for name, head in zip(self._names, heads, strict=True)]
+        return Layout(tuple(cells), b"}\n", b'"\\', self._lines.put_lines, quote=b'"')
 
     def notice(self, text: str) -> None:
         self._object({"notice": text})

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any, BinaryIO, TextIO
 
+from ftracepy.analysis.layout import Cell, Layout
 from ftracepy.sinks.base import Messages, Output, is_terminal
 from ftracepy.sinks.escape import escape
 from ftracepy.tools.rows import Column, Row, cell
@@ -30,6 +32,7 @@ class TableSink(Messages):
         self._lines = Output(out)
         super().__init__(self._lines, messages)
         columns = (*((_TIME,) if timestamps else ()), *(one for one in row_type.columns() if one.place == "cell"))
+        self._columns = columns
         self._below = [one for one in row_type.columns() if one.place == "below"]
         last = len(columns) - 1
         self._cells = [_cell(column, place == last) for place, column in enumerate(columns)]
@@ -51,6 +54,16 @@ class TableSink(Messages):
             for item in getattr(row, column.name) or ():
                 self._lines.put(f"{_INDENT}{escape(column.show(item) if column.show else str(item))}\n")
 
+    def layout(self) -> Layout:
+        last = len(self._columns) - 1
+        cells = [_laid_out(column, b" " if place else b"", place == last) for place, column in enumerate(self._columns)]
+        return Layout(tuple(cells), b"\n", b"\\", self._put_lines)
+
+    def _put_lines(self, lines: bytes) -> None:
+        if not self._headed:
+            self._begin_block(None)
+        self._lines.put_lines(lines)
+
     def flush(self) -> None:
         self._head()
         self._lines.flush()
@@ -69,6 +82,12 @@ class TableSink(Messages):
             self._headed = True
             if self._heading.strip():  # columns without titles are plain text
                 self._lines.put(self._heading)
+
+
+def _laid_out(column: Column, before: bytes, last: bool) -> Cell:
+    right = column.align == "right"
+    width = column.width if right or not last else 0
+    return Cell(column.name, before, column.none.encode(), width, right, partial(cell, column))
 
 
 def _line_maker(columns: Sequence[Column]) -> Callable[[Row], str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
 from ftracepy.analysis.filtering import Filter, Get
+from ftracepy.analysis.plainrows import Kind, Plain, PlainRows, Told, Value, Way, values_for
 from ftracepy.analysis.stacks import Hit, hits
 from ftracepy.analysis.tasks import Tasks
 from ftracepy.analysis.walk import to_ns
@@ -61,6 +62,7 @@ def described(form: EventFormat) -> Described:
     return Described(event=full_name(form), format=[line.strip() for line in form.text.splitlines()])
 
 
+_PLAIN = {one.name.lower(): Value(one) for one in (Kind.PID, Kind.COMM, Kind.CPU, Kind.EVENT, Kind.TEXT)}
 Values = Callable[[Hit, EventFormat], dict[str, Any]]
 
 
@@ -109,9 +111,9 @@ def full_name(form: EventFormat) -> str:
 
 def event_rows(
     feed: Feed, options: Filters, events: Collection[int], *, fields: Sequence[str] = (), stacks: bool = False,
-    passes: Callable[[Hit], bool] = lambda _hit: True, name: Callable[[EventFormat], str] = full_name,
+    passes: Callable[[Hit], bool] | None = None, name: Callable[[EventFormat], str] = full_name,
     values: Values | None = None, found: Iterator[Hit] | None = None,
-    text: Callable[[Hit, str], str] = lambda _hit, text: text,
+    text: Callable[[Hit, str], str] | None = None,
 ) -> Iterator[EventRow]:  # fmt: skip
     """A row for each hit of the events with these ids that `options` and `passes` let through.
 
@@ -122,18 +124,36 @@ def event_rows(
     schema = feed.schema
     forms = {ident: schema.formats[ident] for ident in events}
     _require(fields, forms.values())
-    row, texts, values = row_with(tuple(fields)), Formatter(schema), values or field_values
+    row, texts, tasks = row_with(tuple(fields)), Formatter(schema), Tasks(schema)
     columns, ns = {column_of(one): one for one in fields}, to_ns(schema.time)
     called = {ident: name(form) for ident, form in forms.items()}
-    for hit in hits(feed, forms, Tasks(schema), stacks=stacks) if found is None else found:
+    if found is None:
+        special = stacks or passes or text or fields
+        shortcut = None if special else _shortcut(feed, options, tasks, texts, called)
+        found = hits(feed, forms, tasks, stacks=stacks, shortcut=shortcut)
+    values = values or field_values
+    for hit in found:
         event = hit.event
-        if options.admits(pid=hit.pid, tid=event.pid, comm=hit.comm) and passes(hit):
-            values_of = values(hit, forms[event.id])
+        if options.admits(pid=hit.pid, tid=event.pid, comm=hit.comm) and (passes is None or passes(hit)):
+            values_of, own_text = values(hit, forms[event.id]), texts.text(event)
             yield row(
                 ts_ns=ns(event.ts), pid=hit.pid, comm=hit.comm, cpu=event.cpu, event=called[event.id], tid=event.pid,
-                fields=values_of, text=text(hit, texts.text(event)), stack=None if hit.stack is None else list(hit.stack),
+                fields=values_of, text=text(hit, own_text) if text else own_text,
+                stack=None if hit.stack is None else list(hit.stack),
                 **{column: values_of.get(one) for column, one in columns.items()},
             )  # fmt: skip
+
+
+def _shortcut(
+    feed: Feed, options: Filters, tasks: Tasks, texts: Formatter, called: Mapping[int, str]
+) -> PlainRows | None:  # fmt: skip
+    """What makes the rows of a table at once, where its lines may be laid out here."""
+    plain = Plain(_PLAIN, options.admits)
+    if feed.layout is None or (values := values_for(feed.layout, plain)) is None:
+        return None
+    alone = (ident for ident in called if texts.is_alone(ident))
+    ways: dict[int, Told] = {one: (Way.SHOWN, called[one].encode(), None, None, None, {}) for one in alone}
+    return PlainRows(feed.schema, tasks, feed.layout, plain, values, ways, texts)
 
 
 def _require(fields: Sequence[str], forms: Collection[EventFormat]) -> None:

@@ -14,10 +14,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ftracepy.analysis.calls import Call, calls
+from ftracepy.analysis.plainrows import Kind, Plain, Value
 from ftracepy.analysis.tasks import UNNAMED
 from ftracepy.analysis.tasks import Tasks as TaskTable
 from ftracepy.probes import Syscalls, Tasks, Tracepoint
-from ftracepy.system import signals
+from ftracepy.system import errnos, signals
 from ftracepy.tools.kit import Feed, Filters, Row, col, flag, option, tool
 
 _NAMES = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal")
@@ -40,10 +41,18 @@ class Sent(Row):
     result: str = col(help="0, or why it failed")
 
 
+_PLAIN = {
+    "pid": Value(Kind.PID), "comm": Value(Kind.COMM), "signal": Value(Kind.NAMED, "sig", lambda sig: signals.name(_as_int(sig))),
+    "tpid": Value(Kind.NUMBER, "pid"), "tcomm": Value(Kind.TARGET, "pid"),
+    "result": Value(Kind.RESULT, name=lambda number: errnos.name(number) if number else "0"),
+}  # fmt: skip
+
+
 @tool(wishes=(Syscalls(_NAMES), _BY_TASKS, Tasks()), options=Options, row=Sent)
 def killsnoop(feed: Feed, options: Options) -> Iterator[Sent]:
     tasks = TaskTable(feed.schema)
-    for call in calls(feed, _NAMES, tasks=tasks, within={_GENERATE}):
+    plain = None if options.target is not None else Plain(_PLAIN, options.admits, note=_GENERATE)
+    for call in calls(feed, _NAMES, tasks=tasks, within={_GENERATE}, plain=plain):
         tpid, tcomm = _target(call, tasks)
         if options.target is not None and options.target not in {tpid, call.args.get("tgid")}:
             continue
@@ -70,9 +79,13 @@ def _target(call: Call, tasks: TaskTable) -> tuple[int | None, str | None]:
 
 
 def _int(args: Mapping[str, Any], name: str) -> int:
-    """An argument that is a C int, however wide the register it was recorded from."""
     value = args.get(name)
-    low = (value if isinstance(value, int) else 0) & 0xFFFFFFFF
+    return _as_int(value if isinstance(value, int) else 0)
+
+
+def _as_int(register: int) -> int:
+    """An argument that is a C int, however wide the register it was recorded from."""
+    low = register & 0xFFFFFFFF
     return low - (1 << 32) if low >> 31 else low
 
 

@@ -17,11 +17,13 @@ from collections.abc import Iterator
 
 from ftracepy.analysis.calls import OPENS, Call, Calls
 from ftracepy.analysis.folders import Folders
+from ftracepy.analysis.plaincalls import plain_calls
+from ftracepy.analysis.plainrows import PROVENANCES, Kind, Plain, Value
 from ftracepy.analysis.tasks import Tasks as TaskTable
 from ftracepy.analysis.uring import COMPLETE, OPCODES, SUBMITS, SYSTEM, UringOpens
 from ftracepy.analysis.walk import walk
 from ftracepy.probes import Syscalls, Tasks, Tracepoint, Wish
-from ftracepy.system import openflags
+from ftracepy.system import errnos, openflags
 from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, pattern, tool
 from ftracepy.tools.options import Pattern
 from ftracepy.tools.provenance import MARK, Note, mark
@@ -67,7 +69,7 @@ def _wishes(options: Options) -> tuple[Wish, ...]:
 @tool(wishes=_wishes, options=Options, row=Opened)
 def opensnoop(feed: Feed, options: Options) -> Iterator[Opened]:
     note = Note(feed, _NOTE)
-    for call, path in _opens(feed, options):
+    for call, path in _opens(feed, options, note):
         if options.failed and not call.failed:
             continue
         if options.filename is not None and (path is None or not options.filename.search(path)):
@@ -79,7 +81,7 @@ def opensnoop(feed: Feed, options: Options) -> Iterator[Opened]:
             )  # fmt: skip
 
 
-def _opens(feed: Feed, options: Options) -> Iterator[tuple[Call, str | None]]:
+def _opens(feed: Feed, options: Options, note: Note) -> Iterator[tuple[Call, str | None]]:
     """Each with its path. What the program asked for goes by the same names, whichever way it asked."""
     out: deque[Call] = deque()
     tasks = TaskTable(feed.schema)
@@ -89,7 +91,19 @@ def _opens(feed: Feed, options: Options) -> Iterator[tuple[Call, str | None]]:
         folders = Folders(feed.schema, tasks)
         yield from folders.rooted(walk(feed, (*machines, folders), out))
     else:
-        yield from ((call, call.text("filename").value) for call in walk(feed, machines, out))
+        shortcut = plain_calls(feed, _NAMES, tasks, machine, _plain(feed, options, note))
+        yield from ((call, call.text("filename").value) for call in walk(feed, machines, out, shortcut))
+
+
+def _plain(feed: Feed, options: Options, note: Note) -> Plain | None:
+    if options.filename is not None:
+        return None
+    columns = {
+        "pid": Value(Kind.PID), "comm": Value(Kind.COMM), "fd": Value(Kind.RET), "err": Value(Kind.ERROR, name=errnos.name),
+        "flags": Value(Kind.NAMED, "flags", lambda flags: openflags.text(flags, feed.schema.arch)), "path": Value(Kind.PATH),
+        "path_by": Value(Kind.PATH_BY, name=lambda way: note.of(PROVENANCES[way])),
+    }  # fmt: skip
+    return Plain(columns, options.admits, failed_only=options.failed)
 
 
 def _flags(call: Call, machine: str) -> str | None:

@@ -92,17 +92,16 @@ def tpoint(feed: Feed, options: Options) -> Iterator[Row]:
     for one in wishes:
         if one.filter and (alone := only_kernels(filtering.parse(one.filter))):
             feed.notice(f"{alone} is for the kernel alone: of a recording made without this filter everything is shown")
-    tests = {ident: _test(feed.schema.formats[ident], wishes) for ident in events}
-    yield from event_rows(
-        feed, options, events, fields=options.fields, stacks=options.stacks, passes=lambda hit: tests[hit.event.id](hit)
-    )
+    tests = {ident: test for ident in events if (test := _test(feed.schema.formats[ident], wishes))}
+    passes = (lambda hit: (test := tests.get(hit.event.id)) is None or test(hit)) if tests else None
+    yield from event_rows(feed, options, events, fields=options.fields, stacks=options.stacks, passes=passes)
 
 
-def _test(form: EventFormat, wishes: list[Tracepoints]) -> Callable[[Hit], bool]:
+def _test(form: EventFormat, wishes: list[Tracepoints]) -> Callable[[Hit], bool] | None:
     """What the kernel filters live, for recordings that hold more, and for events that others wanted unfiltered."""
     filters = [one.filter for one in wishes if one.takes(form.system, form.name)]
     if not filters or "" in filters:
-        return lambda _hit: True
+        return None
     parsed = [filtering.parse(one) for one in filters]
     if any(map(only_kernels, parsed)):
         return lambda _hit: True

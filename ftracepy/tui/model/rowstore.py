@@ -35,6 +35,9 @@ class RowStore:
     def end(self) -> int:
         return self._end
 
+    def layout(self) -> None:
+        """Rows are kept as they are: none may come as lines."""
+
     def row(self, row: Row) -> None:
         with self._lock:
             self._keep(row)
