@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ftracepy.analysis.shares import Told, in_order, share_out
+from ftracepy.analysis.shares import Told, by_time, in_order, same_name, share_out
 from ftracepy.analysis.walk import ways_of
 from ftracepy.sidefacts import Kind, SideFact
 from ftracepy.values import dataclass, field
@@ -177,9 +177,13 @@ class PathFacts(Generic[T]):
         asked = [(one.key, one.passed) for one in closed]
         paths = in_order(asked, told) if len(asked) == len(told) else None
         sure = paths is not None or len({one.path for one in told}) == 1
-        for one, path in zip(closed, paths or share_out(asked, told), strict=True):
+        near: list[str | None] = [None] * len(closed) if sure else by_time([(one.start, one.end) for one in closed], told)
+        for one, path, only in zip(closed, paths or share_out(asked, told), near, strict=True):
             thread.opens.popleft()
-            one.finish(path, sure=sure)
+            if only is not None and (one.passed is None or same_name(one.passed, only)):
+                one.finish(only, sure=one.passed is not None)
+            else:
+                one.finish(path, sure=sure)
 
     def _flush(self) -> None:
         while self._queue and self._queue[0].make is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ftracepy.values import dataclass
 
+_NEAR_MOST = 16  # more are of a time too long to say anything
 Asked = tuple[tuple[Any, ...], str | None]  # the call's arguments, and the path it passed where that was seen
 
 
@@ -34,6 +35,25 @@ def in_order(asked: Sequence[Asked], told: Sequence[Told]) -> list[str | None] |
         if passed is not None and _last(passed) != _last(one.path) and _last(passed) in names:
             return None
     return [one.path for one in told]
+
+
+def by_time(spans: Sequence[tuple[int, int]], told: Sequence[Told]) -> list[str | None]:
+    """For each open, from start to end, the one path that was told of that time; None where there are several, or none."""
+    found: list[str | None] = []
+    first = last = 0
+    for start, end in spans:
+        while first < len(told) and told[first].when < start:
+            first += 1
+        while last < len(told) and told[last].since <= end:
+            last += 1
+        near = {one.path for one in told[first:last]} if last - first <= _NEAR_MOST else ()
+        found.append(next(iter(near)) if len(near) == 1 else None)
+    return found
+
+
+def same_name(passed: str, path: str) -> bool:
+    """Whether both end in the same component."""
+    return _last(passed) == _last(path)
 
 
 def share_out(asked: Sequence[Asked], told: Sequence[Told]) -> list[str | None]:

@@ -106,6 +106,28 @@ def test_creat(clean_kernel: Tracefs, tmp_path: Path) -> None:
     assert mine == [("O_WRONLY|O_CREAT|O_TRUNC", str(tmp_path / f"new{at}")) for at in range(MANY)]
 
 
+_AGAIN = """
+import ctypes
+libc, path = ctypes.CDLL(None), PATH
+how = (ctypes.c_uint64 * 3)()
+for many, call in ((101, lambda: libc.syscall(437, -100, path, how, 24)), (103, lambda: libc.syscall(257, -100, path, 0)),
+                   (107, lambda: libc.open(path, 0))):
+    for _ in range(many):
+        libc.close(call())
+"""
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="this architecture has other numbers")
+def test_one_file_again_and_again_by_every_call(clean_kernel: Tracefs, tmp_path: Path) -> None:
+    """Calls that pass no library's place of calling have no text where a kernel has no copy: by times, or not at all."""
+    path = tmp_path / "one"
+    path.write_text("")
+    rows = watch("opensnoop", python(_AGAIN.replace("PATH", repr(os.fsencode(path)))), "--full-path", "--only-command")
+    paths = [row["path"] for row in rows][-311:]
+    assert set(paths) <= {str(path), None}
+    assert paths.count(str(path)) >= 107
+
+
 @pytest.mark.counted("opensnoop", "106 opens through io_uring", options={"uring": True})
 def test_opens_through_io_uring(clean_kernel: Tracefs, features: dict[str, bool | None], tmp_path: Path) -> None:
     program = [sys.executable, str(Path(__file__).parents[1] / "support/uring.py"), str(tmp_path)]

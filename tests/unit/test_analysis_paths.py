@@ -242,3 +242,22 @@ def test_an_open_that_nobody_reports_takes_no_others_path() -> None:
     trace.open(7)
     trace.caught_up(trace.now - 150)
     assert trace.paths()[:3] == ["/tmp/a", None, "/tmp/b"]
+
+
+def test_one_path_told_of_its_time_is_an_opens_path_however_many_were_told() -> None:
+    """Reports of one file are told once where they were not read in between; a report may fit either of two opens."""
+    trace = Opens()
+    begun = trace.now
+    trace.open(7, passed="/tmp/a")
+    trace.open(7, passed="a")
+    trace.open(7, passed="b")
+    middle = trace.now
+    trace.fact(Kind.PATH, 7, b"/tmp/a\0%d" % begun, middle - 1)
+    trace.open(7, passed="other")
+    trace.fact(Kind.PATH, 7, b"/tmp/b\0%d" % (middle - 1000), trace.now)
+    trace.now += 100
+    trace.open(7)
+    trace.caught_up(trace.now - 150)
+    shown = [call.text("filename") for call in calls(trace.feed(), OPENS)][:4]
+    assert [one.value for one in shown][::3] == ["/tmp/a", "other"]
+    assert shown[3].provenance == "user@enter", "its name is not that of the file that was told"
