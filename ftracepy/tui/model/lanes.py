@@ -195,7 +195,7 @@ class Lanes(Page):
             while lost and lost[0][0] <= at:
                 lossy.add(lost.pop(0)[1])
             event_cpu = events[at].cpu if isinstance(events, list) else events.cpu[at]
-            if before_pid not in self._comms:
+            if before_pid not in self._comms or after_pid not in self._comms:
                 self._learn(events[at])
             yield Switch(self._ns(chunk.stamps[at]), event_cpu, before_pid, after_pid, event_cpu not in lossy)
             lossy.discard(event_cpu)
