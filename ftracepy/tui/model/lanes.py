@@ -203,7 +203,8 @@ class Lanes(Page):
 
     def _learn(self, event: Event) -> None:
         self._comms[number(event, "prev_pid")] = text(event, "prev_comm")
-        self._comms.setdefault(number(event, "next_pid"), text(event, "next_comm"))
+        if comm := text(event, "next_comm"):
+            self._comms.setdefault(number(event, "next_pid"), comm)
 
     def _fill(self, ran: Ran, columns: int, who: int, cpu: int, start: int, end: int) -> None:
         """Give a task the time from `start` to `end` in the columns that it covers; idle counts for nothing."""
