@@ -73,6 +73,11 @@ class Filter:
     test: Test
 
 
+def kernels_alone(filter_: Filter) -> str:
+    """A name in the filter of what no record holds: text that a pointer leads to (NAME.ustring), functions, sets of CPUs."""
+    return next((name for name in sorted(filter_.fields) if "." in name or name in {"CPUS", "stacktrace"}), "")
+
+
 def parse(text: str) -> Filter:
     """The filter that `text` means. Raises UsageFault that points at what is wrong."""
     try:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ftracepy.analysis.filtering import parse
+from ftracepy.analysis.filtering import kernels_alone, parse
 from ftracepy.analysis.intervals import Cuts
 from ftracepy.analysis.walk import OWN_SYSTEM, Machine, Route, to_ns
 from ftracepy.errors import UsageFault
@@ -21,7 +21,7 @@ from ftracepy.sidefacts import Kind, SideFact
 from ftracepy.values import dataclass, field
 
 if TYPE_CHECKING:
-    from ftracepy._fastparse import Batch
+    from ftracepy._fastparse import Batch, Event
     from ftracepy.analysis.feed import Feed
 
 Key = tuple[int | str, ...]
@@ -181,8 +181,8 @@ class _Events:
 
     def __init__(self, schema: Schema, wish: KernelCounts, filter_: str) -> None:
         self._keys = wish.keys
-        self._test = parse(filter_).test if filter_ else None
         event = wish.event and schema.event(wish.event.system, wish.event.name)
+        self._test = _test(filter_, [one.name for one in event.fields] if event else []) if filter_ else None
         self._event = event.id if event else -1
         own = (one for one in schema.formats.values() if one.system.startswith(OWN_SYSTEM) and one.name.startswith(PROBE))
         self._functions = {one.id: one.name.removeprefix(PROBE) for one in own} if wish.functions else {}
@@ -229,8 +229,27 @@ class _Events:
 
     def _one_by_one(self, batch: Batch) -> tuple[list[int], list[Key]]:
         found = [(at, event) for at, event in enumerate(batch) if event.id == self._event]
-        passed = [(at, event) for at, event in found if self._test is None or self._test(event.get)]
+        passed = [(at, event) for at, event in found if self._test is None or self._test(event)]
         return [at for at, _ in passed], [tuple(_part(event[key]) for key in self._keys) for _, event in passed]
+
+
+def untested(filter_: str, fields: Collection[str]) -> str:
+    """What the filter names that the kernel alone can look at: events are counted as they were recorded."""
+    parsed = parse(filter_)
+    names = {"comm", "COMM"} & parsed.fields - set(fields)
+    return kernels_alone(parsed) or next(iter(sorted(names)), "")
+
+
+def _test(filter_: str, fields: Collection[str]) -> Callable[[Event], bool] | None:
+    if untested(filter_, fields):
+        return None
+    parsed = parse(filter_)
+    return lambda event: parsed.test(lambda name: _named(event, name))
+
+
+def _named(event: Event, name: str) -> object:
+    value = event.get(name)
+    return event.cpu if value is None and name in {"cpu", "CPU"} else value
 
 
 def _part(value: object) -> int | str:

@@ -55,9 +55,10 @@ class ToolCommand(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as fault:
-            if self.tool.options.quoting and "unexpected extra" in fault.message:
-                raise UsageFault(fault.message.rstrip("."), hint=self.tool.options.quoting) from None
-            raise
+            if "unexpected extra" not in fault.message:
+                raise
+            hint = self.tool.options.quoting or f"a command to run stands behind --: ftracepy {self.tool.name} -- COMMAND"
+            raise UsageFault(fault.message.rstrip("."), hint=hint) from None
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         return [*super().collect_usage_pieces(ctx), "[-- COMMAND...]"]

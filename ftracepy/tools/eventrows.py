@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
-from ftracepy.analysis.filtering import Filter, Get
+from ftracepy.analysis.filtering import Get
 from ftracepy.analysis.plainrows import Kind, Plain, PlainRows, Told, Value, Way, values_for
 from ftracepy.analysis.stacks import Hit, hits
 from ftracepy.analysis.tasks import Tasks
@@ -186,11 +186,6 @@ def named_in_filters(hit: Hit, get: Get) -> Get:
         return hit.event.cpu if value is None and name in {"cpu", "CPU"} else value
 
     return named
-
-
-def only_kernels(filter_: Filter) -> str:
-    """A field of the filter that is not in the record: text that a pointer leads to (NAME.ustring), functions, CPU masks."""
-    return next((name for name in sorted(filter_.fields) if "." in name or name in {"CPUS", "stacktrace"}), "")
 
 
 def shown_events(schema: Schema, wanted: Callable[[str, str], bool]) -> list[int]:

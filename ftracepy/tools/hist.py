@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ftracepy.analysis.histogram import Bounds, Histogram, Powers, Scale, Steps
-from ftracepy.analysis.kernelcounts import THREAD, Reading, readings
+from ftracepy.analysis.kernelcounts import THREAD, Reading, readings, untested
 from ftracepy.analysis.tasks import Tasks as TaskTable
 from ftracepy.errors import UsageFault
 from ftracepy.probes import KernelCounts, Tasks, Tracepoint, Wish
@@ -129,6 +129,8 @@ def _wishes(options: Options) -> tuple[Wish, ...]:
 def hist(feed: Feed, options: Options) -> Iterator[Bucket]:
     tasks = TaskTable(feed.schema)
     interval_ns = None if options.interval is None else int(options.interval * 1e9)
+    if options.filter:
+        _tell_untested(feed, options)
     found = readings(feed, options.counted(), interval_ns=interval_ns, machines=(tasks,), filter_=options.filter)
     for block, reading in enumerate(found):
         yield from _table(reading, options, tasks, None if interval_ns is None else block)
@@ -138,6 +140,13 @@ def hist(feed: Feed, options: Options) -> Iterator[Bucket]:
             )
 
 
+def _tell_untested(feed: Feed, options: Options) -> None:
+    event = options.counted().event
+    form = event and feed.schema.event(event.system, event.name)
+    if form and (alone := untested(options.filter, [one.name for one in form.fields])):
+        feed.notice(f"{alone} is for the kernel alone: of a recording made without this filter every hit is counted")
+
+
 def _table(reading: Reading, options: Options, tasks: TaskTable, block: int | None) -> Iterator[Bucket]:
     """The fullest histogram first."""
     keys = options.counted().keys
@@ -145,7 +154,9 @@ def _table(reading: Reading, options: Options, tasks: TaskTable, block: int | No
     for values, count in reading.counts.items():
         named = dict(zip(keys or ("",), values, strict=True))
         if (value := _number(values[0])) is None:
-            raise UsageFault(f"{options.field} is text: it falls into no bucket", hint=f"hist FIELD --by {options.field}")
+            raise UsageFault(
+                f"{options.field} is no single number: it falls into no bucket", hint=f"hist FIELD --by {options.field}"
+            )
         if _admitted(named, options, tasks):
             key = _key(named, options, tasks)
             histograms.setdefault(key, Histogram(options.scale())).add(value, count)

@@ -29,7 +29,6 @@ from ftracepy.tools.eventrows import (
     event_rows,
     named_in_filters,
     names_of_fields,
-    only_kernels,
     row_with,
     shown_events,
 )
@@ -90,7 +89,7 @@ def tpoint(feed: Feed, options: Options) -> Iterator[Row]:
         yield from _listed([feed.schema.formats[ident] for ident in events], options)
         return
     for one in wishes:
-        if one.filter and (alone := only_kernels(filtering.parse(one.filter))):
+        if one.filter and (alone := filtering.kernels_alone(filtering.parse(one.filter))):
             feed.notice(f"{alone} is for the kernel alone: of a recording made without this filter everything is shown")
     tests = {ident: test for ident in events if (test := _test(feed.schema.formats[ident], wishes))}
     passes = (lambda hit: (test := tests.get(hit.event.id)) is None or test(hit)) if tests else None
@@ -103,7 +102,7 @@ def _test(form: EventFormat, wishes: list[Tracepoints]) -> Callable[[Hit], bool]
     if not filters or "" in filters:
         return None
     parsed = [filtering.parse(one) for one in filters]
-    if any(map(only_kernels, parsed)):
+    if any(map(filtering.kernels_alone, parsed)):
         return lambda _hit: True
     return lambda hit: any(one.test(named_in_filters(hit, hit.event.get)) for one in parsed)
 

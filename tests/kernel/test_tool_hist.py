@@ -98,3 +98,12 @@ def test_a_process_alone(clean_kernel: Tracefs) -> None:
 
 
 _SHELL = "for i in 1 2 3 4 5 6 7; do head -c 7 </dev/zero >/dev/null; done"
+
+
+def test_a_filter_that_the_kernel_alone_can_try(clean_kernel: Tracefs, tmp_path: Path) -> None:
+    """The record holds the pointer; what it leads to, the kernel compares before it records."""
+    path = tmp_path / "file"
+    path.touch()
+    filter_ = f'filename.ustring == "{path}"'
+    rows = watch("hist", f"for n in 1 2 3 4 5 6 7; do cat {path}; done", "syscalls:sys_enter_openat", "flags", "-f", filter_)
+    assert sum(row["count"] for row in rows) == 7

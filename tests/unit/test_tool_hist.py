@@ -83,7 +83,7 @@ def test_what_cannot_be_is_refused(options: dict[str, Any]) -> None:
 def test_text_falls_into_no_bucket() -> None:
     trace = Trace()
     trace.rename(7, "sh", "cat")
-    with pytest.raises(UsageFault, match="newcomm is text"):
+    with pytest.raises(UsageFault, match="newcomm is no single number"):
         list(hist.run(trace.feed(), Options(event="task:task_rename", field="newcomm")))
 
 
