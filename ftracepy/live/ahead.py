@@ -26,10 +26,16 @@ class Making:
         self.wanted = tracefs.root, clock, buffer_kb
         self.instance = Instance(tracefs, clock=clock, buffer_kb=buffer_kb, first=first)
         self._undo = UndoStack()
-        self._work = Meanwhile(lambda: self._undo.enter_context(self.instance))
+        self._begun = first is not None
+        self._work = Meanwhile(self._make)
 
     def start(self) -> None:
         self._work.start()
+
+    def _make(self) -> None:
+        if self._begun:  # the kernel is at it, and the main thread has enough to do
+            self.instance.read_general_texts()
+        self._undo.enter_context(self.instance)
 
     def finish(self) -> Instance:
         """Wait for it, and raise what went wrong."""

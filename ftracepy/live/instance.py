@@ -69,6 +69,7 @@ class Instance:
         self._enabled: dict[tuple[str, str], None] = {}
         self._probes: set[tuple[str, str]] = set()
         self._left_out: set[int] = set()
+        self._general: SchemaTexts | None = None
         self._read_texts: tuple[SchemaTexts, frozenset[tuple[str, str]]] | None = None
 
     @property
@@ -284,9 +285,13 @@ class Instance:
 
     def read_texts(self, tracepoints: Iterable[Tracepoint]) -> None:
         """Read what the whole tracefs says of these events already, for texts(): while the instance is being made, say."""
-        texts, names = self._general_texts(), dict.fromkeys((one.system, one.name) for one in tracepoints)
+        texts, names = self._general or self._general_texts(), dict.fromkeys((one.system, one.name) for one in tracepoints)
         self._add_formats(texts, names)
         self._read_texts = texts, frozenset(names)
+
+    def read_general_texts(self) -> None:
+        """Read what texts() has whatever is traced, in a thread that has time: read_texts() reads what it does not find."""
+        self._general = self._general_texts()
 
     def _general_texts(self) -> SchemaTexts:
         root, uname = self.tracefs.root, os.uname()

@@ -6,11 +6,16 @@ Everything here can vanish while it is read, so a task that is gone is left out 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 from ftracepy.system.tasklines import UNKNOWN, TaskLine
 
 _STATUS_BYTES = 4096  # what is wanted of it stands at its beginning
+# In the order that the kernel writes them since 2.6 (fs/proc/array.c, proc_pid_status); user ids came to be last of them.
+_TASK = re.compile(
+    rb"Name:\t(.*)\n(?:.*\n)*?Tgid:\t([0-9]+)\n(?:.*\n)*?Pid:\t([0-9]+)\n(?:.*\n)*?PPid:\t([0-9]+)\n(?:(?:.*\n)*?Uid:\t([0-9]+))?"
+)
 _STATUS_ESCAPES = {b"\\n": b"\n", b"\\\\": b"\\"}
 
 
@@ -22,36 +27,44 @@ def snapshot(proc: str = "/proc") -> Iterator[TaskLine]:
 
 
 def threads(pid: int, proc: str = "/proc") -> Iterator[TaskLine]:
-    """The threads of process `pid`; none where it is gone."""
-    folder = f"{proc}/{pid}/task"
+    """The threads of process `pid`; none where it is gone. Most have one, which the process's own `status` tells all of."""
+    folder = f"{proc}/{pid}"
+    status = _status(f"{folder}/status")
+    if b"\nThreads:\t1\n" in status and (task := _task(status)) is not None:
+        yield task
+        return
     try:
-        tids = os.listdir(folder)
+        tids = os.listdir(f"{folder}/task")
     except OSError:
         return
     for tid in tids:
-        if (task := task_line(f"{folder}/{tid}/status")) is not None:
+        if (task := task_line(f"{folder}/task/{tid}/status")) is not None:
             yield task
 
 
 def task_line(status_path: str) -> TaskLine | None:
     """One `status` file as a task line: Pid, Tgid, PPid and the real uid."""
+    return _task(_status(status_path))
+
+
+def _status(path: str) -> bytes:
+    """What is wanted of a `status` file; b"" where its task is gone."""
     try:
-        fd = os.open(status_path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            text = b"\n" + os.read(fd, _STATUS_BYTES)
+            return os.read(fd, _STATUS_BYTES)
         finally:
             os.close(fd)
-        tid, tgid, ppid = int(_field(text, b"Pid")), int(_field(text, b"Tgid")), int(_field(text, b"PPid"))
-    except (OSError, ValueError):
+    except OSError:
+        return b""
+
+
+def _task(status: bytes) -> TaskLine | None:
+    match = _TASK.match(status)
+    if match is None:
         return None
-    uid = _field(text, b"Uid").split(b"\t")[0]
-    return TaskLine(tid, tgid, ppid, int(uid) if uid.isdigit() else UNKNOWN, _name(_field(text, b"Name")))
-
-
-def _field(text: bytes, name: bytes) -> bytes:
-    """What stands behind `name` in a `status` file with a line end in front; b"" where it has no such line."""
-    found = text.partition(b"\n%b:\t" % name)[2]
-    return found.partition(b"\n")[0]
+    name, tgid, tid, ppid, uid = match.groups()
+    return TaskLine(int(tid), int(tgid), int(ppid), int(uid) if uid else UNKNOWN, _name(name))
 
 
 def _name(escaped: bytes) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ftracepy.errors import FtracepyError
 from ftracepy.tracefs import files
 
-_LINE = re.compile(rb"\d+ ")
+_NO_LINE = re.compile(rb"^(?!\d+ ).*\n?", re.MULTILINE)
 
 
 def saved(root: Path) -> bytes:
@@ -17,8 +17,7 @@ def saved(root: Path) -> bytes:
     A name may hold a newline, which the kernel does not escape: what follows it is left out, for
     trace-cmd reads no name at all from a recording with a line that is none.
     """
-    lines = _or_nothing(root / "saved_cmdlines").splitlines(keepends=True)
-    return b"".join(line for line in lines if _LINE.match(line))
+    return _NO_LINE.sub(b"", _or_nothing(root / "saved_cmdlines"))
 
 
 def printk_formats(root: Path) -> bytes:
