@@ -1,7 +1,9 @@
 """Calls of kernel functions with the time they took, from the function_graph tracer's events or from probes' pairs.
 
-The tracer's exit event tells function and time by itself, so that a lost entry costs nothing but arguments. Of probes an
-entry belongs to the next return of the same function on the same thread; a loss forgets all that is open.
+The tracer's exit event tells function, time and depth by itself, so that a lost entry costs nothing but arguments. Of probes
+an entry belongs to the return at its own place on the stack (in recordings without it: to the next return of the same function
+on the same thread); a loss forgets all that is open. The kernel misses returns where very many calls of a function are under
+way at once: that such a call is over shows at the next entry, which lies where it lay, or above.
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ ENTRY, EXIT = ("ftrace", "funcgraph_entry"), ("ftrace", "funcgraph_exit")
 CALL, CALL_END = "call", "call_end"  # own probe events, see live/ways/functions.py
 _INTERRUPTS = 0x40 | 0x10 | 0x08  # NMI, softirq, hard interrupt: enum trace_flag_type, include/linux/trace_events.h
 _DEEPEST = 256  # a return that was missed leaves its entry behind: the oldest go
+_STACK_BITS = 14  # kernel stacks are of 16 KB and more, and lie at multiples of that: THREAD_SIZE, IRQ_STACK_SIZE
+_TAKEN_OFF = {"x86_64": 8, "aarch64": 0}  # bytes that a return takes off the stack: the return address
+_TRAMPOLINES = ("arch_rethook_trampoline", "__kretprobe_trampoline", "kretprobe_trampoline")
 _ARGUMENTS = tuple(f"arg{n}" for n in range(1, 7))
 _U64 = (1 << 64) - 1
 
@@ -48,9 +53,14 @@ class Span:
 
 @dataclass(slots=True)
 class _Open:
+    """A call under way. `sp` is the stack pointer where it began, `back` where it returns to, 0 where they are not told."""
+
     function: int | str
     start: int
     args: tuple[int, ...] | None
+    context: int = 0
+    sp: int = 0
+    back: int = 0
 
 
 class Spans(Machine):
@@ -60,6 +70,7 @@ class Spans(Machine):
         self._tasks, self._done, self._irqs = tasks, done, irqs
         self._names, self._ns = Names(schema), to_ns(schema.time)
         self._open: dict[int, list[_Open]] = {}
+        self._off = _TAKEN_OFF.get(schema.arch)
 
     def handlers(self, schema: Schema) -> Mapping[int, Handler]:
         formats = schema.by_name()
@@ -70,22 +81,42 @@ class Spans(Machine):
         return found | dict.fromkeys(ends, self._call_end)
 
     def _entry(self, event: Event) -> None:
-        self._push(event, number(event, "func"), words(event, "args"))
+        self._push(event, _Open(number(event, "func"), event.ts, words(event, "args")))
 
     def _call(self, event: Event) -> None:
         args = tuple(number(event, name) for name in _ARGUMENTS) if _ARGUMENTS[0] in event else None
-        self._push(event, self._names.name(number(event, "__probe_ip")), args)
+        name, context = self._names.name(number(event, "__probe_ip")), event.flags & _INTERRUPTS
+        begun = _Open(name, event.ts, args, context, number(event, "sp") & _U64, number(event, "back") & _U64)
+        stack = self._open.get(whose(event), [])
+        while begun.sp and stack and self._is_over(stack[-1], begun):
+            stack.pop()
+        self._push(event, begun)
 
-    def _push(self, event: Event, function: int | str, args: tuple[int, ...] | None) -> None:
+    def _is_over(self, one: _Open, begun: _Open) -> bool:
+        """Whether a call must have returned when another began.
+
+        At one place lie a caller and what it ends with (a jump), which then returns to the probe at the caller's return.
+        """
+        if one.context & ~begun.context:
+            return True
+        if one.context != begun.context or (one.sp ^ begun.sp) >> _STACK_BITS:
+            return False
+        if one.sp != begun.sp:
+            return one.sp < begun.sp
+        return one.function == begun.function or not self._names.name(begun.back).startswith(_TRAMPOLINES)
+
+    def _push(self, event: Event, begun: _Open) -> None:
         stack = self._open.setdefault(whose(event), [])
-        stack.append(_Open(function, event.ts, args))
+        stack.append(begun)
         if len(stack) > _DEEPEST:
             del stack[0]
 
-    def _pop(self, event: Event, function: int | str) -> tuple[_Open | None, int]:
-        """The innermost call of the function that is open, and how many are around it; those inside were not seen to return."""
+    def _pop(self, event: Event, function: int | str, sp: int = 0) -> tuple[_Open | None, int]:
+        """The innermost call of the function that is open, the one at `sp` where that is known, and how many are around it;
+        those inside were not seen to return."""
         stack = self._open.get(whose(event), [])
-        at = next((at for at in range(len(stack) - 1, -1, -1) if stack[at].function == function), None)
+        places = ((at, stack[at]) for at in range(len(stack) - 1, -1, -1))
+        at = next((at for at, one in places if one.function == function and sp in (0, one.sp)), None)
         if at is None:
             return None, 0
         found = stack[at]
@@ -101,7 +132,8 @@ class Spans(Machine):
 
     def _call_end(self, event: Event) -> None:
         name = self._names.name(number(event, "__probe_func"))
-        entry, depth = self._pop(event, name)
+        sp = number(event, "sp") & _U64 if self._off is not None else 0
+        entry, depth = self._pop(event, name, sp and sp - (self._off or 0))
         if entry is not None:
             start = self._ns(entry.start)
             ret = number(event, "ret") if "ret" in event else None

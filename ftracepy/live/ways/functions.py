@@ -1,11 +1,13 @@
 """Granting Functions: the function tracers in an instance of our own, probes at entry and return, or the idle top level.
 
 Own probe events (see live/plan.py), several functions sharing each: `call` at a function's entry, with `arg1` … `arg6`
-u64 where arguments are wanted; `call_end` at its return, with `ret` s64 where return values are.
+u64 where arguments are wanted; `call_end` at its return, with `ret` s64 where return values are. Where both are there they
+have the stack pointer, `sp`, and `call` the address it returns `back` to: so a return finds its own entry.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -28,6 +30,7 @@ _MOST_PROBES, _MOST_COUNTED = 64, 128  # functions: a probe takes some ms to set
 _MOST_STACKS = 64  # a stack at each call of very many functions brings a machine to a halt
 _RETURNING = 512  # calls of one function that may be on their way at once and are still seen to return
 _ARGUMENTS = tuple(f"arg{n}=$arg{n}:u64" for n in range(1, 7))
+_BACK = {"x86_64": "$stack0", "aarch64": "%x30"}  # where the address to return to is when a function begins
 _INLINED = "what the compiler inlined"
 
 TracerName = Literal["function", "function_graph"]
@@ -219,7 +222,9 @@ class _Hooks:
         ret = ("ret=$retval:s64",) if self.wish.returns else ()
         self.granting.plan.symbols = True
         names = sorted({one.name for one in self.chosen})
-        kinds = {"call": ("p", args), "call_end": (f"r{_RETURNING}", ret)}
+        places = ("sp=$stack:u64",) if "call_end" in events else ()
+        back = (f"back={_BACK[machine]}:u64",) if places and (machine := os.uname().machine) in _BACK else ()
+        kinds = {"call": ("p", (*args, *places, *back)), "call_end": (f"r{_RETURNING}", (*ret, *places))}
         for event in events:
             kind, fetched = kinds[event]
             for name in names:
