@@ -1,4 +1,4 @@
-"""Filters that compare a field with an enum's name: the kernel knows numbers alone."""
+"""Filters in the kernel's words: enums' names as numbers, and nothing compared that could not be read."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any
 
 from ftracepy.errors import UsageFault
 from ftracepy.probespec.pointing import caret
+from ftracepy.probespec.probes import LEAST_POINTER, MOST_POINTER
 
 _COMPARISON = re.compile(r"\"[^\"]*\"|'[^']*'|(\w+)(\s*(?:[=!]=|<=?|>=?|&(?!&))\s*)([A-Za-z_]\w*)")
 
 
 _COMPARED = re.compile(r"\"[^\"]*\"|'[^']*'|([A-Za-z_]\w*)(?:\.\w+)?\s*(?:[=!]=|[<>~]|&(?!&))")
+_OF_NUMBERS = re.compile(r"\"[^\"]*\"|'[^']*'|([A-Za-z_]\w*)\s*(?:[=!]=|<=?|>=?|&(?!&))\s*-?\w+")
 _EVERYWHERE = re.compile(r"common_\w+$|comm$|COMM$|cpu$|CPUS?$|stacktrace$")
 
 
@@ -29,7 +31,11 @@ def concerns(typed: str, fields: Collection[str]) -> bool:
 
 
 def in_numbers(typed: str, fields: Mapping[str, Mapping[str, Any]]) -> str:
-    """The filter with each enum's name as its value; `fields` as probes.Probe has them. Raises UsageFault for no value's name."""
+    """The filter with each enum's name as its value; `fields` as probes.Probe has them. Raises UsageFault for no value's name.
+
+    What is read through a pointer that leads nowhere equals nothing: the kernel leaves in the field what lay there, so each
+    comparison asks for the pointers, too.
+    """
 
     def number(match: re.Match[str]) -> str:
         names = fields.get(match[1] or "", {}).get("names")
@@ -42,4 +48,9 @@ def in_numbers(typed: str, fields: Mapping[str, Mapping[str, Any]]) -> str:
             raise UsageFault("this filter cannot be meant", kernel=message, hint=", ".join(near))
         return f"{match[1]}{match[2]}{values[0]}"
 
-    return _COMPARISON.sub(number, typed)
+    def readable(match: re.Match[str]) -> str:
+        via = fields.get(match[1] or "", {}).get("via", ())
+        asked = "".join(f" && {one} >= {LEAST_POINTER:#x} && {one} <= {MOST_POINTER:#x}" for one in via)
+        return f"({match[0]}{asked})" if asked else match[0]
+
+    return _OF_NUMBERS.sub(readable, _COMPARISON.sub(number, typed))

@@ -27,6 +27,7 @@ _TAKEN = frozenset({"common_type", "common_flags", "common_preempt_count", "comm
 
 ENTRY, STACK_POINTER = "_entry", "sp__"
 POINTER = "via__"  # fields called so, or so with _2 and on, hold pointers that other fields were read through
+LEAST_POINTER, MOST_POINTER = 1 << 63, (1 << 64) - 4096
 _THROUGH = re.compile(r"[+-]\d+\((.+)\)$")
 Modules = Callable[[str], Sequence[str]]
 
@@ -310,4 +311,4 @@ def _through(fetch: Fetch) -> Iterator[str]:
 
 def is_kernel_pointer(value: int) -> bool:
     """Whether it can lead anywhere: NULL, special small values, user addresses and ERR_PTR do not (include/linux/err.h)."""
-    return 1 << 63 <= value & (1 << 64) - 1 < (1 << 64) - 4095
+    return LEAST_POINTER <= value & (1 << 64) - 1 <= MOST_POINTER

@@ -14,7 +14,7 @@ between. An argument is also a parameter's name, with members (-> and .), elemen
 $retval what a function returns, and * alone stands for all parameters that are numbers. Types come from BTF, :TYPE says
 another (string, ustring, symbol, x to show hex). FILTER names arguments, and values of enums. All is resolved before the
 kernel is asked, so it works on kernels that know no types. What a pointer that leads nowhere (NULL, an error) was to give is
-(fault). -l lists functions with their parameters, or the members of 'struct NAME'.
+(fault), and no comparison of FILTER is true of it. -l lists functions with their parameters, or the members of 'struct NAME'.
 """
 
 from __future__ import annotations

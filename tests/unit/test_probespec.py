@@ -208,13 +208,24 @@ def test_enums_have_names_and_bit_fields_signs() -> None:
     low = {"c": "unsigned int", **via}
     assert probe.fields == {"mode": enum | via, "high": {"c": "int", "signed_bits": 3, **via}, "mode_2": enum, "low": low}
     assert (
-        filters.in_numbers('mode == ON || name == "mode == ON" || high > 1', probe.fields)
-        == 'mode == 1 || name == "mode == ON" || high > 1'
+        filters.in_numbers('mode_2 == ON || name == "mode_2 == ON" || n > 1', probe.fields)
+        == 'mode_2 == 1 || name == "mode_2 == ON" || n > 1'
     )
     with pytest.raises(UsageFault) as caught:
         filters.in_numbers("mode_2 != OFFF", probe.fields)
     assert caught.value.kernel.split("\n")[1:] == ["  mode_2 != OFFF", "            ^"]
     assert caught.value.hint == "OFF"
+
+
+def test_what_could_not_be_read_is_compared_with_nothing() -> None:
+    """The kernel compares what lies in the field; that its pointers lead somewhere is asked of it, too."""
+    (probe,) = probes("bits it->mode mode it->low")
+    can = "via__ >= 0x8000000000000000 && via__ <= 0xfffffffffffff000"
+    typed = "!(mode == ON) && mode_2 == ON || low & 3 && low != -1"
+    assert (
+        filters.in_numbers(typed, probe.fields)
+        == f"!((mode == 1 && {can})) && mode_2 == 1 || (low & 3 && {can}) && (low != -1 && {can})"
+    )
 
 
 @pytest.mark.parametrize(

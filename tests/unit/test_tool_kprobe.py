@@ -58,6 +58,7 @@ def test_values_by_name_and_with_their_sign() -> None:
     ("pointers", "shown"),
     [
         ((-0x7000_0000_0000, -0x6FFF_0000_0000), "7"),
+        ((-0x7000_0000_0000, -4096), "7"),
         ((-0x7000_0000_0000, 0), "(fault)"),
         ((0, -0x6FFF_0000_0000), "(fault)"),
         ((0x7FFF_0000_0000, -0x6FFF_0000_0000), "(fault)"),
@@ -77,6 +78,8 @@ def test_what_a_pointer_that_leads_nowhere_was_to_give_is_not_shown(pointers: tu
     [row] = rows(made)
     assert row["text"] == f"(inner+0x0/0x2000) n={shown}"
     assert (row["fields"]["n"], "via__" in row["fields"]) == (None if shown == "(fault)" else 7, False)
+    passing = [bool(rows(made, filter=one)) for one in ("n == 7", "n != 3", "!(n == 7)", "n == 7 || common_pid == 7")]
+    assert passing == [shown == "7", shown == "7", shown != "7", True]
 
 
 @pytest.mark.parametrize(
