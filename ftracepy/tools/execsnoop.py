@@ -20,13 +20,14 @@ from collections.abc import Iterator
 from ftracepy.analysis.execs import Exec, execs
 from ftracepy.analysis.quoting import quote
 from ftracepy.analysis.tasks import Tasks as TaskTable
+from ftracepy.analysis.walk import own_probes
 from ftracepy.probes import Execs, Syscalls, Tasks, Wish
 from ftracepy.system import errnos
 from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, option, pattern, tool
 from ftracepy.tools.options import Pattern
-from ftracepy.tools.provenance import MARK, Note, mark
+from ftracepy.tools.provenance import MARK, explain, mark
 
-_NOTE = "arguments as the caller had them in memory just before the call, or as /proc told them a moment later"
+_MARKED = "arguments as the caller had them in memory just before the call, or as /proc told them a moment later"
 MORE, UNREADABLE = "[...]", "[?]"
 
 
@@ -63,14 +64,15 @@ def _wishes(options: Options) -> tuple[Wish, ...]:
 
 @tool(wishes=_wishes, options=Options, row=Program)
 def execsnoop(feed: Feed, options: Options) -> Iterator[Program]:
-    note = Note(feed, _NOTE)
+    if options.failed or not own_probes(feed.schema, "argv_kernel"):
+        explain(feed, _MARKED)
     for one in execs(feed, tasks=TaskTable(feed.schema)):
         if (not one.failed or options.failed) and _wanted(one, options):
             ret = errnos.name(-one.ret) if one.failed else "0"
             args = _args(one, options.argc)
             yield Program(
                 ts_ns=one.ts_ns, pid=one.pid, ppid=one.ppid, uid=one.uid, ret=ret, args=args, path=one.filename,
-                path_by=one.filename_provenance, args_by=note.of(_args_by(one)),
+                path_by=one.filename_provenance, args_by=_args_by(one),
             )  # fmt: skip
 
 

@@ -6,8 +6,9 @@
        4711 cat                - ENOENT  RDONLY         ~ /etc/nologin
 
 A path without a mark is the kernel's own: what it used. ~ stands before one that the caller had in memory just before the
-call, where another thread may have changed it since: on kernels without kprobes that is so of opens that fail. ? stands
-for a path that nobody could read. How paths are read here, and what that can miss, stands under `ftracepy doctor opensnoop`.
+call, where another thread may have changed it since (on kernels without kprobes that is so of opens that fail), and with
+-F before one whose folder is known from /proc or an earlier open. ? stands for a path that nobody could read. How paths
+are read here, and what that can miss, stands under `ftracepy doctor opensnoop`.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from ftracepy.analysis.plaincalls import plain_calls
 from ftracepy.analysis.plainrows import PROVENANCES, Kind, Plain, Value
 from ftracepy.analysis.tasks import Tasks as TaskTable
 from ftracepy.analysis.uring import COMPLETE, OPCODES, SUBMITS, SYSTEM, UringOpens
-from ftracepy.analysis.walk import walk
+from ftracepy.analysis.walk import own_probes, walk
 from ftracepy.probes import Syscalls, Tasks, Tracepoint, Wish
 from ftracepy.system import errnos, openflags
 from ftracepy.tools.kit import Feed, Filters, Row, argument, col, flag, pattern, tool
 from ftracepy.tools.options import Pattern
-from ftracepy.tools.provenance import MARK, Note, mark
+from ftracepy.tools.provenance import MARK, explain, mark
 
-_NOTE = "paths that the caller had in memory just before the call; the kernel may have used another, where one changed them"
+_MARKED = "paths that are not the kernel's own copy: the caller had them in memory just before the call, or /proc told the folder"
 _NAMES = ("open", "openat", "openat2", "creat")
 _CREAT = 0o1101  # O_CREAT | O_WRONLY | O_TRUNC, as creat(2) says
 
@@ -46,7 +47,7 @@ class Opened(Row):
     fd: int | None = col(width=4, help="the new file descriptor")
     err: str | None = col(width=7, help="why it failed")
     flags: str | None = col(width=14, show=lambda flags: flags.replace("O_", ""), help="how it was opened")
-    path_by: str = col(width=1, title=MARK, show=mark, help="~ (user@enter): as the caller had it; else (kernel-copy) as used")
+    path_by: str = col(width=1, title=MARK, show=mark, help="~ (user@enter, proc-after): not the kernel's own copy")
     path: str | None = col(none="?", help="the file, as far as this way of reading it tells")
 
 
@@ -68,8 +69,9 @@ def _wishes(options: Options) -> tuple[Wish, ...]:
 
 @tool(wishes=_wishes, options=Options, row=Opened)
 def opensnoop(feed: Feed, options: Options) -> Iterator[Opened]:
-    note = Note(feed, _NOTE)
-    for call, path in _opens(feed, options, note):
+    if options.full_path or not own_probes(feed.schema, "path_kernel"):
+        explain(feed, _MARKED)
+    for call, path in _opens(feed, options):
         if options.failed and not call.failed:
             continue
         if options.filename is not None and (path is None or not options.filename.search(path)):
@@ -77,11 +79,11 @@ def opensnoop(feed: Feed, options: Options) -> Iterator[Opened]:
         if call.ret is not None and options.admits(pid=call.pid, tid=call.tid, comm=call.comm):
             yield Opened(
                 ts_ns=call.end_ns, pid=call.pid, comm=call.comm, fd=call.ret_if_ok, err=call.errname,
-                flags=_flags(call, feed.schema.arch), path=path, path_by=note.of(call.text("filename").provenance),
+                flags=_flags(call, feed.schema.arch), path=path, path_by=_known_by(call, path),
             )  # fmt: skip
 
 
-def _opens(feed: Feed, options: Options, note: Note) -> Iterator[tuple[Call, str | None]]:
+def _opens(feed: Feed, options: Options) -> Iterator[tuple[Call, str | None]]:
     """Each with its path. What the program asked for goes by the same names, whichever way it asked."""
     out: deque[Call] = deque()
     tasks = TaskTable(feed.schema)
@@ -91,19 +93,25 @@ def _opens(feed: Feed, options: Options, note: Note) -> Iterator[tuple[Call, str
         folders = Folders(feed.schema, tasks)
         yield from folders.rooted(walk(feed, (*machines, folders), out))
     else:
-        shortcut = plain_calls(feed, _NAMES, tasks, machine, _plain(feed, options, note))
+        shortcut = plain_calls(feed, _NAMES, tasks, machine, _plain(feed, options))
         yield from ((call, call.text("filename").value) for call in walk(feed, machines, out, shortcut))
 
 
-def _plain(feed: Feed, options: Options, note: Note) -> Plain | None:
+def _plain(feed: Feed, options: Options) -> Plain | None:
     if options.filename is not None:
         return None
     columns = {
         "pid": Value(Kind.PID), "comm": Value(Kind.COMM), "fd": Value(Kind.RET), "err": Value(Kind.ERROR, name=errnos.name),
         "flags": Value(Kind.NAMED, "flags", lambda flags: openflags.text(flags, feed.schema.arch)), "path": Value(Kind.PATH),
-        "path_by": Value(Kind.PATH_BY, name=lambda way: note.of(PROVENANCES[way])),
+        "path_by": Value(Kind.PATH_BY, name=PROVENANCES.__getitem__),
     }  # fmt: skip
     return Plain(columns, options.admits, failed_only=options.failed)
+
+
+def _known_by(call: Call, path: str | None) -> str:
+    """The folder in front of a name comes from elsewhere than the name."""
+    text = call.text("filename")
+    return text.provenance if path == text.value or text.provenance != "kernel-copy" else "proc-after"
 
 
 def _flags(call: Call, machine: str) -> str | None:

@@ -12,15 +12,6 @@ def mark(provenance: str) -> str:
     return "" if provenance in {"kernel-copy", "none"} else MARK
 
 
-class Note:
-    """Says once what the mark means, with the first row that carries it."""
-
-    def __init__(self, feed: Feed, text: str) -> None:
-        self._feed, self._text, self._told = feed, text, False
-
-    def of(self, provenance: str) -> str:
-        """The provenance as it is; marked ones are explained the first time."""
-        if not self._told and mark(provenance):
-            self._told = True
-            self._feed.notice(f"{MARK} stands before {self._text}")
-        return provenance
+def explain(feed: Feed, texts: str) -> None:
+    """Say what the mark means, of a run whose rows may carry it."""
+    feed.notice(f"{MARK} stands before {texts}")

@@ -83,6 +83,23 @@ def test_opensnoop() -> None:
     assert shown[1] == {**known, "fd": None, "err": "ENOENT", "path": "/etc/nologin"}
 
 
+def test_a_folder_that_proc_told_is_not_the_kernels_copy() -> None:
+    trace = Trace(probes={"path_kernel": ("path", "flags")})
+    trace.tasks(TaskLine(8, 8, 1, 0, "cat"))
+    trace.fact(Kind.FOLDERS, 0, b"8 /there", trace.now + 1)
+    for path in ("one", "/two"):
+        trace.now += 10
+        trace.enter(8, "openat", dfd=-100 & 0xFFFFFFFF, filename=1, flags=0, mode=0)
+        trace.probe(8, "path_kernel", path=path, flags=0)
+        trace.leave(8, "openat", -2)
+    shown = [(row["path"], row["path_by"]) for row in rows("opensnoop", trace, full_path=True)]
+    assert shown == [("/there/one", "proc-after"), ("/two", "kernel-copy")]
+    assert [(row["path"], row["path_by"]) for row in rows("opensnoop", trace)] == [
+        ("one", "kernel-copy"),
+        ("/two", "kernel-copy"),
+    ]
+
+
 def test_opensnoop_in_a_table() -> None:
     assert lines("opensnoop", opens())[1:] == [
         "      7 cat                3 -       RDONLY|CLOEXEC   /etc/passwd",
@@ -135,17 +152,20 @@ def test_execsnoop() -> None:
     assert lines("execsnoop", execs())[1] == "      8       7   1000 0       ~ git log 'a b' '[...]'"
 
 
-def test_what_a_mark_means_is_said_once() -> None:
-    trace = execs()
-    trace.tasks(TaskLine(7, 7, 1, 0, "bash"))
-    said: list[str] = []
+def said(tool: str, trace: Trace, **options: Any) -> list[str]:
+    loaded, notices = kit.load(tool), list[str]()
     feed = trace.feed()
-    feed.notice = said.append
-    tool = kit.load("execsnoop")
-    marked = [row for row in tool.run(feed, tool.options()) if row.args_by == "proc-after"]
-    assert marked
-    assert [text for text in said if text.startswith("~ stands before")] == said
-    assert len(said) == 1
+    feed.notice = notices.append
+    list(loaded.run(feed, loaded.options(**options)))
+    return notices
+
+
+def test_what_a_mark_means_is_said_where_one_may_come() -> None:
+    (text,) = said("execsnoop", execs())
+    assert text.startswith("~ stands before arguments")
+    assert said("opensnoop", opens()) == [], "the kernel's copy of all"
+    (text,) = said("opensnoop", opens(), full_path=True)
+    assert text.startswith("~ stands before paths")
 
 
 def test_execsnoop_shows_failures_when_asked() -> None:
