@@ -15,6 +15,9 @@ from Debian's source: `nobpf`, as on a board, without bpf(2), BTF and modules; `
 function tracers and histograms. The live tests run on every kernel under a filter that kills who calls bpf(2) or
 perf_event_open(2).
 """
+_WHOLE = """\
+All of them in one run of each kernel. Where that was not done, each tool's counted rows were, which the tables above are from.
+"""
 _OWN = ("nobpf", "tracepoints")
 _NOT_SHOWN = frozenset({"kernel", "user", "container", "lockdown", "decoder", "tracefs", "tracing_on", "current tracer",
                         "events", "clocks", "instances", "kernel symbols"})  # fmt: skip
@@ -95,7 +98,9 @@ def _suites(surveys: Sequence[Survey]) -> list[str]:
         f"- {name}: fails on {', '.join(short(one) for one in surveys if name in one.get('suite', {}).get('failed', ()))}\n"
         for name in failed
     )
-    return ["## Live tests\n\n" + _table(["how they ended", *map(short, surveys)], rows) + (f"\n{lines}" if lines else "")]
+    return [
+        f"## Live tests\n\n{_WHOLE}\n" + _table(["how they ended", *map(short, surveys)], rows) + (f"\n{lines}" if lines else "")
+    ]
 
 
 def _number(tests: Sequence[str]) -> str:

@@ -43,7 +43,11 @@ class Terminal:
         self._end = folder / "end"
         self.tmux("new-session", "-d", "-x", "100", "-y", "24", *environment, f"{command}; echo ended $? >{self._end}; sleep 60")
         shell = int(self.tmux("display-message", "-p", "#{pane_pid}"))
-        self.pid = self._child_of(shell)
+        try:
+            self.pid = self._child_of(shell)
+        except BaseException:
+            self.kill()
+            raise
 
     def _child_of(self, shell: int) -> int:
         """By everybody's parents: small kernels do not list a task's children."""
