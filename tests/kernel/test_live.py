@@ -134,12 +134,12 @@ def test_every_row_comes_to_the_screen(terminal: Callable[..., Terminal], tmp_pa
     view = terminal("killsnoop")
     view.until("ev/s")
     work = f"import os\nopen('/proc/self/comm', 'w').write('counted')\nfor _ in range({MANY}): os.kill(os.getpid(), 0)"
-    subprocess.run([sys.executable, "-S", "-c", work], check=True)
-    view.until("counted")
     view.press("f")
     view.type('comm == "counted"')
     view.press("Enter")
     view.until('filter comm == "counted"')
+    subprocess.run([sys.executable, "-S", "-c", work], check=True)
+    view.until("counted ")  # and not the filter's, which has a quote behind it
     view.press("Right", "Right", "t")
     view.until(f"{MANY} 100.0%")
     view.press("Escape")
