@@ -285,8 +285,12 @@ class RowMaker:
     def name(self, cell: int, number: int, text: bytes, /) -> None:
         """What a cell's number is called."""
     def copies_only(self, only: bool, /) -> None:
-        """Whether opens that worked are plain with the kernel's own copy of the path alone."""
+        """Whether other paths of opens that worked than the kernel's own copies are still to come."""
     def asked(self) -> tuple[int, int]:
         """The cell and number whose name make() stopped for, or the thread as number."""
+    def opened(self) -> tuple[bool, bytes, int, int, int, int, bytes | None]:
+        """The open that make() stopped behind: whether it is shown, its row as far as the path, the entry's place in the batch,
+        thread, start and end, and the path as passed. To be asked at once: the batch has the bytes.
+        """
     def make(self, batch: Batch, start: int, stop: int, /) -> tuple[bytes, int, int]:
         """Rows of batch[start:stop], where it came to, and why it stopped: fp_rows_why of core/rows.h."""

@@ -48,6 +48,8 @@ take_cell(fp_rows *rows, PyObject *given)
         PyErr_SetString(PyExc_ValueError, "no such cell");
         return -1;
     }
+    if (rows->path_cell == rows->cells_total && kind != FP_CELL_PATH && kind != FP_CELL_PATH_BY)
+        rows->path_cell++;
     fp_cell *cell = &rows->cells[rows->cells_total++];
     *cell = (fp_cell){.kind = kind, .quote = quote, .right = right, .width = (size_t)width};
     return copy_text(&cell->before, before, before_length) < 0 ? -1 : copy_text(&cell->none, none, none_length);
@@ -315,6 +317,16 @@ maker_asked(MakerObject *self, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
+maker_opened(MakerObject *self, PyObject *Py_UNUSED(ignored))
+{
+    const fp_opened *opened = &self->rows.opened;
+    const char *data = self->rows.out.data ? (const char *)self->rows.out.data : "";
+    return Py_BuildValue("Oy#niKKy#", opened->shown ? Py_True : Py_False, data + opened->head, (Py_ssize_t)opened->head_length,
+                         (Py_ssize_t)opened->enter - 1, (int)opened->tid, (unsigned long long)opened->start,
+                         (unsigned long long)opened->end, (const char *)opened->passed, (Py_ssize_t)opened->passed_length);
+}
+
+static PyObject *
 maker_make(MakerObject *self, PyObject *args)
 {
     PyObject *batch;
@@ -334,7 +346,8 @@ maker_make(MakerObject *self, PyObject *args)
     size_t at = fp_rows_make(rows, records, (size_t)start, (size_t)stop, &why);
     if (why == FP_ROWS_MEMORY)
         return PyErr_NoMemory();
-    return Py_BuildValue("y#ni", rows->out.data ? (const char *)rows->out.data : "", (Py_ssize_t)rows->out.used, (Py_ssize_t)at, (int)why);
+    size_t used = why == FP_ROWS_OPENED ? rows->opened.head : rows->out.used;
+    return Py_BuildValue("y#ni", rows->out.data ? (const char *)rows->out.data : "", (Py_ssize_t)used, (Py_ssize_t)at, (int)why);
 }
 
 static PyMethodDef maker_methods[] = {
@@ -347,6 +360,7 @@ static PyMethodDef maker_methods[] = {
     {"name", (PyCFunction)maker_name, METH_VARARGS, "name(cell, number, text): what a number is called."},
     {"copies_only", (PyCFunction)maker_copies_only, METH_VARARGS, "copies_only(only): whether a path is plain as the kernel's copy alone."},
     {"asked", (PyCFunction)maker_asked, METH_NOARGS, "(cell, number): the name that make() stopped for."},
+    {"opened", (PyCFunction)maker_opened, METH_NOARGS, "The open that make() stopped behind: (shown, head, place, tid, start, end, passed)."},
     {"make", (PyCFunction)maker_make, METH_VARARGS, "make(batch, start, stop) -> (rows, where it came to, why it stopped)."},
     {NULL, NULL, 0, NULL},
 };

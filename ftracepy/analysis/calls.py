@@ -26,7 +26,7 @@ from ftracepy.values import dataclass
 if TYPE_CHECKING:
     from ftracepy._fastparse import Event
     from ftracepy.analysis.feed import Feed
-    from ftracepy.analysis.plainrows import Plain
+    from ftracepy.analysis.plainrows import Line, Plain
 
 OPENS = frozenset({"open", "openat", "openat2", "creat", "open_by_handle_at"})
 _PATH_ARGS = ("filename", "pathname", "path", "name", "oldname")
@@ -115,6 +115,7 @@ class Calls(Machine):
         self._ns = to_ns(schema.time)
         self._abi = syscalls.native_abi(schema.arch)
         self._order = words_order(schema)
+        self._fields: dict[int, tuple[str, ...]] = {}  # the arguments of an entry, by its event
         self._raw_args: dict[str, tuple[str, ...]] = {}
         self._site: dict[int, tuple[int, Text]] = {}
         self._early: dict[int, Text] = {}
@@ -147,6 +148,7 @@ class Calls(Machine):
             self._raw_args[name] = tuple(field for field in fields if not field.startswith("__"))
         if name not in self._names and name not in _ALWAYS:
             return None
+        self._fields[one.id] = fields
         texts = tuple((field, field[2:-4]) for field in fields if field.startswith("__") and field.endswith("_val"))
         return partial(self._enter, name, fields, texts) if way == "enter" else partial(self._exit, name)
 
@@ -241,6 +243,12 @@ class Calls(Machine):
         """The thread's latest call, which was plain, has returned."""
         self.pairing.settled(tid, nr, ret)
 
+    def opened(self, enter: Event, tid: int, start: int, end: int, passed: str | None, line: Line) -> None:
+        """A plain open that worked, whose path is told later: `line` makes what is put out then."""
+        args = {field: enter[field] for field in self._fields[enter.id]}
+        made = cast("Callable[[str | None, bool], Call]", partial(_line_with, line, passed))
+        self._paths.wait(tid, (start, end), args, passed, made)
+
     def told_later(self) -> bool:
         """Whether the paths of opens that worked are still to come."""
         return self._paths.expected
@@ -248,7 +256,7 @@ class Calls(Machine):
     def hold(self, lines: bytes) -> bool:
         """Whether these lines have to wait for calls that ended before; then they come out behind them."""
         if waits := self._paths.waiting():
-            self._paths.passes(cast(Call, lines))  # the walk knows them again
+            self._paths.passes(cast("Call", lines))  # the walk knows them again
         return waits
 
     def advance(self, now: int) -> None:
@@ -265,7 +273,10 @@ class Calls(Machine):
             known = entry.texts.get("filename") or entry.texts.get("path")
             if known is None or known.provenance != "kernel-copy" or self._absolute:
                 passed = known.value if known else None
-                self._paths.wait(entry, end, passed, lambda path, sure: self._call(entry, outcome, ret, end, path, sure))
+                span = entry.start, end
+                self._paths.wait(
+                    entry.tid, span, entry.args, passed, lambda path, sure: self._call(entry, outcome, ret, end, path, sure)
+                )
                 return
         self._paths.passes(self._call(entry, outcome, ret, end, None))
 
@@ -293,6 +304,13 @@ class Calls(Machine):
 def words_order(schema: Schema) -> words.Order:
     """The byte order of memory captured as words."""
     return "big" if schema.page.big_endian else "little"
+
+
+def _line_with(line: Line, passed: str | None, path: str | None, sure: bool) -> bytes:
+    """As Calls._call chooses between the file told and the text passed."""
+    if path is not None and (path.startswith("/") or passed is None):
+        return line(path, "kernel-copy" if sure else "user@enter")
+    return line(passed, "none" if passed is None else "user@enter")
 
 
 def _readable(value: str, provenance: str) -> Text:

@@ -12,7 +12,7 @@ from ftracepy.values import dataclass
 class Cell:
     """One column's place in a line: what stands `before` it, its least `width`, what stands for no value.
 
-    `text` makes the text of a value that is no number; None: the column is not shown here.
+    `text` makes the text of a value that is no number, and `whole` all that stands in its place, escapes and padding with it.
     """
 
     name: str
@@ -21,6 +21,7 @@ class Cell:
     width: int = 0
     right: bool = False
     text: Callable[[Any], str] = str
+    whole: Callable[[Any], str] = str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,13 @@ texts passed to the calls and equal arguments help (shares.py); where nothing do
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
 
 from ftracepy.analysis.shares import Told, by_time, in_order, same_name, share_out
 from ftracepy.analysis.walk import ways_of
 from ftracepy.sidefacts import Kind, SideFact
 from ftracepy.values import dataclass, field
-
-if TYPE_CHECKING:
-    from ftracepy.analysis.pairing import Entry
 
 T = TypeVar("T")
 AIDE = b"opens"
@@ -74,18 +71,21 @@ class PathFacts(Generic[T]):
         else:
             self._queue.append(_Open(made=item))
 
-    def wait(self, entry: Entry, end: int, passed: str | None, make: Callable[[str | None, bool], T]) -> None:
-        """A successful open that ended at `end`; `make(path, sure)` builds what is emitted (None: it cannot be known).
+    def wait(
+        self, tid: int, span: tuple[int, int], args: Mapping[str, Any], passed: str | None,
+        make: Callable[[str | None, bool], T],
+    ) -> None:  # fmt: skip
+        """A successful open, `span` being when; `make(path, sure)` builds what is emitted (None: it cannot be known).
 
         Not `sure` is a path that was chosen, among those the thread opened then, by the text passed.
         """
-        flags = entry.args.get("flags")
+        flags = args.get("flags")
         if not self.expected or (isinstance(flags, int) and flags & _O_PATH):
             self.passes(make(None, False))
             return
-        one = _Open(entry.start, end, tuple(entry.args.values()), passed, make)
+        one = _Open(*span, tuple(args.values()), passed, make)
         self._queue.append(one)
-        self._threads.setdefault(entry.tid, _Thread()).opens.append(one)
+        self._threads.setdefault(tid, _Thread()).opens.append(one)
         if len(self._queue) > _MOST_HELD_BACK:
             self._give_up(self._queue[0].end)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import IntEnum
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ftracepy._fastparse import IMPLEMENTATION, row_maker
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from ftracepy.text import Formatter
 
 _MOST_CELLS = 16
-_DONE, _FULL, _ELSE, _TASK, _PROGRAM, _NAME, _TARGET = range(7)
+_TAILS = 1024
+_DONE, _FULL, _ELSE, _TASK, _PROGRAM, _NAME, _TARGET, _OPENED = range(8)
 _ABOUT = ("pid", "old_pid", "child_pid")  # fields of events about tasks that name one
 
 
@@ -89,6 +91,10 @@ Told = tuple[Way, bytes, Any, Any, Any, dict[int, Any]]
 """What an event is, as RowMaker.event takes it."""
 
 
+Line = Callable[["str | None", str], bytes]
+"""A path and how it was got, to the line with it."""
+
+
 class Halves(Protocol):
     """Who pairs the calls that are not plain."""
 
@@ -97,6 +103,9 @@ class Halves(Protocol):
 
     def settled(self, tid: int, nr: int, ret: int) -> None:
         """The thread's latest call, which was plain, has returned."""
+
+    def opened(self, enter: Event, tid: int, start: int, end: int, passed: str | None, line: Line) -> None:
+        """A plain open that worked, whose path is told later: `line` makes what is put out then."""
 
     def told_later(self) -> bool:
         """Whether the paths of opens that worked are still to come."""
@@ -127,6 +136,7 @@ class PlainRows:
         self._tasks, self._layout, self._plain, self._values = tasks, layout, plain, values
         self._ways, self._formatter, self._calls = ways, formatter, calls
         self._route: Route
+        self._tail = lru_cache(_TAILS)(self._make_tail)
         self._about = {one.id for one in schema.formats.values() if one.system in {"sched", "task"}}
         self._facts = marker.id if (marker := schema.event("ftrace", "raw_data")) else -1
         time = schema.time
@@ -143,25 +153,35 @@ class PlainRows:
             told = self._ways.get(ident) if len(handlers) == 1 else None
             self.maker.event(ident, *(told or (Way.ELSE, b"", None, None, None, {})))
 
-    def run(self, batch: Batch, at: int, stop: int) -> int:
-        """Make the rows of batch[at:stop]; where it came to: `stop`, or an event that the machines have to see."""
+    def run(self, batch: Batch, at: int, stop: int) -> tuple[int, bool]:
         if self._calls is not None:
             self.maker.copies_only(self._calls.told_later())
-        while at < stop:
+        while True:
             lines, at, why = self.maker.make(batch, at, stop)
             if lines and not (self._calls is not None and self._calls.hold(lines)):
                 self._layout.put(lines)
-            if why == _ELSE:
-                return at
-            if why == _TASK:
-                self._know(batch[at].pid)
-            elif why == _PROGRAM and self._formatter is not None:
-                self._formatter.prepare(batch[at].id)
-            elif why == _NAME:
-                self._name(*self.maker.asked())
-            elif why == _TARGET:
-                self._know_target(self.maker.asked()[1])
-        return at
+            if why in {_DONE, _ELSE}:
+                return at, why == _ELSE
+            if why == _OPENED and self._calls is not None:
+                self._opened(self._calls, batch)
+                return at, False
+            self._answer(why, batch, at)
+
+    def _answer(self, why: int, batch: Batch, at: int) -> None:
+        """Tell what the core asks for."""
+        if why == _TASK:
+            self._know(batch[at].pid)
+        elif why == _PROGRAM and self._formatter is not None:
+            self._formatter.prepare(batch[at].id)
+        elif why == _NAME:
+            self._name(*self.maker.asked())
+        elif why == _TARGET:
+            self._know_target(self.maker.asked()[1])
+
+    def _opened(self, calls: Halves, batch: Batch) -> None:
+        shown, head, place, tid, start, end, passed = self.maker.opened()
+        line = partial(self._line, head) if shown else _no_line
+        calls.opened(batch[place], tid, start, end, None if passed is None else passed.decode(), line)
 
     def before(self, event: Event, batch: Batch) -> None:
         """The machines are about to see `event`: what the core knows of its tasks is theirs now."""
@@ -179,7 +199,7 @@ class PlainRows:
             self._hand_over(self.maker.tids(kind != Fact.CAUGHT_UP), batch)
 
     def takes(self, one: object) -> bool:
-        if isinstance(one, bytes):
+        if isinstance(one, bytes) and one:
             self._layout.put(one)
         return isinstance(one, bytes)
 
@@ -203,6 +223,18 @@ class PlainRows:
                 for handler in self._route.handlers[event.id]:
                     handler(event)
 
+    def _line(self, head: bytes, path: str | None, provenance: str) -> bytes:
+        return head + self._tail(path, provenance)
+
+    def _make_tail(self, path: str | None, provenance: str) -> bytes:
+        """The cells about a path, which are the last."""
+        texts = []
+        for cell, value in zip(self._layout.cells, self._values, strict=True):
+            if value.kind in {Kind.PATH, Kind.PATH_BY}:
+                shown = path if value.kind is Kind.PATH else value.name(PROVENANCES.index(provenance))
+                texts.append(cell.before + cell.whole(shown).encode("utf-8", "backslashreplace"))
+        return b"".join(texts) + self._layout.end
+
     def _know(self, tid: int) -> None:
         task = self._tasks.get(tid)
         shown = self._plain.admits(pid=task.tgid, tid=tid, comm=task.comm)
@@ -221,6 +253,10 @@ class PlainRows:
         value = self._values[cell].name(asked)
         text = self._layout.cells[cell].text
         self.maker.name(cell, asked, text(value).encode("utf-8", "surrogatepass"))
+
+
+def _no_line(_path: str | None, _provenance: str) -> bytes:
+    return b""
 
 
 def _cell(cell: Cell, value: Value, quote: bytes) -> tuple[Any, ...]:

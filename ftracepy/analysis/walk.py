@@ -46,8 +46,8 @@ class Shortcut(Protocol):
     def follow(self, route: Route) -> None:
         """The walk begins."""
 
-    def run(self, batch: Batch, at: int, stop: int) -> int:
-        """Deal with batch[at:stop]; where it came to: `stop`, or an event that the machines have to see."""
+    def run(self, batch: Batch, at: int, stop: int) -> tuple[int, bool]:
+        """Deal with batch[at:stop]; where it came to, and whether the machines have to see the event there."""
 
     def before(self, event: Event, batch: Batch) -> None:
         """The machines are about to see `event`."""
@@ -89,13 +89,12 @@ def _short(feed: Feed, route: Route, out: deque[T], shortcut: Shortcut) -> Itera
         route.begin(batch)
         at = 0
         for stop in sorted({*route.losses, len(batch)}):
-            while (at := shortcut.run(batch, at, stop)) < stop:
-                event = batch[at]
-                shortcut.before(event, batch)
-                for handler in route.handlers.get(event.id, ()):
-                    handler(event)
+            while at < stop:
+                at, is_theirs = shortcut.run(batch, at, stop)
+                if is_theirs:
+                    _show(batch, at, route, shortcut)
+                    at += 1
                 yield from (one for one in drain(out) if not shortcut.takes(one))
-                at += 1
             if route.losses.get(stop):
                 shortcut.lost()
             if stop in route.losses:
@@ -104,6 +103,13 @@ def _short(feed: Feed, route: Route, out: deque[T], shortcut: Shortcut) -> Itera
         shortcut.end(batch)
         route.end(batch)
         yield from (one for one in drain(out) if not shortcut.takes(one))
+
+
+def _show(batch: Batch, at: int, route: Route, shortcut: Shortcut) -> None:
+    event = batch[at]
+    shortcut.before(event, batch)
+    for handler in route.handlers.get(event.id, ()):
+        handler(event)
 
 
 def _with_losses(batch: Batch, route: Route, out: deque[T]) -> Iterator[T]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from io import StringIO
 from typing import Any, BinaryIO, TextIO
 
 from ftracepy.analysis.layout import Cell, Layout
@@ -27,7 +28,7 @@ class CsvSink(Messages):
         self._writer.writerow([_field(getattr(row, name)) for name in self._names])
 
     def layout(self) -> Layout:
-        cells = [Cell(name, b"," if place else b"", b"") for place, name in enumerate(self._names)]
+        cells = [Cell(name, b"," if place else b"", b"", whole=_quoted) for place, name in enumerate(self._names)]
         return Layout(tuple(cells), b"\n", b',"\\', self._put_lines)
 
     def _put_lines(self, lines: bytes) -> None:
@@ -55,3 +56,10 @@ def _field(value: Any) -> Any:
     if isinstance(value, list | tuple | dict):
         return escape(json.dumps(value))
     return value
+
+
+def _quoted(value: Any) -> str:
+    """A field as csv.writer has it."""
+    line = StringIO()
+    csv.writer(line, lineterminator="").writerow([_field(value), 0])
+    return line.getvalue().removesuffix(",0")

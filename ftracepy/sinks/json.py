@@ -29,7 +29,7 @@ class JsonSink:
 
     def layout(self) -> Layout:
         heads = [f"{', ' if place else '{'}{json.dumps(name)}: ".encode() for place, name in enumerate(self._names)]
-        cells = [Cell(name, head, b"null") for name, head in zip(self._names, heads, strict=True)]
+        cells = [Cell(name, head, b"null", whole=json.dumps) for name, head in zip(self._names, heads, strict=True)]
         return Layout(tuple(cells), b"}\n", b'"\\', self._lines.put_lines, quote=b'"')
 
     def notice(self, text: str) -> None:

@@ -87,7 +87,7 @@ class TableSink(Messages):
 def _laid_out(column: Column, before: bytes, last: bool) -> Cell:
     right = column.align == "right"
     width = column.width if right or not last else 0
-    return Cell(column.name, before, column.none.encode(), width, right, partial(cell, column))
+    return Cell(column.name, before, column.none.encode(), width, right, partial(cell, column), _cell(column, last))
 
 
 def _line_maker(columns: Sequence[Column]) -> Callable[[Row], str]:

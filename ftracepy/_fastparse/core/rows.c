@@ -115,7 +115,7 @@ shown(fp_rows *rows, const fp_row_event *event, const fp_row_task *task, const f
 {
     if (!task->shown)
         return FP_ROWS_DONE;
-    return fp_row_put(rows, &(fp_row){.at = record, .event = event, .task = task});
+    return fp_row_put(rows, &(fp_row){.at = record, .event = event, .task = task}, rows->cells_total);
 }
 
 size_t
@@ -139,7 +139,7 @@ fp_rows_make(fp_rows *rows, const fp_record *records, size_t start, size_t stop,
         else if (*why == FP_ROWS_DONE)
             *why = FP_ROWS_TASK;
         if (*why != FP_ROWS_DONE)
-            return at;
+            return at + (*why == FP_ROWS_OPENED);
     }
     return stop;
 }

@@ -73,12 +73,22 @@ typedef struct {
     int64_t nr, ret;
 } fp_row_task;
 
+/* An open whose path is still to come: its place in the batch from 1, the row up to the path, and the path as passed. */
+typedef struct {
+    size_t enter, head, head_length; /* head: in the output, behind the rows */
+    int32_t tid;
+    uint64_t start, end;
+    const uint8_t *passed; /* NULL: nobody could read it */
+    size_t passed_length;
+    bool shown;
+} fp_opened;
+
 typedef struct {
     fp_cell cells[FP_ROW_CELLS];
-    size_t cells_total;
+    size_t cells_total, path_cell; /* path_cell: the first that is about a path */
     fp_row_text end;
     bool refused[256]; /* bytes that are not plain here */
-    bool big_endian, failed_only, copies_only; /* copies_only: opens that worked are plain with the kernel's own copy alone */
+    bool big_endian, failed_only, copies_only; /* copies_only: other paths of opens that worked are still to come */
     uint64_t mult;
     unsigned shift;
     int64_t offset;
@@ -92,12 +102,14 @@ typedef struct {
     int32_t nobody; /* a number that no thread has, for now; 0: none is known */
     size_t asked_cell;
     uint64_t asked;
+    fp_opened opened;
 } fp_rows;
 
 /* Why making rows stopped: at the end, for room, at what is somebody else's, or for what is to be told first: whose thread it is,
- * the event's program, the name of number `asked` in cell `asked_cell`, or who thread `asked` is. */
+ * the event's program, the name of number `asked` in cell `asked_cell`, or who thread `asked` is. An open that
+ * worked is somebody else's from its path on: `opened` says what is known of it. */
 typedef enum { FP_ROWS_DONE, FP_ROWS_FULL, FP_ROWS_ELSE, FP_ROWS_TASK, FP_ROWS_PROGRAM, FP_ROWS_NAME,
-               FP_ROWS_TARGET, FP_ROWS_MEMORY } fp_rows_why;
+               FP_ROWS_TARGET, FP_ROWS_OPENED, FP_ROWS_MEMORY } fp_rows_why;
 
 /* False without memory. */
 bool fp_rows_init(fp_rows *rows);
@@ -125,8 +137,8 @@ typedef struct {
     int64_t ret;
 } fp_row;
 
-/* Append a row; FP_ROWS_DONE, or why not, the output then being as it was. */
-fp_rows_why fp_row_put(fp_rows *rows, const fp_row *row);
+/* Append a row, or its first `cells`; FP_ROWS_DONE, or why not, the output then being as it was. */
+fp_rows_why fp_row_put(fp_rows *rows, const fp_row *row, size_t cells);
 
 /* What an event of a call's means for its thread; a row where it ends one. */
 fp_rows_why fp_rows_call(fp_rows *rows, const fp_row_event *event, fp_row_task *task, const fp_record *records, size_t at);

@@ -177,11 +177,11 @@ pad(fp_text_out *out, const fp_cell *cell, size_t start)
 }
 
 fp_rows_why
-fp_row_put(fp_rows *rows, const fp_row *row)
+fp_row_put(fp_rows *rows, const fp_row *row, size_t cells)
 {
     fp_text_out *out = &rows->out;
     size_t start = out->used;
-    for (size_t i = 0; i < rows->cells_total; i++) {
+    for (size_t i = 0; i < cells; i++) {
         fp_cell *cell = &rows->cells[i];
         fp_out_bytes(out, cell->before.data, cell->before.length);
         size_t value = out->used;
@@ -192,6 +192,7 @@ fp_row_put(fp_rows *rows, const fp_row *row)
         }
         pad(out, cell, value);
     }
-    fp_out_bytes(out, rows->end.data, rows->end.length);
+    if (cells == rows->cells_total)
+        fp_out_bytes(out, rows->end.data, rows->end.length);
     return out->failed ? FP_ROWS_MEMORY : FP_ROWS_DONE;
 }
