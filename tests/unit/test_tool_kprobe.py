@@ -11,8 +11,11 @@ import pytest
 from ftracepy import sinks
 from ftracepy.errors import UsageFault
 from ftracepy.probes import KernelProbe, Tasks
+from ftracepy.probespec import script
+from ftracepy.probespec.probes import Probe
 from ftracepy.sidefacts import Kind
 from ftracepy.tools import kit
+from ftracepy.tools.probeoptions import told
 from tests.support.btf import BtfWriter
 from tests.support.recorded import Recorded, kallsyms, kernel_format
 
@@ -221,3 +224,25 @@ def test_what_it_asks_for() -> None:
     assert all(tool.wishes(tool.options(definition="x", **{name: True})) == () for name in ("dry_run", "script", "listing"))
     with pytest.raises(UsageFault, match="which kernel function"):
         tool.options(dry_run=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "filter_", "said"),
+    [
+        (("n=%di:s99",), "", "Unknown type is specified\n  f n=%di:s99\n          ^"),
+        (("n=%di:s32",), "n == 1 && m > 2", "Field not found\n  n == 1 && m > 2\n            ^"),
+        (("n=%di:s32",), "n >", ""),
+    ],
+)
+def test_what_any_kernel_would_refuse_no_dry_run_writes(words: tuple[str, ...], filter_: str, said: str) -> None:
+    probe = Probe("p", "f", "f", words, f"f {words[0]}", (0, 2))
+    with pytest.raises(UsageFault) as caught:
+        told(kit.load("kprobe").options(definition="f", dry_run=True), script.Asked([probe], filter_))
+    assert caught.value.kernel == said
+
+
+def test_a_dry_run_takes_what_kernels_take() -> None:
+    words = ("a=+0(%di):string[3]", "b=%ax:b4@2/32", "c=%di:%pd", "d=@jiffies:u64", "e=%cx")
+    probe = Probe("p", "f", "f", words, " ".join(("f", *words)), tuple(range(6)))
+    asked = script.Asked([probe], 'a ~ "x*" && common_pid > 1 && COMM != "y"')
+    assert len(list(told(kit.load("kprobe").options(definition="f", dry_run=True), asked))) == 3
