@@ -35,13 +35,15 @@ _PATIENCE_S = 120  # an emulated processor takes eleven seconds to load Textual 
 class Terminal:
     """ftracepy live in a terminal of its own."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, columns: int = 100) -> None:
         self._socket = str(folder / "tmux")
         command = shlex.join([sys.executable, "-P", "-m", "ftracepy.cli", "live", *options])
         state = os.environ.get("FTRACEPY_STATE", "")
         environment = ["-e", "LANG=C.UTF-8", "-e", f"FTRACEPY_STATE={state}"]
         self._end = folder / "end"
-        self.tmux("new-session", "-d", "-x", "100", "-y", "24", *environment, f"{command}; echo ended $? >{self._end}; sleep 60")
+        self.tmux(
+            "new-session", "-d", "-x", str(columns), "-y", "24", *environment, f"{command}; echo ended $? >{self._end}; sleep 60"
+        )
         shell = int(self.tmux("display-message", "-p", "#{pane_pid}"))
         try:
             self.pid = self._child_of(shell)
@@ -118,8 +120,8 @@ def terminal(tmp_path: Path, tracefs: object) -> Iterator[Callable[..., Terminal
         pytest.skip("tmux is not installed")
     opened: list[Terminal] = []
 
-    def open_one(*options: str) -> Terminal:
-        opened.append(Terminal(tmp_path, *options))
+    def open_one(*options: str, columns: int = 100) -> Terminal:
+        opened.append(Terminal(tmp_path, *options, columns=columns))
         return opened[-1]
 
     yield open_one
@@ -385,7 +387,7 @@ def test_a_function_is_found_probed_and_what_is_wrong_is_told_in_its_place(
 ) -> None:
     """The kernel's own word about what cannot be fetched; then MANY opens of one file, by its name."""
     requires("kprobes")
-    view = terminal("-e", "sched:sched_process_exit")
+    view = terminal("-e", "sched:sched_process_exit", columns=140)  # for what a hit says behind its place
     view.until("ev/s")
     view.press("b")
     view.until("type letters")

@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path
 
@@ -97,13 +98,18 @@ def test_lines_are_the_kernels_and_trace_cmds(clean_kernel: Tracefs, tmp_path: P
     mine = Formatter(schema).lines(batch).splitlines()
     kernel = [line for line in text.splitlines() if not line.startswith((b"#", b"CPU:"))]
     hashed = not options.exists(clean_kernel.root, "hash-ptr")
-    pairs = enumerate(zip_longest(mine, kernel, fillvalue=b"no line"))
-    differ = [at for at, (a, b) in pairs if not is_same(a, b, hashed) and not _ONLY_THE_KERNEL.search(b)]
-    around = slice(max(differ[0] - 2, 0), differ[0] + 4) if differ else slice(0)
-    assert not differ, f"{len(differ)} of {len(kernel)}; the first of them: {mine[around]} and {kernel[around]}"
+    require_equal(mine, kernel, lambda a, b: is_same(a, b, hashed) or _ONLY_THE_KERNEL.search(b) is not None)
     if shutil.which("trace-cmd") is None:
         pytest.skip("the kernel's text is equal; no trace-cmd here for the other half")
     compare_with_trace_cmd(schema, texts, data, batch, tmp_path / "x.dat")
+
+
+def require_equal(mine: list[bytes], theirs: list[bytes], equal: Callable[[bytes, bytes], bool]) -> None:
+    """Shows the lines around the first difference: what one more line on a side comes from stands before it."""
+    pairs = enumerate(zip_longest(mine, theirs, fillvalue=b"no line"))
+    differ = [at for at, (a, b) in pairs if not equal(a, b)]
+    around = slice(max(differ[0] - 2, 0), differ[0] + 4) if differ else slice(0)
+    assert not differ, f"{len(differ)} of {len(theirs)}; the first of them: {mine[around]} and {theirs[around]}"
 
 
 def is_same(mine: bytes, kernel: bytes, hashed: bool) -> bool:
@@ -122,8 +128,7 @@ def compare_with_trace_cmd(schema: Schema, texts: SchemaTexts, data: dict[int, b
     run = subprocess.run(["trace-cmd", "report", "-N", "-i", str(path)], capture_output=True, check=True)
     theirs = [line for line in run.stdout.splitlines() if not line.startswith(b"cpus=")]
     mine = Formatter(schema, "trace-cmd").lines(batch).splitlines()
-    differ = [(a, b) for a, b in zip(mine, theirs, strict=True) if a != b and not _TRACE_CMD_WRONG.search(b)]
-    assert not differ, f"{len(differ)} of {len(theirs)}; first: {differ[0]}"
+    require_equal(mine, theirs, lambda a, b: a == b or _TRACE_CMD_WRONG.search(b) is not None)
 
 
 def test_probes_and_user_stacks(clean_kernel: Tracefs) -> None:
