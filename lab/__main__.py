@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from lab import kept, kernels, table
+from lab import kept, kernels, originals, table
 from lab.debian import LabFault, Unreachable
 from lab.guests import MISHAP, ROOT, Told, find, run_all, shell
 
@@ -72,6 +72,8 @@ def _contradiction(options: argparse.Namespace, given: list[str]) -> str | None:
         return "--brief says which live tests run: no COMMAND goes with it"
     if options.failed and (given or options.record or options.brief or options.shell or options.all or len(options.kernel) != 1):
         return "--failed is for one KERNEL, and says which live tests run there"
+    if options.originals and (given or options.record or options.brief or options.failed or options.shell):
+        return "--originals says which tests run"
     if options.jobs < 1 or options.cpus < 1:
         return "--jobs and --cpus count from 1"
     if options.seconds is not None and not options.seconds > 0:
@@ -103,6 +105,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--update", action="store_true", help="look for newer kernels in Debian's lists first")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where files the command left in /lab/out are put")
     parser.add_argument("--seconds", type=float, help="how long the command may take (default 900, the live tests 5400)")
+    parser.add_argument(
+        "--originals", action="store_true", help="perf-tools' own scripts beside ours; puts what each counted into docs/"
+    )
     parser.add_argument("--with", dest="packages", metavar="A,B", default="", help="Debian packages that the guest has besides")
     parser.add_argument("--cpus", type=int, default=1, help="processors of the guest (default %(default)s)")
     parser.add_argument("--console", action="store_true", help="show the guest's kernel messages at the end")
@@ -110,18 +115,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(names: list[str], command: str, options: argparse.Namespace) -> int:
-    packages = tuple(one for one in options.packages.split(",") if one)
+    packages = tuple(one for one in options.packages.split(",") if one) + (originals.PACKAGES if options.originals else ())
     guests = [find(name, options.update, packages) for name in names]
     if options.prepare:
         return 0
     options.seconds = options.seconds or (_SECONDS if command else _SUITE_SECONDS)
     if options.shell:
         return shell(guests[0], options)
-    told = run_all(guests, command or (BRIEF if options.brief else SUITE), options)
+    usual = originals.COMMAND if options.originals else BRIEF if options.brief else SUITE
+    told = run_all(guests, command or usual, options)
     if len(guests) > 1:
         print("\n" + "\n".join(f"lab: {one.summary}" for one in told), file=sys.stderr)
     for one in told:
         _keep(one)
+    if found := {one.guest.kernel.name: text.decode() for one in told if (text := one.outcome.files.get(originals.FOUND))}:
+        originals.write(ROOT, found)
     worst = next((one.status for one in told if one.status), 0)
     if options.table:
         worst = worst or _write_table()
