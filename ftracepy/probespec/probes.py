@@ -28,6 +28,7 @@ _TAKEN = frozenset({"common_type", "common_flags", "common_preempt_count", "comm
 ENTRY, STACK_POINTER = "_entry", "sp__"
 POINTER = "via__"  # fields called so, or so with _2 and on, hold pointers that other fields were read through
 LEAST_POINTER, MOST_POINTER = 1 << 63, (1 << 64) - 4096
+_RETURNING = "512"  # calls under way at once that are seen to return; by itself the kernel takes one for each processor
 _THROUGH = re.compile(r"[+-]\d+\((.+)\)$")
 Modules = Callable[[str], Sequence[str]]
 
@@ -145,7 +146,8 @@ class _Making:
                 if meaning := _meaning(fetch, [self._pointer(base) for base in _through(fetch)]):
                     fields[name] = meaning
         pointers = tuple(f"{name}={base}:x64" for base, name in self._pointers.items())
-        return Probe(one.kind + one.max_active, event, one.place, tuple(args), one.typed, tuple(starts), fields, "", pointers)
+        most = one.max_active or (_RETURNING if one.kind == "r" else "")
+        return Probe(one.kind + most, event, one.place, tuple(args), one.typed, tuple(starts), fields, "", pointers)
 
     def _pointer(self, base: str) -> str:
         if base not in self._pointers:

@@ -77,7 +77,7 @@ def line(typed: str, arch: str = "x86_64") -> str:
         ("p:mine/opens vfs_open", "p:g/opens vfs_open"),
         ("p:vfs_open flags", "p:g/vfs_open vfs_open flags=%si:u64"),
         ("p:vfs_open f=%si:u8", "p:g/vfs_open vfs_open f=%si:u8"),
-        ("r:vfs_open $retval", "r:g/vfs_open vfs_open retval=$retval:s32"),
+        ("r:vfs_open $retval", "r512:g/vfs_open vfs_open retval=$retval:s32"),
         ("r16:slow vfs_open ret=$retval:x64", "r16:g/slow vfs_open ret=$retval:x64"),
         ("p:x", "p:g/x x"),
         ("vfs_open+0x10 %ax $stack2 $comm", "p:g/vfs_open vfs_open+0x10 %ax $stack2 $comm"),
@@ -252,7 +252,7 @@ def test_without_types_only_names_are_refused() -> None:
         raise KernelCannot("no types")
 
     (probe,) = made(definitions("r:vfs_open $retval %di @jiffies"), none, "x86_64")
-    assert probe.line("g") == "r:g/vfs_open vfs_open $retval %di @jiffies"
+    assert probe.line("g") == "r512:g/vfs_open vfs_open $retval %di @jiffies"
     with pytest.raises(KernelCannot):
         made(definitions("vfs_open flags"), none, "x86_64")
 
