@@ -88,7 +88,7 @@ def test_columns_say_what_batches_say(name: str, cpus: int, big: bool) -> None:
     for _ in range(30):
         data = random_pages(write, random, cpus)
         whole = decode(name, given, data)
-        choices: list[dict[int, list[str]]] = [EVERY, {77: ["number"]}, {78: [], 5: []}, {}]
+        choices: list[dict[int, list[str]]] = [EVERY, {77: ["number"], 1: ["g"]}, {78: [], 5: []}, {}]
         for wanted in choices:
             made = fed(name, given, data)
             made.want(wanted)

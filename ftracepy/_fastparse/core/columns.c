@@ -5,6 +5,23 @@
 
 #include <stdlib.h>
 
+enum {
+    LINE = 64,     /* bytes of a cache line: what two threads write lies in none together, or both wait at every event */
+    ROWS_LEAST = 32, /* more than a line, of numbers of 4 bytes */
+};
+
+/* `old`, which had `n` types and is given back, with room for one more, or NULL: then `old` stays. */
+static fp_type_rows *
+one_more(fp_type_rows *old, size_t n)
+{
+    fp_type_rows *grown = aligned_alloc(LINE, ((n + 1) * sizeof *grown + LINE - 1) / LINE * LINE);
+    if (grown != NULL && n > 0)
+        memcpy(grown, old, n * sizeof *grown);
+    if (grown != NULL)
+        free(old);
+    return grown;
+}
+
 bool
 fp_columns_init(fp_columns *columns, const fp_layout *layout, bool only)
 {
@@ -12,7 +29,7 @@ fp_columns_init(fp_columns *columns, const fp_layout *layout, bool only)
     columns->usual = !layout->big_endian && !FP_HOST_BIG && layout->common_bytes == sizeof(fp_common) &&
                      layout->type_offset == offsetof(fp_common, id) && layout->pid_offset == offsetof(fp_common, pid);
     columns->slots = calloc(UINT16_MAX + 1, sizeof *columns->slots);
-    columns->types = calloc(1, sizeof *columns->types);
+    columns->types = one_more(NULL, 0);
     if (columns->slots == NULL || columns->types == NULL)
         return false;
     columns->types_n = 1;
@@ -41,7 +58,7 @@ fp_columns_deinit(fp_columns *columns)
 static fp_type_rows *
 new_type(fp_columns *columns, uint16_t id)
 {
-    fp_type_rows *grown = realloc(columns->types, (columns->types_n + 1) * sizeof *grown);
+    fp_type_rows *grown = one_more(columns->types, columns->types_n);
     if (grown == NULL)
         return NULL;
     columns->types = grown;
@@ -69,6 +86,7 @@ fp_columns_choose_field(fp_type_rows *type, const fp_field *field)
         return false;
     type->columns = grown;
     grown[type->total++] = (fp_number_column){.field = field};
+    type->at_once = type->total == 1 && field->element_bytes == sizeof(uint64_t) ? field->offset : 0;
     type->need = end < type->need ? type->need : end < UINT32_MAX ? (uint32_t)end : UINT32_MAX;
     return true;
 }
@@ -106,7 +124,7 @@ resize(void *array, size_t bytes)
 static bool
 reserve_type(fp_type_rows *type, size_t rows)
 {
-    size_t room = type->step ? rows : 1;
+    size_t room = type->step && rows > ROWS_LEAST ? rows : ROWS_LEAST;
     bool done = resize(&type->index, room * sizeof *type->index);
     for (size_t i = 0; i < (type->total ? type->total : 1); i++)
         done = done && resize(&type->columns[i].values, room * sizeof *type->columns[i].values);
@@ -139,10 +157,10 @@ fp_columns_clear(fp_columns *columns)
 static void
 settle_type(fp_type_rows *type, bool big_endian)
 {
-    for (size_t i = type->total; i-- > 0;) /* the first column last: the addresses are there */
+    for (size_t i = type->at_once ? 0 : type->total; i-- > 0;) /* the first column last: the addresses are there */
         fp_field_read(type->columns[i].field, type->addresses + type->settled, type->n - type->settled, big_endian,
                       type->columns[i].values + type->settled);
-    type->settled = type->n;
+    type->settled = (uint32_t)type->n;
 }
 
 void
@@ -161,11 +179,11 @@ fp_columns_add(fp_columns *columns, size_t row, const fp_record *record)
     columns->ts[row] = record->ts;
     columns->common[row] = (fp_common){.id = record->id, .pid = record->pid};
     type->index[type->n] = (uint32_t)row;
-    if (record->length < type->need) { /* some field is not there: 0 */
+    if (type->at_once || record->length < type->need) { /* what is not there is 0 */
         settle_type(type, columns->big_endian);
         for (size_t i = 0; i < type->total; i++)
             type->columns[i].values[type->n] = fp_field_number(type->columns[i].field, record, columns->big_endian);
-        type->settled += type->step;
+        type->settled += (uint32_t)type->step;
     } else {
         type->addresses[type->n] = (uintptr_t)record->data;
     }

@@ -28,7 +28,8 @@ typedef struct {
     uint32_t need;       /* bytes of a record that has all the fields */
     uint16_t id, total;  /* `total` columns, though there is memory for one always */
     fp_number_column *columns;
-    size_t settled; /* rows whose fields have been read */
+    uint32_t settled; /* rows whose fields have been read */
+    uint32_t at_once; /* where the only field lies, of 8 bytes: it is read while walking, instead of noting an address; or 0 */
 } fp_type_rows;
 
 typedef struct {

@@ -158,7 +158,8 @@ run_rows(fp_stream *stream, bool bounded, uint64_t last_ts, fp_output *out)
         size_t n = type->n;
         type->n = n + type->step;
         type->index[n] = (uint32_t)row;
-        type->addresses[n] = (uintptr_t)(at + 4);
+        uint64_t value = fp_load_u64(at + 4 + type->at_once, false);
+        type->addresses[n] = type->at_once ? value : (uintptr_t)(at + 4);
         row += type->keep;
         at = next;
     }
