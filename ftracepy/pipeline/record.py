@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ftracepy.pipeline.requests import RecordRequest, Stop
 
 _PROGRESS_S = 0.5
+_PROMISE_S = 0.05  # a follower looks less often, and a round of a flood comes each millisecond
 
 
 def record(request: RecordRequest, stop: Stop, say: Callable[[str], None]) -> ExitCode:
@@ -34,10 +35,12 @@ def record(request: RecordRequest, stop: Stop, say: Callable[[str], None]) -> Ex
         writer = Writer(request.output, source.texts(), source.cpus, compression=request.compression)
         undo.enter_context(writer)
         progress = _Progress(source, writer, say if request.progress else None)
+        promised_s = 0.0
         for round_ in source.rounds():
             for pages in round_.pages:
                 writer.write(pages)
-            if not round_.last:
+            if not round_.last and time.monotonic() >= promised_s + _PROMISE_S:
+                promised_s = time.monotonic()
                 writer.promise(round_.until_ns)
             progress.tell()
         writer.finish(source.health().stats, source.texts(fresh=True))
