@@ -37,8 +37,7 @@ def record(request: RecordRequest, stop: Stop, say: Callable[[str], None]) -> Ex
         progress = _Progress(source, writer, say if request.progress else None)
         promised_s = 0.0
         for round_ in source.rounds():
-            for pages in round_.pages:
-                writer.write(pages)
+            writer.write_round(round_.pages)
             if not round_.last and time.monotonic() >= promised_s + _PROMISE_S:
                 promised_s = time.monotonic()
                 writer.promise(round_.until_ns)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 
 from ftracepy.recording.outputs import nameless
 from ftracepy.recording.sections import Encoder
 
 MOVE_BYTES = 4 << 20  # moved at once, so also what a full disk must still have room for
+_MOST_PIECES = 1024  # of one pwritev(2): IOV_MAX
 _CANNOT_SHARE = {errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EBADF}
 
 
@@ -33,14 +35,17 @@ class Spool:
         self._page_bytes = page_bytes
         self._fd = self._settled = -1
 
-    def write(self, data: memoryview) -> OSError | None:
+    def write(self, pieces: Sequence[memoryview]) -> OSError | None:
         """Append whole pages; where the disk refuses, keep those that are whole and answer with what it said."""
         at, refused = 0, None
         try:
             if self._fd < 0:
                 self._open()
-            while at < len(data):
-                at += os.pwrite(self._target, data[at:], self.place + self.size_bytes + at)
+            size, begin = sum(map(len, pieces)), self.place + self.size_bytes
+            if 1 < len(pieces) <= _MOST_PIECES:
+                at = os.pwritev(self._target, pieces, begin)
+            while at < size:
+                at += os.pwrite(self._target, _next(pieces, at), begin + at)
         except OSError as error:
             refused = error
         self.size_bytes += at // self._page_bytes * self._page_bytes
@@ -117,6 +122,15 @@ class Spool:
         if self.path and (self._settled >= 0 or not self.size_bytes):
             with suppress(OSError):
                 os.unlink(self.path)
+
+
+def _next(pieces: Sequence[memoryview], at: int) -> memoryview:
+    """The piece that holds the byte `at` of them all, from there on."""
+    for piece in pieces:
+        if at < len(piece):
+            return piece[at:]
+        at -= len(piece)
+    raise IndexError(at)
 
 
 def _copy(source: int, target: int, source_at: int, target_at: int, count: int) -> None:

@@ -111,9 +111,20 @@ class Writer:
 
     def write(self, pages: Pages, instance: str = "") -> None:
         """Append one CPU's pages. Raises FtracepyError where the disk refuses; what was written before is kept."""
-        spool = self._spool(self._buffers[instance], pages.cpu)
+        self._write(pages.cpu, [memoryview(pages.data).cast("B")], instance)
+
+    def write_round(self, pages: Sequence[Pages]) -> None:
+        """Append pages of many CPUs to the top-level buffer, at one go for each; as `write`."""
+        pieces: dict[int, list[memoryview]] = {}
+        for one in pages:
+            pieces.setdefault(one.cpu, []).append(memoryview(one.data).cast("B"))
+        for cpu, data in pieces.items():
+            self._write(cpu, data, "")
+
+    def _write(self, cpu: int, pieces: Sequence[memoryview], instance: str) -> None:
+        spool = self._spool(self._buffers[instance], cpu)
         self.size_bytes -= spool.size_bytes
-        refused = spool.write(memoryview(pages.data).cast("B"))
+        refused = spool.write(pieces)
         self.size_bytes += spool.size_bytes
         if refused:
             raise self._fault(self.path if spool.place else spool.path, refused)

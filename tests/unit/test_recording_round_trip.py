@@ -220,3 +220,18 @@ def test_trace_cmd_finds_every_section_and_option(tmp_path: Path) -> None:
     assert dump.stderr == ""
     for words in ("overrun: 7", '"" [name]', '"mono" [clock]', "Linux box 6.18.0", "Events format, 1 systems"):
         assert words in dump.stdout
+
+
+@pytest.mark.parametrize("count", [1, 5, 1500])  # one call to the kernel takes 1024 at most
+def test_pages_that_came_together_are_written_as_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    parts = [Pages(at & 1, page(1000 * (at + 1), [at])) for at in range(count)]
+    short = os.pwritev
+
+    def a_page_and_a_half(fd: int, pieces: list[memoryview], offset: int) -> int:
+        return short(fd, [pieces[0], pieces[1][: PAGE_BYTES // 2]], offset)
+
+    monkeypatch.setattr(os, "pwritev", a_page_and_a_half)
+    with Writer(tmp_path / "x.dat", texts(), [0, 1]) as writer:
+        writer.write_round(parts)
+    whole = {cpu: b"".join(bytes(part.data) for part in parts if part.cpu == cpu) for cpu in (0, 1)}
+    assert read_back(recording.open(tmp_path / "x.dat")) == whole
