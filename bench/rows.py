@@ -28,6 +28,7 @@ class Case:
 
 CASES = (
     Case("opensnoop", ("--tool", "opensnoop"), ("opensnoop",), "open", 100_003),
+    Case("opensnoop, half failing", ("--tool", "opensnoop"), ("opensnoop",), "half", 100_003),
     Case("opensnoop -n other", ("--tool", "opensnoop"), ("opensnoop", "-n", "other"), "open", 100_003),
     Case("killsnoop", ("--tool", "killsnoop"), ("killsnoop",), "kill", 100_003),
     Case("tpoint", ("-e", "syscalls:sys_enter_getppid"), ("tpoint", "syscalls:sys_enter_getppid"), "getppid", 200_003),
