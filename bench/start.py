@@ -18,6 +18,7 @@ from bench.timing import Result, Spread, paired, ratio, run
 _BUSY = "import os, time\nwhile True:\n    os.close(os.open('/etc/hostname', 0)); os.kill(os.getpid(), 0); time.sleep(0.0005)"
 _FIRST = (
     ("killsnoop", b" 0 ", "syscalls:sys_enter_kill", b"sys_kill", True),
+    ("killsnoop -s", b" 0 ", "syscalls:sys_enter_kill", b"sys_kill", False),
     ("opensnoop", b"hostname", "syscalls:sys_enter_openat", b"sys_openat", False),
 )
 
@@ -53,7 +54,8 @@ def _help(runs: int) -> Iterator[Result]:
 
 
 def _first_event(runs: int) -> Iterator[Result]:
-    """killsnoop needs the same tracepoints as tpoint; opensnoop's paths take probes and fanotify besides."""
+    """killsnoop needs the same tracepoints as tpoint, and a parser where it has an option; opensnoop's paths take probes and
+    fanotify besides."""
     tpoint = shutil.which("tpoint-perf")
     if not tpoint or not Path("/sys/kernel/debug/tracing/events").is_dir():
         return
@@ -61,8 +63,9 @@ def _first_event(runs: int) -> Iterator[Result]:
     try:
         yield from _first_of_stream(runs)
         for tool, word, event, peer_word, bound in _FIRST:
-            first_event_s([*FTRACEPY, tool], word)
-            pairs = [(first_event_s([*FTRACEPY, tool], word), first_event_s([tpoint, event], peer_word)) for _ in range(runs)]
+            ours = [*FTRACEPY, *tool.split()]
+            first_event_s(ours, word)
+            pairs = [(first_event_s(ours, word), first_event_s([tpoint, event], peer_word)) for _ in range(runs)]
             yield _slower(tool, pairs, bound)
     finally:
         busy.kill()
