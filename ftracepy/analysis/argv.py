@@ -62,12 +62,12 @@ def from_site(event: Event, order: words.Order) -> tuple[str | None, Argv]:
         arg, whole = _words_text(event, f"arg{at}", order)
         args.append(arg if whole else arg + "...")
         cut = cut or not whole
-    return path or None, (Argv(args, cut, "user@enter", 2) if args else Argv())
+    return path or None, (Argv(args, cut, "user@enter", 1) if args else Argv())
 
 
 def from_fact(body: bytes) -> Argv:
     """An ARGV side fact: NUL-terminated arguments."""
-    return Argv([_text(part) for part in body.removesuffix(b"\0").split(b"\0")], False, "proc-after", 1) if body else Argv()
+    return Argv([_text(part) for part in body.removesuffix(b"\0").split(b"\0")], False, "proc-after", 2) if body else Argv()
 
 
 def _block(event: Event, order: words.Order) -> bytes:

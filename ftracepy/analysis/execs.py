@@ -1,8 +1,8 @@
 """Program starts: who started what with which arguments, and the attempts that failed.
 
 argv comes, best first, from the kernel as it sets the program up (our `argv_kernel`), from the dynamic loader's first
-instruction (`argv_loader`), from the caller's memory just before the call (`exec_site`), or from /proc (ARGV side
-facts). The events of our own probes are described in live/plan.py.
+instruction (`argv_loader`), from the new program's memory as /proc has it (ARGV side facts), or from the caller's just
+before the call (`exec_site`), where another thread may change it. The events of our own probes are described in live/plan.py.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Seen:
         return any(how in way.how for way in self.plan.ways)
 
     def paths(self, tid: int) -> list[str]:
-        return [fact.body.decode() for fact in self.facts if fact.kind is Kind.PATH and fact.tid == tid]
+        return [fact.body.partition(b"\0")[0].decode() for fact in self.facts if fact.kind is Kind.PATH and fact.tid == tid]
 
 
 # Opens each path of a JSON list (path, flags) and prints pid and errno or 0 of each.
