@@ -387,6 +387,8 @@ def test_a_function_is_found_probed_and_what_is_wrong_is_told_in_its_place(
 ) -> None:
     """The kernel's own word about what cannot be fetched; then MANY opens of one file, by its name."""
     requires("kprobes")
+    path = tmp_path / "counted-file"
+    path.write_text("")
     view = terminal("-e", "sched:sched_process_exit", columns=140)  # for what a hit says behind its place
     view.until("ev/s")
     view.press("b")
@@ -413,8 +415,6 @@ def test_a_function_is_found_probed_and_what_is_wrong_is_told_in_its_place(
     view.press("Enter")
     view.until("[1 kprobe]")
     view.until("ev/s")
-    path = tmp_path / "counted-file"
-    path.write_text("")
     work = f"for _ in range({MANY}): open({str(path)!r}).close()"
     subprocess.run([sys.executable, "-S", "-c", work], check=True)
     view.until("counted-file")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _WIDE = 100
 _LAST = 12  # of a last column, which takes the rest of the line
 _FEW = 4
+_NEWEST = 20
+_LEAST = 8  # of the names of events
 _NARROW = {"time": 12, "comm": 12, "flags": 10}
 
 
@@ -33,6 +35,7 @@ class ListPage(Page):
         self.kernel: KernelFilter | None = None
         self._chosen = listing.look.columns[0].name
         self._seen = (-1, -1)
+        self._longest = _LEAST
         self._goal: int | None = None
 
     @property
@@ -101,11 +104,21 @@ class ListPage(Page):
         if width < _WIDE:
             newest = self.item(self.end - 1)
             stamp = len(seconds(listing.look.ts(newest))) if newest is not None else 0
-            listing.tight = {**_NARROW, "time": max(stamp, _NARROW["time"])}
+            listing.tight = {**_NARROW, "time": max(stamp, _NARROW["time"]), **self._of_events()}
             wanted = sum((listing.width(one) or _LAST) + 1 for one in listing.columns) - 1
             if wanted > width and len(listing.columns) > _FEW:
                 listing.left_out = {"time"}
         return before != (listing.tight, listing.left_out)
+
+    def _of_events(self) -> dict[str, int]:
+        """Names of events are as long as they are: their own text, which tells more, comes behind them."""
+        column = next((one for one in self.listing.look.columns if one.name == "event"), None)
+        if column is None:
+            return {}
+        newest = (self.item(place) for place in range(max(self.end - _NEWEST, self.first), self.end))
+        names = (self.listing.look.value(one, "event") for one in newest if one is not None)
+        self._longest = max(self._longest, *(len(str(name)) for name in names), 0)
+        return {"event": min(self._longest, column.width)}
 
     def tick(self, spare: Spare, width: int) -> bool:
         resized = self._fit(width)
