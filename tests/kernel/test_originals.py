@@ -32,7 +32,7 @@ _SECONDS = "15"  # perf that Ctrl-C ends is taken for one that failed
 _SLEEP = "hrtimer_nanosleep"
 _LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
 _GETSIDS = "import os\nfor _ in range({}): os.getsid(0)\n"
-_SLEEPS = "import time\nfor _ in range(53): time.sleep(0.003)\n"
+_SLEEPS = "import time\nfor _ in range(53): time.sleep(0.02)\n"
 _WHO = "import os\nfor at in range(211):\n try: os.getpriority(0, at)\n except OSError: pass\n"
 _KILLS = "import os, signal\nsignal.signal(10, lambda *_: None)\nfor _ in range(53): os.kill(os.getpid(), 10)\n"
 _ECHOES = "import os\nfor at in range(53): os.waitpid(os.posix_spawn('/bin/echo', ['/bin/echo', str(at), 'a b'], {}, file_actions=[(os.POSIX_SPAWN_CLOSE, 1)]), 0)\n"  # noqa: E501

@@ -20,6 +20,8 @@ pytestmark = pytest.mark.kernel
 _CALL = f"__{'arm64' if os.uname().machine == 'aarch64' else 'x64'}_sys_getsid"
 _CALLS = "import os\nfor _ in range({}): os.getsid(0)\n"
 _SLEEPS = "import time\nfor _ in range({}): time.sleep({})\n"
+# Sleeps are until a moment: on a busy machine a millisecond and more of it may be over before the kernel is asked.
+_LONG_SLEEPS = _SLEEPS.format(53, 0.02)
 _OUTER, _INNER = "hrtimer_nanosleep", "do_nanosleep"
 _IDLE = ("current_tracer", "set_ftrace_filter", "set_ftrace_notrace", "set_graph_function", "max_graph_depth", "tracing_thresh",
          "tracing_on", "trace_clock", "options/sleep-time", "options/funcgraph-irqs", "options/function-fork", "set_event",
@@ -79,7 +81,7 @@ def test_a_tree_of_all_that_is_called_to_a_depth(clean_kernel: Tracefs) -> None:
 @pytest.mark.counted("funcslower", "53 slow calls of 53", options={"words": (_INNER, "1000")})
 def test_only_slow_calls(clean_kernel: Tracefs) -> None:
     before = settings(clean_kernel)
-    work = python(_SLEEPS.format(53, 0.002))
+    work = python(_LONG_SLEEPS)
     slow = mine(watch("funcslower", work, _INNER, "1000"), _INNER)
     assert len(slow) == 53
     assert all(row["took_ns"] >= 1_000_000 for row in slow)
@@ -88,7 +90,7 @@ def test_only_slow_calls(clean_kernel: Tracefs) -> None:
 
 
 def test_slow_calls_within_slow_calls(clean_kernel: Tracefs) -> None:
-    rows = watch("funcslower", python(_SLEEPS.format(53, 0.002)), _OUTER, _INNER, "1000")
+    rows = watch("funcslower", python(_LONG_SLEEPS), _OUTER, _INNER, "1000")
     found = [(row["function"], row["depth"], row["call"]) for row in rows if row["comm"].startswith("python")]
     assert found == [(_INNER, 1, f"  {_INNER}"), (_OUTER, 0, _OUTER)] * 53
 
