@@ -6,9 +6,9 @@
        4711 10.1.18.225:40012    S> 10.105.152.9:80        SYN_RECV     -
 
 R> is a segment sent again, S> a listener's answer (SYN-ACK) sent again. With -l a tail loss probe, which sends the last
-segment again before its time, shows as L>. Kernels with kprobes tell of each; without, the kernel's stack shows it, and
-where that is not written or lacks its innermost functions ?> may be either. A probe that sends new data is no
-retransmission, and not shown. PID is the process that was running, which for timers and acknowledgements is any, or
+segment again before its time, shows as L>, one that sends new data instead as N>, which is no retransmission. Kernels with
+kprobes tell of each (of N> those with BTF); without, the kernel's stack shows L>, and where that is not written or lacks its
+innermost functions ?> may be either. PID is the process that was running, which for timers and acknowledgements is any, or
 none (0). ERR is why the segment could not be sent, on kernels that tell (7.x).
 """
 
@@ -23,14 +23,19 @@ from ftracepy.tools.kit import Feed, Filters, Row, col, flag, tool
 
 
 class Options(Filters):
-    probes: bool = flag("-l", "--loss-probes", help="tell tail loss probes apart (L>)")
+    probes: bool = flag("-l", "--loss-probes", help="tell tail loss probes apart (L>), and those with new data (N>)")
     stacks: bool = flag("-s", "--stacks", help="the kernel stack of each")
 
 
 class Sent(Row):
     pid: int = col(width=7, help="process that was running then")
     local: str = col(width=20, title="LADDR:LPORT", help="this machine's end")
-    kind: str = col(width=2, title="", show=lambda kind: f"{kind}>", help="R again, S SYN-ACK, L tail loss probe, ? R or L")
+    kind: str = col(
+        width=2,
+        title="",
+        show=lambda kind: f"{kind}>",
+        help="R again, S SYN-ACK, L tail loss probe, N one with new data, ? R or L",
+    )
     remote: str = col(width=22, title="RADDR:RPORT", help="the other end")
     state: str = col(width=12, help="state of the connection")
     err: str | None = col(help="why it could not be sent")

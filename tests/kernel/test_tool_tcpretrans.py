@@ -57,6 +57,24 @@ def test_tail_loss_probes_are_told_apart(
     assert all(row["stack"] is None for row in rows)
 
 
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.counted("tcpretrans", "each tail loss probe, those with new data too", options={"probes": True})
+def test_probes_with_new_data_are_shown(
+    clean_kernel: Tracefs, tmp_path: Path, requires: Callable[[str], None], version: int
+) -> None:
+    requires("kprobes")
+    requires("BTF")
+    rows, counts = provoked(tmp_path, version, "fresh", "tail", options=("-l",))
+    kinds = Counter(row["kind"] for row in rows)
+    assert kinds["L"] + kinds["N"] == counts["TCPLossProbes"]
+    assert kinds["L"] >= 1
+    assert kinds["N"] >= 1
+    new = [row for row in rows if row["kind"] == "N"]
+    assert {(row["family"], row["state"]) for row in new} == {(2 if version == 4 else 10, "ESTABLISHED")}
+    ends = {(row["local"], row["remote"]) for row in rows if row["kind"] != "N"}
+    assert all((row["local"], row["remote"]) in ends for row in new)  # of what was lost then, some was sent again
+
+
 def test_stacks_show_what_sent_it(clean_kernel: Tracefs, tmp_path: Path, requires: Callable[[str], None]) -> None:
     requires("stack traces")
     rows, counts = provoked(tmp_path, 4, "data", options=("-s",))

@@ -1,6 +1,6 @@
 """Makes a peer deaf and counts what the kernel sends it again, in a network of its own; prints the kernel's counts as JSON.
 
-    python retransmitting.py 4|6 KIND...     KIND: data, syn, synack, tail
+    python retransmitting.py 4|6 KIND...     KIND: data, syn, synack, tail, fresh
 
 A classic socket filter that passes nothing drops every segment before it is acknowledged (net/ipv4/tcp_ipv4.c, tcp_filter).
 """
@@ -91,6 +91,25 @@ def tail(version: int) -> None:
     del kept
 
 
+def fresh(version: int) -> None:
+    """More to send than may be under way: before anything is sent again, the next of it is."""
+    server = listener(version)
+    client = socket.socket(server.family, socket.SOCK_STREAM)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+    client.connect(server.getsockname()[:2])
+    peer, _ = server.accept()
+    for _ in range(5):
+        client.sendall(b"x")
+        peer.recv(1)
+    kept = filter_out(peer)
+    client.sendall(bytes(40_000))
+    time.sleep(0.6)
+    hear_again(peer)
+    assert len(peer.recv(40_000, socket.MSG_WAITALL)) == 40_000
+    abort(client, peer, server)
+    del kept
+
+
 def syn(version: int) -> None:
     """Nobody answers the first segment."""
     server = listener(version)
@@ -126,7 +145,7 @@ def main() -> None:
         subprocess.run(["busybox", *up], check=True)
     before = counts()
     for kind in sys.argv[2:]:
-        {"data": data, "syn": syn, "synack": synack, "tail": tail}[kind](int(sys.argv[1]))
+        {"data": data, "syn": syn, "synack": synack, "tail": tail, "fresh": fresh}[kind](int(sys.argv[1]))
     after = counts()
     while (more := later()) != after:
         after = more

@@ -90,6 +90,64 @@ def probed(*what: str) -> Trace:
     return trace
 
 
+def told(*what: str) -> Trace:
+    """As `probed`, with the socket told: `begin+` finds a probe out already, `timer 7` sets that connection's timer after one."""
+    trace = trace_of()
+
+    def form(name: str, ident: int, *names: str) -> EventFormat:
+        made = tuple(Field(one, "long", 8 + 8 * at, 8, False, FieldKind.FIXED, 8, None) for at, one in enumerate(names))
+        return EventFormat("ftracepy_1_2", name, ident, (), made, "", "")
+
+    words = [f"{end}addr_v6_{at}" for end in "sd" for at in range(4)]
+    timer = ("sk", "high", "family", "state", "sport", "dport", "saddr", "daddr", *words)
+    trace.schema.add([form("loss_probe", 910, "sk", "high"), form("loss_probe_end", 911), form("loss_timer", 912, *timer)])
+    skb = trace.schema.by_name()["tcp", "tcp_retransmit_skb"]
+    trace.schema.add([replace(skb, fields=(*skb.fields, Field("skaddr", "long", 800, 8, False, FieldKind.FIXED, 8, None)))])
+    ends = {
+        name: int.from_bytes(ip_address(one).packed, "little") for name, one in (("saddr", "10.0.0.1"), ("daddr", "10.0.0.2"))
+    }
+    source, target = ip_address("fe80::1").packed, ip_address("2001:db8::2").packed
+    six = {f"{end}addr_v6_{at}": int.from_bytes(packed[4 * at : 4 * at + 4], "little")
+           for end, packed in (("s", source), ("d", target)) for at in range(4)}  # fmt: skip
+    for one in what:
+        if one.startswith("begin"):
+            trace.event(7, "ftracepy_1_2", "loss_probe", sk=7, high=int(one == "begin+"))
+        elif one == "end":
+            trace.event(7, "ftracepy_1_2", "loss_probe_end")
+        elif one.startswith("timer"):
+            family = 10 if "six" in one else 2
+            values = {"sk": int(one.split()[1]), "high": 99, "family": family, "state": 1, "sport": 4242, "dport": 0x5000}
+            trace.event(7, "ftracepy_1_2", "loss_timer", **values, **ends, **six)
+        elif one == "!":
+            trace.lose(3)
+        else:
+            sent(trace, "10.0.0.1", "10.0.0.2", skaddr=int(one))
+    return trace
+
+
+@pytest.mark.parametrize(
+    ("what", "kinds"),
+    [
+        (("begin", "timer 7", "end"), "N"),
+        (("begin", "7", "timer 7", "end", "timer 7"), "L"),
+        (("begin", "8", "timer 8", "timer 7", "end"), "RN"),
+        (("begin+", "timer 7", "end"), ""),
+        (("timer 7", "begin", "end"), ""),
+        (("begin", "!", "timer 7", "end"), ""),
+        (("begin", "end", "begin", "timer 7"), "N"),
+    ],
+)
+def test_probes_with_new_data_are_those_that_end_with_one_out(what: tuple[str, ...], kinds: str) -> None:
+    assert "".join(one.kind for one in retransmits(told(*what).feed(), probes=True)) == kinds
+    assert all(one.kind in "RS" for one in retransmits(told(*what).feed()))
+
+
+def test_whose_probe_with_new_data_it_was() -> None:
+    four, six = retransmits(told("begin", "timer 7", "end", "begin", "timer 7 six", "end").feed(), probes=True)
+    assert (shown(four.local), shown(four.remote), four.state, four.family) == ("10.0.0.1:4242", "10.0.0.2:80", "ESTABLISHED", 2)
+    assert (shown(six.local), shown(six.remote), six.family) == ("[fe80::1]:4242", "[2001:db8::2]:80", 10)
+
+
 @pytest.mark.parametrize(
     ("what", "kinds"),
     [

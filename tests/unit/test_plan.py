@@ -230,6 +230,7 @@ def test_loss_probes_are_marked_or_shown_by_stacks(kernel: Kernel, monkeypatch: 
     tracefs = kernel("kprobe_events")
     put(tracefs, "tcp/tcp_retransmit_skb")
     monkeypatch.setattr("ftracepy.live.ways.lossprobes._are_taken", lambda _tracefs: taken)
+    monkeypatch.setattr("ftracepy.live.ways.lossprobes._telling", lambda _tracefs: [])
     made = plan([Tracepoint("tcp", "tcp_retransmit_skb", scoped=False), LossProbes()], tracefs)
     assert [one.event for one in made.kprobes] == (["loss_probe", "loss_probe_end"] if taken else [])
     assert made.events == [Tracepoint("tcp", "tcp_retransmit_skb", stack=not taken, scoped=False)]
