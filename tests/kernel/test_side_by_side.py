@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -149,3 +150,55 @@ def test_beside_a_session_made_by_hand(clean_kernel: Tracefs, tmp_path: Path) ->
         theirs.rmdir()
     seen = Counter(name for line in lines if f"-{pid} " in line for name in ("sys_getsid(", "sys_kill(") if name in line)
     assert seen == {"sys_getsid(": 307, "sys_kill(": 101}
+
+
+# The same function under every tool for functions, each started by the one before it, so that all have begun.
+_FUNCTION = f"__{'arm64' if os.uname().machine == 'aarch64' else 'x64'}_sys_getsid"
+_FUNCTION_TOOLS = (
+    ("functrace", _FUNCTION),
+    ("funccount", _FUNCTION),
+    ("funclatency", _FUNCTION),
+    ("funcslower", _FUNCTION, "0"),
+    ("funcgraph", "--children", _FUNCTION, _FUNCTION),
+    ("kprobe", f"p:getsids {_FUNCTION}"),
+)
+
+
+def nested(out: Path, around: tuple[str, ...] = ()) -> dict[str, list[dict[str, Any]]]:
+    """Rows of every tool for functions, by tool, all at once over 307 calls."""
+    command = [sys.executable, "-S", "-c", "import os\nfor _ in range(307): os.getsid(0)"]
+    for name, *options in _FUNCTION_TOOLS:
+        command = [*FTRACEPY, name, *options, "--strict", "--format", "json", "-o", str(out / name), "--", *command]
+    done = subprocess.run([*around, *command], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    return {name: rows_of((out / name).read_bytes()) for name, *_ in _FUNCTION_TOOLS}
+
+
+def check_functions(rows: dict[str, list[dict[str, Any]]]) -> None:
+    found = {name: sum(row.get("count", 1) for row in of_one) for name, of_one in rows.items()}
+    assert found == dict.fromkeys((name for name, *_ in _FUNCTION_TOOLS), 307)
+
+
+def test_every_tool_for_functions_at_once(clean_kernel: Tracefs, tmp_path: Path, requires: Callable[[str], None]) -> None:
+    requires("function tracer")
+    requires("kprobes")
+    before = snapshot(clean_kernel.root)
+    check_functions(nested(tmp_path))
+    assert mine(difference(before, snapshot(clean_kernel.root))) == []
+
+
+def test_every_tool_for_functions_beside_trace_cmd(
+    clean_kernel: Tracefs, tmp_path: Path, requires: Callable[[str], None]
+) -> None:
+    """It traces the same function in an instance of its own."""
+    requires("function tracer")
+    requires("kprobes")
+    if (program := shutil.which("trace-cmd")) is None:
+        pytest.skip("trace-cmd is not installed")
+    file, instance = tmp_path / "trace.dat", f"beside-{os.getpid()}"
+    before = snapshot(clean_kernel.root)
+    record = (program, "record", "-q", "-o", str(file), "-B", instance, "-p", "function", "-l", _FUNCTION)
+    check_functions(nested(tmp_path, record))
+    text = subprocess.run([program, "report", str(file)], capture_output=True, text=True, check=True, timeout=60).stdout
+    assert sum(_FUNCTION in line and "function" in line for line in text.splitlines()) == 307
+    assert [line for line in mine(difference(before, snapshot(clean_kernel.root))) if instance not in line] == []
