@@ -28,11 +28,18 @@ def write(root: Path, found: Mapping[str, str]) -> None:
     """Keep what was found on each kernel (the lab's name of it -> the tests' JSON), and make the table anew."""
     data = root / _DATA
     known = json.loads(data.read_text()) if data.exists() else {}
-    known |= {name: json.loads(text) for name, text in found.items()}
+    known |= {name: _merged(known.get(name), json.loads(text)) for name, text in found.items()}
     data.write_text(json.dumps(known, indent=1) + "\n")
     page = root / _PAGE
     by_hand = page.read_text().partition(_BEGIN)[0].rstrip("\n")
     page.write_text(f"{by_hand}\n\n{section(known)}")
+
+
+def _merged(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:
+    """What was found last of each; a run of a few tests keeps what it did not try."""
+    tried = {(one["name"], one["what"]) for one in new["findings"]}
+    kept = [one for one in (old or {}).get("findings", ()) if (one["name"], one["what"]) not in tried]
+    return {**new, "findings": [*kept, *new["findings"]]}
 
 
 def section(known: Mapping[str, Any]) -> str:

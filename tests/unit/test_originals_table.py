@@ -41,7 +41,10 @@ def test_what_is_found_is_kept_beside_what_other_kernels_said(tmp_path: Path) ->
     (tmp_path / "docs/perf-tools.md").write_text("# By hand\n")
     for kernel, release in (("5.10", "5.10.0"), ("6.1", "6.1.0")):
         originals.write(tmp_path, {kernel: json.dumps({"release": release, "findings": [found("tpoint", 7, 7, 7)]})})
+    more = {"release": "6.1.9", "findings": [found("iosnoop", 3, 7, 7)]}
+    originals.write(tmp_path, {"6.1": json.dumps(more)})
     page = (tmp_path / "docs/perf-tools.md").read_text()
+    assert "| iosnoop | reads | 7 |  | 3, ours 7 |\n" in page
     assert page.startswith("# By hand\n\n## Beside the originals\n")
     assert page.count("## Beside") == 1
     assert "| tpoint | reads | 7 | 7, ours 7 | 7, ours 7 |\n" in page
