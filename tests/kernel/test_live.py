@@ -282,8 +282,8 @@ def test_a_filter_goes_into_the_kernel_by_itself_and_is_taken_back(terminal: Cal
     seek()
     view.until("seeker")
     view.press("f", "C-u", "Enter")
-    view.until("from here on everything is recorded; since")
-    assert path.read_text().strip() == "none"
+    wait_until(lambda: path.read_text().strip() == "none")
+    wait_until(lambda: "\nfilter " not in view.screen())
     seek()
     view.press("f")
     view.type("comm == seeker")
@@ -310,6 +310,7 @@ def test_a_filter_goes_into_the_kernel_by_itself_and_is_taken_back(terminal: Cal
     command = [sys.executable, "-P", "-m", "ftracepy.cli", "tpoint", "--replay", str(tmp_path / "last.dat"), "syscalls:*"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     assert "only this is recorded: comm == seeker" in said
+    assert "from here on everything is recorded; since" in said
 
 
 def seek() -> None:
