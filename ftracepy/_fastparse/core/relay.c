@@ -19,6 +19,9 @@ enum { HANDLES_BYTES = 1 << 17, FDS_BYTES = 1 << 12, PATH_BYTES = 4096, NEARLY_F
        IDLE_MS = 100, MOST_READS = 64 };
 enum { PATHS_BYTES = FDS_BYTES / FAN_EVENT_METADATA_LEN * (sizeof(fp_relay_path) + PATH_BYTES) };
 
+/* When a group has reports and gives none (no descriptor is left): this thread runs ahead of others, and must let them run. */
+static const struct timespec NAP = {.tv_nsec = 1000000};
+
 typedef struct {
     const fp_relay *setup;
     char *reports, *paths;
@@ -140,10 +143,13 @@ loop(relay_state *r)
     };
     for (bool ended = false, any = false; !ended && r->error == 0;) {
         int ready = poll(polled, sizeof polled / sizeof *polled, any ? BUSY_MS : IDLE_MS);
+        bool told = ready > 0 && (polled[0].revents | polled[1].revents) != 0;
         char asked[64];
         if (ready > 0 && polled[2].revents)
             ended = read(r->setup->control, asked, sizeof asked) <= 0;
         any = take_round(r);
+        if (told && !any)
+            nanosleep(&NAP, NULL);
     }
 }
 
