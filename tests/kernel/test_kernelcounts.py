@@ -8,6 +8,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -47,5 +48,7 @@ def _work(child: subprocess.Popen[bytes], stop: Callable[[], None]) -> None:
 @pytest.mark.parametrize(("alone", "calls"), [(False, 1110), (True, 1009)], ids=["everybody's", "one process's"])
 def test_calls_of_a_function(clean_kernel: Tracefs, requires: Callable[[str], None], alone: bool, calls: int) -> None:
     requires("kprobes")
-    name = f"__{'arm64' if os.uname().machine == 'aarch64' else 'x64'}_sys_getsid"
+    name, comm = f"__{'arm64' if os.uname().machine == 'aarch64' else 'x64'}_sys_getsid", Path("/proc/thread-self/comm")
+    before = comm.read_bytes()
     assert counted(clean_kernel, alone=alone) == {(name,): calls}
+    assert comm.read_bytes() == before  # trying hist triggers renames the thread

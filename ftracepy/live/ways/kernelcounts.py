@@ -87,9 +87,10 @@ def _renames(tracefs: Tracefs, only: int | None) -> int:
             instance.only([only], follow_forks=False)
         counter = EventCounter(_CANARY, ("pid",), (True,), 128)
         counter.begin(instance)
-        name = Path(f"/proc/self/task/{me}/comm")
+        comm = Path(f"/proc/self/task/{me}/comm")
+        name = comm.read_bytes().removesuffix(b"\n")  # the kernel would take it for a part of the name
         for _ in range(_CANARY_HITS):
-            name.write_text(name.read_text())
+            comm.write_bytes(name)
         return counter.totals()[0].get((me,), 0)
 
 
