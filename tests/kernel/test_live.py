@@ -63,7 +63,9 @@ class Terminal:
         return found[0]
 
     def tmux(self, *words: str) -> str:
-        return subprocess.run(["tmux", "-S", self._socket, *words], capture_output=True, text=True, check=True).stdout
+        command = ["tmux", "-S", self._socket, *words]
+        environment = dict(os.environ)  # readline, which pytest loads, puts COLUMNS=80 behind Python's back
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
     def screen(self) -> str:
         return self.tmux("capture-pane", "-p")
@@ -388,6 +390,7 @@ def test_a_function_is_found_probed_and_what_is_wrong_is_told_in_its_place(
 ) -> None:
     """The kernel's own word about what cannot be fetched; then MANY opens of one file, by its name."""
     requires("kprobes")
+    requires("BTF")
     path = tmp_path / "counted-file"
     path.write_text("")
     view = terminal("-e", "sched:sched_process_exit", columns=140)  # for what a hit says behind its place
