@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
+from os import sysconf
 from pathlib import Path
 
 from ftracepy.errors import FtracepyError
@@ -64,7 +65,8 @@ def value(root: Path, name: str) -> str:
 
 def put_back(root: Path, name: str, was: str, made: str) -> bool:
     """Undo `setting`; False where it is not ours any more. Raises FtracepyError."""
-    if not same(value(root, name), made):
+    now = value(root, name)
+    if not (same(now, made) or (name.endswith("buffer_size_kb") and _rounded_up(now, made))):
         return False
     files.write(root / name, was, f"cannot put {name} back to {was!r}")
     return True
@@ -73,6 +75,11 @@ def put_back(root: Path, name: str, was: str, made: str) -> bool:
 def same(now: str, made: str) -> bool:
     """Whether a file says what was written to it; an event that triggers hold too says 1*."""
     return now.rstrip("*") == made
+
+
+def _rounded_up(now: str, made: str) -> bool:
+    """Whether a size is what was written, in whole sub-buffers: some kernels say that once the buffer has been looked at."""
+    return now.isdecimal() and made.isdecimal() and 0 <= int(now) - int(made) <= sysconf("SC_PAGE_SIZE") >> 10
 
 
 def clear_own(root: Path, name: str, words: Iterable[str]) -> bool:

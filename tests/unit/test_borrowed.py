@@ -53,6 +53,15 @@ def test_a_setting_is_noted_changed_and_put_back(loan: Loan) -> None:
     assert (loan.root / "max_graph_depth").read_text().startswith("0")
 
 
+@pytest.mark.parametrize(("said", "left"), [("8192", "1408"), ("8195", "1408"), ("8300", "8300"), ("4096", "4096")])
+def test_a_size_is_put_back_as_the_kernel_rounds_it_too(loan: Loan, said: str, left: str) -> None:
+    """5.10 says 8195 where 8192 was written: sub-buffers of 4080 bytes."""
+    loan.borrowed.setting("buffer_size_kb", "8192")
+    (loan.root / "buffer_size_kb").write_text(f"{said}\n")
+    loan.undo()
+    assert (loan.root / "buffer_size_kb").read_text().split() == [left]
+
+
 def test_what_is_so_already_is_not_touched(loan: Loan) -> None:
     loan.borrowed.setting("max_graph_depth", "0")
     assert loan.deeds() == []
