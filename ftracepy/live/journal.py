@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from ftracepy.live.owner import Owner, boot_id, myself
+from ftracepy.live.owner import Owner, boot_id, myself, owner_of
 from ftracepy.values import dataclass, field
 
 ENV_STATE = "FTRACEPY_STATE"
@@ -96,6 +96,8 @@ def records() -> Iterator[Record]:
 def _read(path: Path) -> Record | None:
     try:
         lines = path.read_text(errors="replace").split("\n")
+        if lines == [""] and (named := owner_of(path.stem)) is not None:
+            return Record(path, named, boot_id(), Path(), ())  # its run was killed before the first line
         head = json.loads(lines[0])
         owner = Owner(int(head["pid"]), int(head["start"]), int(head["pid_ns"]))
         return Record(path, owner, str(head["boot"]), Path(head["root"]), tuple(_deeds(lines[1:])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from ftracepy.errors import FtracepyError
 from ftracepy.live import borrowed
 from ftracepy.live.borrowed import Borrowed
 from ftracepy.live.journal import Journal
-from ftracepy.tracefs import functions
+from ftracepy.live.owner import new_run_name
+from ftracepy.live.reset import reset
+from ftracepy.tracefs import Tracefs, functions
 
 
 class Loan:
@@ -137,3 +140,16 @@ def test_a_list_of_threads_stays_while_somebody_traces(loan: Loan) -> None:
     (loan.root / "current_tracer").write_text("function\n")
     (loan.root / "set_ftrace_pid").write_text("11\n12\n")
     assert not borrowed.clear_own(loan.root, "set_ftrace_pid", ["11"])
+
+
+def test_a_journal_whose_run_was_killed_before_its_first_line_goes(loan: Loan) -> None:
+    """Those of a living run, and files that are no journals of ours, stay."""
+    loan.journal.close(undone=True)
+    folder = loan.root / "state"
+    names = (f"ftracepy_{2**22 - 1}_7_1.journal", f"{new_run_name()}.journal", "somebody.journal")
+    for name in names:
+        (folder / name).touch()
+    for file in ("instances", "uprobe_events", "kprobe_events"):
+        (loan.root / file).mkdir() if file == "instances" else (loan.root / file).touch()
+    assert reset(Tracefs(loan.root)) == []
+    assert sorted(os.listdir(folder)) == sorted(names[1:])
