@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +17,14 @@ import pytest
 from ftracepy import live
 from ftracepy.analysis.feed import Feed
 from ftracepy.analysis.kernelcounts import readings
+from ftracepy.live.aides.counts import CountsAide, Key
+from ftracepy.live.instance import Instance
+from ftracepy.live.owner import PREFIX
 from ftracepy.live.plan import EVERYBODY, Scope, plan
 from ftracepy.probes import KernelCounts
+from ftracepy.sidefacts import SideFact
 from ftracepy.stream import Stream
-from ftracepy.tracefs import Tracefs
+from ftracepy.tracefs import Tracefs, instances
 
 # 1009 calls of getsid by one child, 101 by another.
 _CHILD = "import os, sys\nsys.stdin.readline()\nfor _ in range(1009): os.getsid(0)"
@@ -52,3 +58,31 @@ def test_calls_of_a_function(clean_kernel: Tracefs, requires: Callable[[str], No
     before = comm.read_bytes()
     assert counted(clean_kernel, alone=alone) == {(name,): calls}
     assert comm.read_bytes() == before  # trying hist triggers renames the thread
+
+
+class SlowToBegin:
+    """A counter that begins after many an interval, and that nobody may ask before."""
+
+    keys: tuple[str, ...] = ("number",)
+    filter = ""
+    begun = False
+
+    def begin(self, instance: Instance) -> None:
+        time.sleep(0.2)
+        self.begun = True
+
+    def totals(self) -> tuple[dict[Key, int], int]:
+        assert self.begun
+        return {(1,): 7}, 0
+
+    def end(self) -> None:
+        assert self.begun
+
+
+def test_nothing_is_read_before_the_counting_has_begun(clean_kernel: Tracefs) -> None:
+    told: list[SideFact] = []
+    aide = CountsAide("slow", SlowToBegin(), clean_kernel, interval_s=0.01)
+    aide.start(told.append)
+    aide.stop()
+    assert [json.loads(fact.body)["counts"] for fact in (told[0], told[-1])] == [[], [[[1], 7]]]
+    assert [name for name in instances.names(clean_kernel.root) if name.startswith(f"{PREFIX}{os.getpid()}_")] == []

@@ -141,6 +141,7 @@ class CountsAide:
         self._pids, self._follow = _threads(scope), scope.pid is not None
         self._told: dict[Key, int] = {}
         self._end = threading.Event()
+        self._counts = False  # the thread is there before, to be left out of what is counted
         self._reading = threading.Lock()
         self._thread: Meanwhile | None = None
         self._stack = ExitStack()
@@ -166,6 +167,7 @@ class CountsAide:
             self._tell({}, 0)
             stack.callback(self._end_counter)
             self._counter.begin(instance)
+            self._counts = True
             self._stack = stack.pop_all()
 
     def catch_up(self) -> None:
@@ -175,8 +177,8 @@ class CountsAide:
     def stop(self) -> None:
         if self._thread is None:
             return
-        self._join()
         with self._stack:
+            self._join()
             self._read(last=True)
 
     def _end_counter(self) -> None:
@@ -195,7 +197,8 @@ class CountsAide:
             return
         start = time.monotonic()
         while not self._end.wait(self._interval_s - (time.monotonic() - start) % self._interval_s):
-            self._read()
+            if self._counts:
+                self._read()
 
     def _read(self, *, last: bool = False) -> None:
         with self._reading:
