@@ -18,7 +18,7 @@ from tests.support.pages import PageWriter, event_format, layout, schema
 
 HERE = Path(__file__).parent
 CORE = HERE.parents[1] / "ftracepy/_fastparse/core"
-DECODER_SOURCES = ["page.c", "stream.c", "merge.c", "output.c", "field.c"]
+DECODER_SOURCES = ["page.c", "stream.c", "merge.c", "output.c", "field.c", "columns.c"]
 ROUNDS = int(os.environ.get("FTRACEPY_FUZZ_ROUNDS", "40"))
 
 Sample = tuple[Schema, dict[int, bytes]]
