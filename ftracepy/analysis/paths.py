@@ -117,8 +117,8 @@ class PathFacts(Generic[T]):
                 break
             one.finish(None)
         for tid, thread in list(self._threads.items()):
-            if thread.opens and thread.opens[0].make is None:
-                thread.opens = deque(one for one in thread.opens if one.make)
+            while thread.opens and thread.opens[0].make is None:
+                thread.opens.popleft()
             while thread.told and thread.told[0].written <= before:
                 thread.told.popleft()
             self._forget_if_done(tid, thread)
