@@ -83,7 +83,7 @@ def is_usual() -> bool:
     """Whether all is as usual: root, tracefs where it belongs, journals where they belong."""
     if "FTRACEPY_TRACEFS" in os.environ or "FTRACEPY_STATE" in os.environ or os.geteuid():
         return False
-    return os.path.exists(f"{ROOT}/trace_clock") and _has_private_folder()
+    return os.path.exists(f"{ROOT}/trace_clock") and os.path.exists("/proc/self/stat") and _has_private_folder()
 
 
 def _start_ticks() -> int:
