@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,10 +51,19 @@ def test_every_call_is_one_row(clean_kernel: Tracefs) -> None:
     assert all(row["context"] is None and row["caller"] for row in rows)
 
 
+def guesses() -> bool:
+    """Whether this x86 kernel has no unwinder (ORC): whatever on its stack looks like code stands between the callers then."""
+    return os.uname().machine == "x86_64" and " orc_" not in Path("/proc/kallsyms").read_text()
+
+
 def test_calls_have_their_stacks_and_arguments(clean_kernel: Tracefs) -> None:
     rows = mine(watch("functrace", python(_SLEEPS.format(7, 0.001)), "-s", _INNER), _INNER)
     assert len(rows) == 7
-    assert all(_OUTER in row["stack"] for row in rows)  # a kernel that guesses puts what else lies on its stack between
+    stacks = [row["stack"] for row in rows]
+    if guesses():
+        assert all(_OUTER in stack for stack in stacks)
+    else:
+        assert all(stack[:2] == [_INNER, _OUTER] or stack[:1] == [_OUTER] for stack in stacks)
     told = mine(watch("functrace", python(_SLEEPS.format(7, 0.001)), "--args", _INNER), _INNER)
     assert len(told) == 7
     assert all(row["args"][0].startswith("0xffff") for row in told)  # a pointer into a stack of the kernel
