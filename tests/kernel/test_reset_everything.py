@@ -60,7 +60,7 @@ def test_everything_is_as_after_boot_again(tracefs: Tracefs) -> None:
     before = snapshot(tracefs.root)
     (tracefs.root / "instances/somebody").mkdir()
     done = leave_all(tracefs.root)
-    assert len(done) >= 10  # a kernel of tracepoints alone takes no more
+    assert len(done) > (10 if (tracefs.root / "synthetic_events").exists() else 9)
     told = run("--everything", "--instances", "-n")
     assert difference(before, snapshot(tracefs.root))
     assert {name for name in done if name + ":" not in told.stdout} <= {
