@@ -8,6 +8,11 @@ from typing import Any, Protocol
 
 from ftracepy.errors import FtracepyError
 
+try:
+    from ftracepy._fastparse._core import adler32
+except ImportError:
+    from zlib import adler32
+
 NONE = "none"
 # A mutated length must not make us allocate: what is larger than this decompressed is not a section of a recording.
 LARGEST_BYTES = 256 << 20
@@ -45,12 +50,17 @@ class Zlib:
         return self.frame(data, limit_bytes)[0]
 
     def frame(self, data: bytes | memoryview, limit_bytes: int = LARGEST_BYTES) -> tuple[bytes, int]:
-        inflate = zlib.decompressobj()
+        _check_head(data)
+        inflate = zlib.decompressobj(-zlib.MAX_WBITS)  # without its checksum, which takes zlib longer than inflating pages
         try:
-            text = inflate.decompress(data, limit_bytes + 1)
+            text = inflate.decompress(memoryview(data)[2:], limit_bytes + 1)
         except zlib.error as error:
             raise CodecFault(f"zlib: {error}") from None
-        return _whole(text, inflate.eof, limit_bytes), len(data) - len(inflate.unused_data)
+        tail = inflate.unused_data
+        _whole(text, len(tail) >= 4, limit_bytes)
+        if int.from_bytes(tail[:4], "big") != adler32(text):
+            raise CodecFault("zlib: the checksum is another")
+        return text, len(data) - len(tail) + 4
 
 
 class Zstd:
@@ -73,6 +83,12 @@ class Zstd:
         except (self._zstd.ZstdError, EOFError) as error:
             raise CodecFault(f"zstd: {error}") from None
         return _whole(text, frame.eof, limit_bytes), len(data) - len(frame.unused_data)
+
+
+def _check_head(data: bytes | memoryview) -> None:
+    """RFC 1950, 2.2: deflate, a window of at most 32 KB, no dictionary, both bytes together a multiple of 31."""
+    if len(data) < 2 or data[0] & 0x0F != 8 or data[0] >> 4 > 7 or data[1] & 0x20 or (data[0] << 8 | data[1]) % 31:
+        raise CodecFault("zlib: no zlib stream begins here")
 
 
 def _whole(text: bytes, ended: bool, limit_bytes: int) -> bytes:
