@@ -28,6 +28,9 @@ def test_what_zlib_compressed_comes_back(level: int) -> None:
     for text in _texts():
         packed = zlib.compress(text, level)
         assert Zlib().frame(packed + b"what follows", len(text)) == (text, len(packed))
+        assert Zlib().decompress(packed, max(len(text), 1)) == text
+        assert Zlib().decompress(packed + b"what follows", max(len(text), 1)) == text
+        assert Zlib().decompress(packed) == text
 
 
 def test_a_smaller_window_is_read_too() -> None:
