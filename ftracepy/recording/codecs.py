@@ -17,7 +17,7 @@ NONE = "none"
 # A mutated length must not make us allocate: what is larger than this decompressed is not a section of a recording.
 LARGEST_BYTES = 256 << 20
 # What zlib may allocate without being asked how much: an inflated byte takes at least a 1032nd of a compressed one.
-_AT_ONCE_BYTES = 64 << 20
+_AT_ONCE_BYTES = 40 << 20
 _ZLIB_MOST = 1032
 
 
