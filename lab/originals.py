@@ -19,7 +19,8 @@ packages them (perf-tools-unstable, with gawk, perf 6.1, and kernel.kptr_restric
 connection), and ours watch the same work, at once but for funcgraph and funcslower, which need the kernel's one set of graph
 filters. Each cell says what the original counted and what ours did; how many there were stands in the third column (a prime
 number, or what the kernel counted). The original's count is of what was right in its text: rows of dashes, a wrong size or
-somebody else's PID are none. Cells without anything were not tried.
+somebody else's PID are none. Cells without anything were not tried. The kernel nobpf has no debugfs, which every one of them goes
+through.
 
 """
 

@@ -164,6 +164,8 @@ def _alone(request: pytest.FixtureRequest) -> None:
             Path("/usr/bin", name).symlink_to(program)
     Path("/proc/sys/kernel/kptr_restrict").write_text("1")  # else their tcpretrans finds no connection
     if not os.path.ismount("/sys/kernel/debug"):
+        if not Path("/sys/kernel/debug").is_dir():
+            pytest.skip("this kernel has no debugfs, and each of the originals goes through it")
         subprocess.run(["mount", "-t", "debugfs", "none", "/sys/kernel/debug"], check=True)
 
 
