@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from ftracepy.columns import is_number
 from ftracepy.schema import Schema
 from tests.support.corpus import raw_names, raw_set
-from tests.support.decoders import decode, implementations, picture
+from tests.support.decoders import columns_picture, decode, decoder, implementations, picture
 from tests.support.mutate import mutated
 from tests.support.pages import PageWriter, event_format, layout, schema
 
@@ -61,6 +62,22 @@ def test_both_decoders_agree_on_damage() -> None:
             losses += len(pictures[0]["losses"])
     assert faults > ROUNDS  # the damage did reach the decoders
     assert losses > ROUNDS
+
+
+@pytest.mark.skipif(len(implementations()) < 2, reason="the C decoder was not built")
+def test_columns_written_while_walking_agree_on_damage() -> None:
+    for sample, (given, data) in samples().items():
+        size = given.page.size_bytes
+        wanted = {one.id: [field.name for field in one.fields if is_number(field)] for one in given.formats.values()}
+        for seed in range(ROUNDS if sample.startswith("written") else max(ROUNDS // 20, 1)):
+            damaged = {cpu: mutated(pages[: 3 * size], seed * 64 + cpu, size) for cpu, pages in data.items() if pages}
+            whole = columns_picture(decode("_core", given, damaged), wanted)
+            for name in implementations():
+                made = decoder(name, given, sorted(damaged))
+                made.want(wanted)
+                for cpu, pages in damaged.items():
+                    made.feed(cpu, pages)
+                assert columns_picture(made.columns(max_events=1 << 20), wanted) == whole, (sample, seed, name)
 
 
 @pytest.fixture(scope="module")

@@ -46,3 +46,12 @@ def picture(batch: Batch) -> dict[str, Any]:
         "faults": batch.faults,
         "until_ns": batch.until_ns,
     }
+
+
+def columns_picture(batch: Any, wanted: dict[int, list[str]]) -> dict[str, Any]:
+    """The same of columns: of every event, and of the wanted fields (event id → names)."""
+    return {
+        "rows": [column.tolist() for column in (batch.ts, batch.cpu, batch.id, batch.pid)],
+        "fields": {(id, name): [part.tolist() for part in batch.column(id, name)] for id in wanted for name in wanted[id]},
+        "rest": (len(batch), batch.losses, batch.faults, batch.until_ns),
+    }

@@ -10,7 +10,7 @@ import pytest
 from ftracepy.batch import Batch, Decoder
 from ftracepy.schema import FieldKind, Schema
 from tests.support.corpus import raw_names, raw_set
-from tests.support.decoders import ALL_NS, decode, decoder, implementations
+from tests.support.decoders import ALL_NS, columns_picture, decode, decoder, implementations
 from tests.support.pages import PageWriter, event_format, layout, schema
 
 NUMBERS = event_format(
@@ -34,19 +34,10 @@ def fed(name: str, given: Schema, data: dict[int, bytes]) -> Decoder:
     return made
 
 
-def seen(batch: Any, wanted: dict[int, list[str]]) -> dict[str, Any]:
-    """All that it says, in values that can be compared."""
-    return {
-        "rows": [column.tolist() for column in (batch.ts, batch.cpu, batch.id, batch.pid)],
-        "fields": {(id, name): [part.tolist() for part in batch.column(id, name)] for id in wanted for name in wanted[id]},
-        "rest": (len(batch), batch.losses, batch.faults, batch.until_ns),
-    }
-
-
 def narrowed(batch: Batch, wanted: dict[int, list[str]]) -> dict[str, Any]:
     """What columns have to say with `only`, from a batch that has all."""
     kept = [at for at, event in enumerate(batch) if event.id in wanted]
-    chosen = seen(batch.select(ids=wanted), wanted)
+    chosen = columns_picture(batch.select(ids=wanted), wanted)
     losses = [(sum(one < at for one in kept), cpu, count) for at, cpu, count in batch.losses]
     return {**chosen, "rest": (len(kept), losses, batch.faults, batch.until_ns)}
 
@@ -92,10 +83,10 @@ def test_columns_say_what_batches_say(name: str, cpus: int, big: bool) -> None:
         for wanted in choices:
             made = fed(name, given, data)
             made.want(wanted)
-            assert seen(made.columns(max_events=1 << 20), wanted) == seen(whole, wanted)
+            assert columns_picture(made.columns(max_events=1 << 20), wanted) == columns_picture(whole, wanted)
             made = fed(name, given, data)
             made.want(wanted, only=True)
-            assert seen(made.columns(max_events=1 << 20), wanted) == narrowed(whole, wanted)
+            assert columns_picture(made.columns(max_events=1 << 20), wanted) == narrowed(whole, wanted)
 
 
 @pytest.mark.parametrize("most", [1, 2, 7, 100])
@@ -111,7 +102,7 @@ def test_small_batches_and_promises(most: int, only: bool) -> None:
         for until_ns in [*range(0, 3000, 170), ALL_NS]:
             while True:
                 batch = made.columns(until_ns, most)
-                found.append(seen(batch, {77: ["number"]}))
+                found.append(columns_picture(batch, {77: ["number"]}))
                 assert len(batch) <= most
                 if batch.until_ns == until_ns:
                     break
@@ -195,7 +186,7 @@ def test_every_number_of_real_buffers(recording: str) -> None:
         }
         made = fed(implementations()[0], raw.schema, data)
         made.want(wanted)
-        assert seen(made.columns(max_events=1 << 20), wanted) == seen(whole, wanted)
+        assert columns_picture(made.columns(max_events=1 << 20), wanted) == columns_picture(whole, wanted)
 
 
 def damaged(random: Random, pages: bytes) -> bytes:
