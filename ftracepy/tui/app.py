@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding
-from textual.events import Event, Key
+from textual.events import Click, Event, Key
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -347,6 +347,12 @@ class LiveApp(App[None]):
         elif key == "ctrl+q":
             self.leave()
         return key in ("up", "down", "escape", "ctrl+q")
+
+    def on_click(self, event: Click) -> None:
+        """Pages are changed by a click on their names, too."""
+        number = self.status.tab_at(event.x) if event.widget is self.query_one("#title") else None
+        if number and self.asked is None:
+            actions.page(self, number)
 
     async def on_event(self, event: Event) -> None:
         typed = isinstance(event, Key) and not event.is_forwarded

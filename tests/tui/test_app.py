@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from textual.events import Key
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from ftracepy.pipeline.watch import WatchRequest
 from ftracepy.tools import kit
@@ -22,6 +23,7 @@ from ftracepy.tui.model.counting import Top
 from ftracepy.tui.model.engine import Engine
 from ftracepy.tui.model.listpage import ListPage
 from ftracepy.tui.model.page import Lines
+from ftracepy.tui.widgets.lineview import LineView
 
 FIXTURE = Path(__file__).parents[2] / "fixtures/opensnoop-k6.18/trace.dat"
 Steps = Callable[[Pilot[None], LiveApp], Awaitable[None]]
@@ -105,6 +107,31 @@ def test_only_this_value_and_back() -> None:
         assert page(app).end == 0
         await press(pilot, "escape", "escape")
         assert page(app).end == everything
+
+    play(steps)
+
+
+def test_the_mouse_chooses_sorts_opens_and_changes_pages() -> None:
+    async def steps(pilot: Pilot[None], app: LiveApp) -> None:
+        await pilot.click(LineView, offset=(30, 5))
+        await pilot.pause(0.1)
+        assert app.view.cursor == 4
+        assert page(app).listing.sorted_by is None
+        for at, name in ((screen(app)[0].index("COMM"), "comm"), (98, "path")):
+            await pilot.click(LineView, offset=(at, 0))
+            await pilot.pause(0.1)
+            assert page(app).listing.sorted_by == name
+            shown = [getattr(page(app).item(place), name) for place in range(page(app).first, page(app).end)]
+            assert shown == sorted(shown, reverse=True)
+        await pilot.click("#title", offset=(str(app.query_one("#title", Static).render()).index("2 events") + 3, 0))
+        await pilot.pause(0.1)
+        assert app.view.page.title == "events"
+        await pilot.click("#title", offset=(0, 0))
+        await pilot.pause(0.1)
+        assert app.view.page.title == "events"
+        await pilot.click(LineView, offset=(30, 5), times=2)
+        await pilot.pause(0.1)
+        assert isinstance(app.view.page, Lines)
 
     play(steps)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from ftracepy.sinks.escape import escape
@@ -10,7 +12,7 @@ from ftracepy.sinks.table import seconds
 from ftracepy.tools.rows import Column
 from ftracepy.tui.model.listing import Listing
 from ftracepy.tui.model.page import Page, Spare
-from ftracepy.tui.model.spans import Line
+from ftracepy.tui.model.spans import Line, length
 from ftracepy.tui.model.store import Aside
 
 if TYPE_CHECKING:
@@ -69,6 +71,11 @@ class ListPage(Page):
         """Choose the column `number`, from 1."""
         if 0 < number <= len(self.listing.columns):
             self._chosen = self.listing.columns[number - 1].name
+
+    def point(self, x: int) -> bool:
+        ends = list(accumulate(length([title]) for title in self.listing.heading()))
+        self.choose_column(min(bisect_right(ends, x) + 1, len(ends)))  # the last column takes the rest of the line
+        return True
 
     def heading(self, width: int) -> list[Line]:
         titles = self.listing.heading()

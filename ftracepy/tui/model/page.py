@@ -63,6 +63,10 @@ class Page:
         """Arrow keys, on pages where they choose more than a line: the place of the line where the choice is; None: lines do."""
         return None
 
+    def point(self, x: int) -> bool:
+        """A click on the last line of the heading; whether a column is there to sort by, which is the chosen one then."""
+        return False
+
     def arrived(self, place: int) -> None:
         """The cursor has come to a line."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
 from ftracepy.sinks.escape import visible
@@ -59,6 +60,14 @@ class Status:
         self._until = 0.0
         self._taken = 0.0
         self._together = Vitals()
+        self._tabs: list[int] = []
+
+    def tab_at(self, x: int) -> int | None:
+        """The number of the page whose name stands there in the title."""
+        for number, end in enumerate(accumulate(self._tabs)):
+            if x < end:
+                return number or None
+        return None
 
     def said(self, text: str, keep: bool = False) -> None:
         """Show a word for a while."""
@@ -81,6 +90,7 @@ class Status:
         for names in (titles, [name if name == page.title else "" for name in titles]):
             marked = [f"[{at} {name}]" if name == page.title else f"{at} {name}".strip() for at, name in enumerate(names, 1)]
             text = "  ".join([what[0], *([" ".join(marked)] if marked else []), *what[1:]])
+            self._tabs = [length([(what[0], "")]) + 2, *(length([(one, "")]) + 1 for one in marked)] if marked else []
             if length([(text, "")]) <= width:
                 break
         hints = page.hints().split("  ")

@@ -7,6 +7,7 @@ from typing import get_args
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
+from textual.events import Click
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -146,13 +147,15 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         if not self.steer(0, lines):
             self.move(lines)
 
-    def on_click(self, event: object) -> None:
-        """A click chooses a line, a second one on it opens it."""
-        y = getattr(event, "y", 0) - (self.size.height - self.body_lines)
+    def on_click(self, event: Click) -> None:
+        """A click chooses a line, a second one on it opens it; on a column's title it sorts."""
+        y = event.y - len(self.page.heading(self.room))
         if y >= 0:
             self.move_to(self._top + y)
-            if getattr(event, "chain", 1) > 1:
+            if event.chain > 1:
                 self.app.simulate_key("enter")
+        elif y == -1 and self.page.point(event.x + round(self.scroll_offset.x)):
+            self.app.simulate_key("s")
 
     def render_line(self, y: int) -> Strip:
         width = self.room
