@@ -188,8 +188,10 @@ class Capture:
     def close(self) -> None:
         """End the thread at once; pages handed out stay valid."""
 
-def relay(by_handle: int, by_fd: int, control: int, out: int, /) -> None:
+def relay(by_handle: int, by_fd: int, control: int, out: int, tid: int, tasks: int, proc: int, /) -> None:
     """Write the reports of these fanotify groups (-1: none) to `out` until `control` is at its end; see core/relay.h.
+
+    `tid` is the one thread of interest (0: all), `tasks` and `proc` are /proc/PID/task of the one process (-1: all) and /proc.
 
     Raises OSError.
     """

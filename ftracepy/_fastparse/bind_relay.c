@@ -11,7 +11,8 @@ relay(PyObject *module, PyObject *args)
     (void)module;
     fp_relay setup;
     int error;
-    if (!PyArg_ParseTuple(args, "iiii:relay", &setup.by_handle, &setup.by_fd, &setup.control, &setup.out))
+    if (!PyArg_ParseTuple(args, "iiiiiii:relay", &setup.by_handle, &setup.by_fd, &setup.control, &setup.out, &setup.tid,
+                          &setup.tasks, &setup.proc))
         return NULL;
     Py_BEGIN_ALLOW_THREADS
     error = fp_relay_run(&setup);

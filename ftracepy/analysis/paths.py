@@ -59,6 +59,8 @@ class PathFacts(Generic[T]):
         self._queue: deque[_Open[T]] = deque()
         self._threads: dict[int, _Thread[T]] = {}
         self.expected = False  # whether facts come at all
+        self._told_from = 0  # opens that began before are told by nobody
+        self._is_silent = False
 
     def waiting(self) -> bool:
         """Whether anything is held back."""
@@ -80,7 +82,7 @@ class PathFacts(Generic[T]):
         Not `sure` is a path that was chosen, among those the thread opened then, by the text passed.
         """
         flags = args.get("flags")
-        if not self.expected or (isinstance(flags, int) and flags & _O_PATH):
+        if not self.expected or span[0] < self._told_from or (isinstance(flags, int) and flags & _O_PATH):
             self.passes(make(None, False))
             return
         one = _Open(*span, tuple(args.values()), passed, make)
@@ -91,14 +93,25 @@ class PathFacts(Generic[T]):
 
     def fact(self, fact: SideFact, ts: int) -> None:
         """A side fact written at `ts`."""
-        if fact.kind is Kind.PATH:
+        if self._is_silent:
+            self._heard(fact, ts)
+        elif fact.kind is Kind.PATH:
             self.expected = True
             self._threads.setdefault(fact.tid, _Thread()).told.append(_told(fact, ts))
         elif fact.kind is Kind.CAUGHT_UP and fact.body == AIDE:
             self.expected = True
             self._caught_up(fact.when_ns, ts)
+        elif fact.kind is Kind.SILENT and fact.body == AIDE:
+            self.expected, self._is_silent = False, True
+            self.lost()
         elif fact.kind is Kind.HEADER:
             self.expected = "fanotify" in ways_of(fact)
+
+    def _heard(self, fact: SideFact, ts: int) -> None:
+        """Where the word that opens are told again was lost, a path tells it, too."""
+        if fact.kind is Kind.PATH or (fact.kind is Kind.TELLS and fact.body == AIDE):
+            self._is_silent, self.expected = False, True
+            self._told_from = fact.when_ns if fact.kind is Kind.TELLS else ts
 
     def lost(self) -> None:
         """Opens are missing here: what is waiting is matched no more."""

@@ -261,3 +261,48 @@ def test_one_path_told_of_its_time_is_an_opens_path_however_many_were_told() -> 
     shown = [call.text("filename") for call in calls(trace.feed(), OPENS)][:4]
     assert [one.value for one in shown][::3] == ["/tmp/a", "other"]
     assert shown[3].provenance == "user@enter", "its name is not that of the file that was told"
+
+
+def _provenances(trace: Opens) -> list[tuple[str | None, str]]:
+    return [(one.value, one.provenance) for one in (call.text("filename") for call in calls(trace.feed(), OPENS))]
+
+
+def test_where_the_aide_falls_silent_the_callers_text_is_shown_as_that() -> None:
+    """Among what is told while silent nothing is believed; what began before it tells again was told by nobody."""
+    trace = Opens()
+    trace.open(7, passed="a")
+    trace.tell(7, "/real/a")
+    trace.caught_up()
+    trace.open(7, passed="b")
+    trace.fact(Kind.CAUGHT_UP, 0, b"opens", trace.now - 100)
+    trace.fact(Kind.SILENT, 0, b"opens", trace.now - 100)
+    trace.open(7, passed="c")
+    trace.caught_up()
+    trace.probe(7, "path_site", nr=257, dfd=-100, path=as_words(b"d\0", 32))
+    trace.enter(7, "openat", filename=0, flags=0)
+    trace.fact(Kind.TELLS, 0, b"opens", trace.now)
+    trace.leave(7, "openat", 3)
+    trace.open(7, passed="e")
+    trace.tell(7, "/real/e")
+    trace.caught_up()
+    own, others = "kernel-copy", "user@enter"
+    assert _provenances(trace) == [("/real/a", own), ("b", others), ("c", others), ("d", others), ("/real/e", own)]
+
+
+def test_rows_of_a_silent_aide_wait_for_nothing() -> None:
+    trace = Opens()
+    trace.fact(Kind.SILENT, 0, b"opens", trace.now)
+    trace.open(7, passed="a")
+    assert trace.paths(ended=False) == ["a"]
+
+
+def test_where_the_word_that_it_tells_again_was_lost_a_path_says_so() -> None:
+    """That path's own open is past by then: it takes none."""
+    trace = Opens()
+    trace.fact(Kind.SILENT, 0, b"opens", trace.now)
+    trace.open(7, passed="a")
+    trace.tell(7, "/real/a")
+    trace.open(7, passed="b")
+    trace.tell(7, "/real/b")
+    trace.caught_up()
+    assert _provenances(trace) == [("a", "user@enter"), ("/real/b", "kernel-copy")]

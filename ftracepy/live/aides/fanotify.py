@@ -19,7 +19,7 @@ FAN_CLOEXEC, FAN_NONBLOCK, FAN_UNLIMITED_QUEUE, FAN_UNLIMITED_MARKS, FAN_REPORT_
 FAN_REPORT_DIR_FID, FAN_REPORT_NAME = 0x400, 0x800
 FAN_MOVED_FROM, FAN_OPEN, FAN_OPEN_EXEC, FAN_Q_OVERFLOW, FAN_ONDIR = 0x40, 0x20, 0x1000, 0x4000, 0x40000000
 _MORE = FAN_MOVED_FROM | FAN_Q_OVERFLOW
-_MARK_ADD, _MARK_FILESYSTEM, _AT_FDCWD = 0x1, 0x100, -100
+_MARK_ADD, _MARK_FLUSH, _MARK_FILESYSTEM, _AT_FDCWD = 0x1, 0x80, 0x100, -100
 _METADATA = struct.Struct("=IBBHQii")  # struct fanotify_event_metadata
 _INFO = struct.Struct("=BBH8s")  # struct fanotify_event_info_fid, up to the handle
 _HANDLE = struct.Struct("=Ii")  # struct file_handle, up to its bytes
@@ -68,6 +68,11 @@ def mark(fd: int, path: str, *, by_handle: bool) -> None:
     """Report opens on the whole file system that holds `path`. Raises OSError (EOPNOTSUPP, ENODEV, EXDEV: no handles there)."""
     mask = FAN_OPEN | FAN_OPEN_EXEC | FAN_ONDIR | (FAN_MOVED_FROM if by_handle else 0)
     _checked(_libc().fanotify_mark(fd, _MARK_ADD | _MARK_FILESYSTEM, mask, _AT_FDCWD, os.fsencode(path)))
+
+
+def unmark(fd: int) -> None:
+    """Report nothing any more; what has been reported stays to be read. Raises OSError."""
+    _checked(_libc().fanotify_mark(fd, _MARK_FLUSH | _MARK_FILESYSTEM, 0, _AT_FDCWD, None))
 
 
 def read(fd: int, wanted: Callable[[int], bool] = lambda _tid: True) -> list[Opened] | None:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from ftracepy.errors import FtracepyError, KernelCannot, NotPermitted
+from ftracepy.live.aides.crowd import Crowd
 from ftracepy.live.aides.thread import AideThread
 from ftracepy.live.aides.watch import Path, Watch
 from ftracepy.live.plan import EVERYBODY, Mark, Scope
@@ -22,6 +23,10 @@ NAME = "opens"
 _BUSY_MS = 5
 _REMARK_NS = 5_000_000_000  # other mount namespaces cannot be polled
 _MAX_KNOWN = 1 << 14
+_CROWDED = (
+    "others open thousands of files a second, and fanotify reports those too: it is left off while that lasts (tried again after "
+    "growing pauses); paths of opens meanwhile are what the caller passed (~), or unknown (?)"
+)
 
 
 class OpensAide(AideThread):
@@ -35,6 +40,8 @@ class OpensAide(AideThread):
         self._own_too = own_too
         self._watch = Watch(wants=self._in_scope)
         self._relay: Relay | None = None
+        self._crowd = Crowd()
+        self._left_out, self._said_so = 0, False
         self._reached = self._remarked = 0
         self._known: dict[int, bool] = {}
         self._own: dict[int, bool] = {}  # asked since the reports are read
@@ -62,7 +69,7 @@ class OpensAide(AideThread):
             return self._watch.fds
         from ftracepy.live.aides.relay import Relay
 
-        self._relay = Relay(self._watch.by_handle, self._watch.by_fd, self._in_scope)
+        self._relay = Relay(self._watch.by_handle, self._watch.by_fd, self._in_scope, self._scope)
         stack.callback(self._relay.close)
         self._relay.start()
         return [self._relay.fd]
@@ -75,7 +82,10 @@ class OpensAide(AideThread):
             self._relay.ask()
 
     def noticed(self, ready: Collection[int], now: int) -> None:
-        if self._mountinfo in ready or now - self._remarked >= _REMARK_NS:
+        if self._crowd.is_left:
+            if self._crowd.is_due(now):
+                self._tell_again()
+        elif self._mountinfo in ready or now - self._remarked >= _REMARK_NS:
             self._watch.mark_new()
             self._known.clear()
             self._remarked = now
@@ -84,11 +94,34 @@ class OpensAide(AideThread):
         self._own.clear()
         if self._relay is None:
             before = time.monotonic_ns()
-            return self._tell(self._watch.read(), before, time.monotonic_ns())
+            told = self._tell(self._watch.read(), before, time.monotonic_ns())
+            self._look_around(0, before)
+            return told
         told = False
         for one in self._rounds(self._relay):
             told |= self._tell(self._watch.paths(one.reads), one.before, one.after)
+            self._look_around(one.left_out, one.after)
         return told
+
+    def _look_around(self, left_out: int, now: int) -> None:
+        """Where only some are asked for and others open too much, stop being told: everybody pays for each report."""
+        left_out, self._left_out = left_out + self._left_out, 0
+        if self._crowd.is_too_much(left_out, now):
+            self._watch.unmark()
+            self._crowd.leave(now)
+            for kind in (Kind.CAUGHT_UP, Kind.SILENT):
+                self._mark(SideFact(kind, 0, self._reached, NAME.encode()))
+            if not self._said_so:
+                self._mark(_notice(_CROWDED))
+                self._said_so = True
+
+    def _tell_again(self) -> None:
+        """Opens that begin from here on are told."""
+        self._watch.mark_new()
+        self._known.clear()
+        now = self._remarked = time.monotonic_ns()
+        self._crowd.come_back(now)
+        self._mark(SideFact(Kind.TELLS, 0, now, NAME.encode()))
 
     def _rounds(self, relay: Relay) -> Iterator[Round]:
         """Those there are; at the end of the run all until the last."""
@@ -113,6 +146,9 @@ class OpensAide(AideThread):
     def _tell(self, paths: list[Path], before: int, after: int) -> bool:
         """Write the facts of a round; one thread's facts with equal times are those whose order is not known."""
         told = False
+        if self._crowd.is_left:
+            self._reached = before
+            return False
         since = b"\0%d" % self._reached if self._reached else b""
         for at, path in enumerate(paths):
             if path.tid < 0:
@@ -130,6 +166,11 @@ class OpensAide(AideThread):
         return self._own[tid]
 
     def _in_scope(self, tid: int) -> bool:
+        wanted = self._belongs(tid)
+        self._left_out += not wanted
+        return wanted
+
+    def _belongs(self, tid: int) -> bool:
         if self._scope.tid is not None:
             return tid == self._scope.tid
         if self._scope.pid is None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from ftracepy.live.aides import fanotify
 from ftracepy.live.aides.fanotify import Opened
 from ftracepy.live.meanwhile import Meanwhile
+from ftracepy.live.plan import EVERYBODY, Scope
 from ftracepy.values import dataclass, field
 
 _HEAD, _PATH = struct.Struct("=IIQQ"), struct.Struct("=QiI")  # fp_relay_head, fp_relay_path
@@ -30,14 +32,16 @@ class Round:
 
     before: int
     after: int
+    left_out: int = 0  # reports of others since the round before
     reads: list[tuple[int, list[Opened]]] = field(default_factory=list)
 
 
 class Relay:
     """`fd` is readable while there is something to take."""
 
-    def __init__(self, by_handle: int, by_fd: int, wants: Callable[[int], bool]) -> None:
-        self._groups, self._wants = (by_handle, by_fd), wants
+    def __init__(self, by_handle: int, by_fd: int, wants: Callable[[int], bool], scope: Scope = EVERYBODY) -> None:
+        self._groups, self._wants, self._tid = (by_handle, by_fd), wants, scope.tid or 0
+        self._folders = _folders(scope.pid) if scope.pid is not None and not scope.tid else (-1, -1)
         self.fd, self._out = os.pipe2(os.O_CLOEXEC)
         self._control_read, self._control = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self.fd, False)
@@ -67,7 +71,9 @@ class Relay:
         self.end()
         os.close(self.fd)
         self._thread.wait()
-        os.close(self._control_read)
+        for fd in (self._control_read, *self._folders):
+            if fd >= 0:
+                os.close(fd)
 
     def _run(self) -> None:
         from ftracepy._fastparse import _core
@@ -75,7 +81,7 @@ class Relay:
         with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
         try:
-            _core.relay(*self._groups, self._control_read, self._out)
+            _core.relay(*self._groups, self._control_read, self._out, self._tid, *self._folders)
         except BrokenPipeError:
             return
         finally:
@@ -106,10 +112,19 @@ class Relay:
                     (kind, list(fanotify.parse(piece, self._wants) if kind == _HANDLES else _with_paths(piece)))
                 )
                 continue
-            self._round.before, self._round.after = before, after
+            self._round.before, self._round.after, self._round.left_out = before, after, int.from_bytes(piece, sys.byteorder)
             yield self._round
             self._round = Round(0, 0)
         self._left = data[at:]
+
+
+def _folders(pid: int) -> tuple[int, int]:
+    """/proc/PID/task and /proc, to ask by; a process that has ended has no opens to be told apart."""
+    try:
+        tasks = os.open(f"/proc/{pid}/task", os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return -1, -1
+    return tasks, os.open("/proc", os.O_PATH | os.O_CLOEXEC)
 
 
 def _with_paths(data: bytes) -> Iterator[Opened]:

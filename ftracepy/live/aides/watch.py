@@ -70,11 +70,20 @@ class Watch:
         if found != self._mounts:
             self._mounts = found
             self._folders.clear()
+        if not self._marked:
+            self._roots.clear()
         self._marked &= {mount.device for mount in found}
         for mount in found:
             if mount.device not in self._marked:
                 self._marked.add(mount.device)
                 self._mark(mount)
+
+    def unmark(self) -> None:
+        """Have nothing reported; `mark_new` then begins anew, for folders may move meanwhile."""
+        for fd in self.fds:
+            fanotify.unmark(fd)
+        self._mounts = []
+        self._marked.clear()
 
     def _mark(self, mount: mounts.Mount) -> None:
         if self.by_handle >= 0 and self._mark_by_handle(mount):
