@@ -27,6 +27,8 @@ CAUGHT_UP: as many facts as opens, they pair in order; one fact, it is the path 
 an open whose text ends like it. Facts of one thread with the same `when_ns` came by two queues: their order is not
 known. A body without a leading "/" is a last component: the folder was gone already. `when_ns` is not before the moment when
 it was opened; a NUL in the body is followed by the time, in decimal, since when that can have been.
+From a SILENT fact on no open is told, until TELLS: those that end after the one's `when_ns`, or begin before the other's, have
+no path from here.
 """
 
 from __future__ import annotations

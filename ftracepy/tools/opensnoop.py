@@ -7,7 +7,9 @@
 
 A path without a mark is the kernel's own: what it used. ~ stands before one that the caller had in memory just before the
 call, where another thread may have changed it since (on kernels without kprobes that is so of opens that fail), and with
--F before one whose folder is known from /proc or an earlier open. ? stands for a path that nobody could read. How paths
+-F before one whose folder is known from /proc or an earlier open. Without kprobes fanotify tells paths, and of everybody's
+opens: with -p or -L it is left off while others open more than 5,000 files a second, paths are ~ then, and it is tried
+again after growing pauses; stderr says so the first time. ? stands for a path that nobody could read. How paths
 are read here, and what that can miss, stands under `ftracepy doctor opensnoop`.
 """
 

@@ -77,6 +77,9 @@ class OpensAide(AideThread):
     def reached(self, before: int) -> int:
         return self._reached if self._relay else before
 
+    def is_silent(self) -> bool:
+        return self._crowd.is_left
+
     def asked_for_more(self) -> None:
         if self._relay:
             self._relay.ask()

@@ -60,6 +60,10 @@ class AideThread(ABC):
         """The time up to which everything has been told, where `report` was called at `before`."""
         return before
 
+    def is_silent(self) -> bool:
+        """Whether nobody waits for facts, so that how far they have come is told to whoever asks alone."""
+        return False
+
     def asked_for_more(self) -> None:  # noqa: B027  nothing to do is an answer
         """Somebody waits for all that has happened until now."""
 
@@ -103,7 +107,8 @@ class AideThread(ABC):
             pause_ms = self._busy_ms if self.report() else _IDLE_MS
             reached = self.reached(before)
             answers = asked > self._done and reached >= asked_ns
-            if stopping or answers or before - told >= pause_ms * 1_000_000:
+            is_due = before - told >= pause_ms * 1_000_000 and not self.is_silent()
+            if stopping or answers or is_due:
                 self._tell_caught_up(reached, asked if answers or stopping else self._done)
                 told = before
             if stopping:

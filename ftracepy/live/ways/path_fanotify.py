@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from ftracepy.live.aides.opens import OpensAide
-from ftracepy.live.plan import Scope
+from ftracepy.live.plan import EVERYBODY, Scope
 from ftracepy.live.ways.candidate import Candidate
 from ftracepy.probes import Way
 
 _MISSES = "failed opens, O_PATH, terminals, tracefs, network file systems, file systems mounted a moment ago"
+_SCOPED = ", and all of them while others open more than 5,000 files a second, which is said (~ then)"
 
 
 def candidate(scope: Scope) -> Candidate:
     """Raises FtracepyError where fanotify is missing or not permitted."""
     _try()
-    way = Way("path of successful opens", "fanotify", "kernel-copy", _MISSES)
+    misses = _MISSES if scope == EVERYBODY else _MISSES + _SCOPED
+    way = Way("path of successful opens", "fanotify", "kernel-copy", misses)
     return Candidate("path_fanotify", way, aides=(lambda: OpensAide(scope),))
 
 
