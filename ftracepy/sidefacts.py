@@ -72,6 +72,9 @@ def pack(fact: SideFact) -> list[bytes]:
     ]
 
 
+_KINDS = {int(kind): kind for kind in Kind}
+
+
 class Unpacker:
     """Turns raw_data payloads back into facts, joining long ones. One per stream."""
 
@@ -86,8 +89,9 @@ class Unpacker:
         kind, more, length, tid, when_ns = self._header.unpack_from(payload)
         body = payload[self._header.size : self._header.size + length]
         key = (kind, tid, when_ns)
-        body = self._parts.pop(key, b"") + body
+        if self._parts:
+            body = self._parts.pop(key, b"") + body
         if more:
             self._parts[key] = body
-        elif kind in Kind._value2member_map_:
-            yield SideFact(Kind(kind), tid, when_ns, body)
+        elif (known := _KINDS.get(kind)) is not None:
+            yield SideFact(known, tid, when_ns, body)

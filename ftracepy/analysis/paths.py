@@ -87,9 +87,15 @@ class PathFacts(Generic[T]):
             return
         one = _Open(*span, tuple(args.values()), passed, make)
         self._queue.append(one)
-        self._threads.setdefault(tid, _Thread()).opens.append(one)
+        self._of(tid).opens.append(one)
         if len(self._queue) > _MOST_HELD_BACK:
             self._give_up(self._queue[0].end)
+
+    def _of(self, tid: int) -> _Thread[T]:
+        """Not by setdefault: it would make a thread for each open and fact."""
+        if (thread := self._threads.get(tid)) is None:
+            thread = self._threads[tid] = _Thread()
+        return thread
 
     def fact(self, fact: SideFact, ts: int) -> None:
         """A side fact written at `ts`."""
@@ -97,7 +103,7 @@ class PathFacts(Generic[T]):
             self._heard(fact, ts)
         elif fact.kind is Kind.PATH:
             self.expected = True
-            self._threads.setdefault(fact.tid, _Thread()).told.append(_told(fact, ts))
+            self._of(fact.tid).told.append(_told(fact, ts))
         elif fact.kind is Kind.CAUGHT_UP and fact.body == AIDE:
             self.expected = True
             self._caught_up(fact.when_ns, ts)

@@ -13,9 +13,9 @@ _NEAR_MOST = 16  # more are of a time too long to say anything
 Asked = tuple[tuple[Any, ...], str | None]  # the call's arguments, and the path it passed where that was seen
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Told:
-    """One fact: facts of one thread with equal `when` are in no known order; `written` is the fact's own time stamp.
+    """One fact, which nobody changes: facts of one thread with equal `when` are in no known order; `written` is the fact's own time stamp.
 
     The file was opened between `since` and `when`.
     """

@@ -137,6 +137,7 @@ class Route:
         self._machines = machines
         self._unpacker = Unpacker(feed.schema.page.big_endian)
         self.handlers: dict[int, tuple[Handler, ...]] = {}
+        self._hearers = [machine for machine in machines if type(machine).fact is not Machine.fact]
         self.losses: dict[int, list[tuple[int, int]]] = {}  # by index of the event before which something is to be told
         self._doubts: list[int] = []  # where the events that were lost may begin: behind the last one of their CPU
         for machine in machines:
@@ -174,8 +175,9 @@ class Route:
     def _raw_data(self, event: Event) -> None:
         payload = event.get("buf")
         for fact in self._unpacker.unpack(number(event, "id") & 0xFFFFFFFF, payload if isinstance(payload, bytes) else b""):
-            self._say(fact)
-            for machine in self._machines:
+            if fact.kind is not Kind.PATH:
+                self._say(fact)
+            for machine in self._hearers:
                 machine.fact(fact, event.ts)
 
     def _say(self, fact: SideFact) -> None:
