@@ -199,9 +199,11 @@ class PlainRows:
             self._hand_over(self.maker.tids(kind != Fact.CAUGHT_UP), batch)
 
     def takes(self, one: object) -> bool:
-        if isinstance(one, bytes) and one:
+        if not isinstance(one, bytes):
+            return False
+        if one:
             self._layout.put(one)
-        return isinstance(one, bytes)
+        return True
 
     def end(self, batch: Batch) -> None:
         """Calls that go on behind the batch are no plain ones."""

@@ -15,7 +15,7 @@ Asked = tuple[tuple[Any, ...], str | None]  # the call's arguments, and the path
 
 @dataclass(slots=True)
 class Told:
-    """One fact, which nobody changes: facts of one thread with equal `when` are in no known order; `written` is the fact's own time stamp.
+    """One fact, which nobody changes. Facts of one thread with equal `when` are in no known order; `written` is its time stamp.
 
     The file was opened between `since` and `when`.
     """

@@ -94,15 +94,23 @@ def _short(feed: Feed, route: Route, out: deque[T], shortcut: Shortcut) -> Itera
                 if is_theirs:
                     _show(batch, at, route, shortcut)
                     at += 1
-                yield from (one for one in drain(out) if not shortcut.takes(one))
+                if out:
+                    yield from _left(out, shortcut)
             if route.losses.get(stop):
                 shortcut.lost()
             if stop in route.losses:
                 route.lose(stop)
-                yield from (one for one in drain(out) if not shortcut.takes(one))
+                yield from _left(out, shortcut)
         shortcut.end(batch)
         route.end(batch)
-        yield from (one for one in drain(out) if not shortcut.takes(one))
+        yield from _left(out, shortcut)
+
+
+def _left(out: deque[T], shortcut: Shortcut) -> Iterator[T]:
+    """What the shortcut does not take, the rest dealt with in its place."""
+    while out:
+        if not shortcut.takes(one := out.popleft()):
+            yield one
 
 
 def _show(batch: Batch, at: int, route: Route, shortcut: Shortcut) -> None:

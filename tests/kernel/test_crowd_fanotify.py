@@ -32,6 +32,7 @@ import os, sys
 names = [f"{sys.argv[1]}/flood{at}" for at in range(3001)]
 for name in names:
     os.close(os.open(name, os.O_CREAT | os.O_RDWR))
+print(flush=True)
 while True:
     for name in names:
         os.close(os.open(name, os.O_RDONLY))
@@ -67,8 +68,10 @@ def opener(tmp_path: Path) -> Iterator[Opener]:
 
 @contextmanager
 def flood(folder: Path) -> Iterator[None]:
-    with subprocess.Popen([sys.executable, "-S", "-c", _FLOOD, str(folder)]) as others:
+    with subprocess.Popen([sys.executable, "-S", "-c", _FLOOD, str(folder)], stdout=subprocess.PIPE) as others:
         try:
+            assert others.stdout
+            others.stdout.readline()
             yield
         finally:
             others.kill()
