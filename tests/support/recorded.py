@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ftracepy.analysis.feed import Feed
-from ftracepy.batch import decoder_for
+from ftracepy.batch import Batch, decoder_for
 from ftracepy.schema import EventFormat, Schema, parse_event_format
 from ftracepy.sidefacts import Kind, SideFact, pack
 from tests.support.pages import PageWriter, event_format, schema
@@ -61,17 +61,21 @@ class Recorded:
         self._lost[cpu] = count
 
     def feed(self, *, batch_events: int = 65536) -> Feed:
-        return Feed(self._batches(batch_events), self.schema, loss=lambda cpu, count: self.losses.append((cpu, count)))
+        return Feed(
+            batches(self.schema, self._pages, batch_events), self.schema, loss=lambda cpu, count: self.losses.append((cpu, count))
+        )
 
-    def _batches(self, batch_events: int) -> Iterator[Any]:
-        decoder = decoder_for(self.schema, sorted({cpu for cpu, _ in self._pages} or {0}))
-        for cpu, page in self._pages:
-            decoder.feed(cpu, page)
-        while True:
-            batch = decoder.batch(ALL_NS, batch_events)
-            yield batch
-            if len(batch) < batch_events:
-                return
+
+def batches(schema: Schema, pages: Sequence[tuple[int, bytes]], batch_events: int) -> Iterator[Batch]:
+    """All that sub-buffers hold, of which each comes with its CPU, so many events at a time."""
+    decoder = decoder_for(schema, sorted({cpu for cpu, _ in pages} or {0}))
+    for cpu, page in pages:
+        decoder.feed(cpu, page)
+    while True:
+        batch = decoder.batch(ALL_NS, batch_events)
+        yield batch
+        if len(batch) < batch_events:
+            return
 
 
 def kallsyms(symbols: Mapping[str, int]) -> str:

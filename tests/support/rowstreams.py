@@ -11,16 +11,15 @@ from typing import Any
 
 from ftracepy import recording, sinks
 from ftracepy.analysis.feed import Feed
-from ftracepy.batch import decoder_for
 from ftracepy.schema import Schema
 from ftracepy.sidefacts import Kind, SideFact, pack
 from ftracepy.tools import kit
 from ftracepy.values import replace
 from tests.support.mutate import mutated
 from tests.support.pages import UNKNOWN, PageWriter
+from tests.support.recorded import batches
 
 ROOT = Path(__file__).parents[2] / "fixtures"
-ALL_NS = 2**64 - 1
 TIDS = (11, 12, 21, 22, 4_000_000)
 COMMS = (*["sh"] * 9, "Web Content", "caf\u00e9", "a\\b", "x\x1b[1m", 'say "it"', "a,b", "")
 PATHS = (
@@ -139,7 +138,9 @@ class Made:
         layout = sink.layout() if plain else None
         if layout is not None:
             layout = replace(layout, put=partial(self._put, layout.put))
-        feed = Feed(self._batches(batch_events), self.schema, notice=sink.notice, loss=sink.loss, layout=layout)
+        feed = Feed(
+            batches(self.schema, self.pages, batch_events), self.schema, notice=sink.notice, loss=sink.loss, layout=layout
+        )
         for row in loaded.run(feed, asked):
             sink.row(row)
         sink.close()
@@ -148,16 +149,6 @@ class Made:
     def _put(self, put: Callable[[bytes], None], lines: bytes) -> None:
         self.lines += lines.count(b"\n")
         put(lines)
-
-    def _batches(self, batch_events: int) -> Iterator[Any]:
-        decoder = decoder_for(self.schema, (0, 1))
-        for cpu, page in self.pages:
-            decoder.feed(cpu, page)
-        while True:
-            batch = decoder.batch(ALL_NS, batch_events)
-            yield batch
-            if len(batch) < batch_events:
-                return
 
 
 OPTIONS: tuple[dict[str, Any], ...] = ({}, {"timestamps": True}, {"pid": 12}, {"tid": 21}, {"comm": kit.pattern("sh|e")})
