@@ -50,7 +50,7 @@ class Kind(IntEnum):
     CGROUPS = 13  # body: lines of system/cgroups.py: control groups of the processes that were there at start
     FOLDERS = 14  # body: the folders that threads work in, as they were at `when_ns`: "TID PATH" each, NUL between
     FILTER = 15  # body: UTF-8 text: which hits the kernel records from `when_ns` on; to be shown, at its place where there is one
-    SILENT = 16  # body: name of the aide; of what ends after `when_ns` it tells nothing
+    SILENT = 16  # body: name of the aide; of what ends after `when_ns` it tells nothing; said again each second
     TELLS = 17  # body: name of the aide; it tells again, of what begins after `when_ns`
 
 

@@ -92,14 +92,17 @@ def test_the_aide_leaves_off_once_says_so_and_comes_back(monkeypatch: pytest.Mon
     assert facts[1].when_ns == facts[2].when_ns <= facts[0].when_ns
     watch.reports = [mine + others * 20_000]
     aide.report()
-    aide.noticed((), aide._crowd.again_at - 1)
+    aide.noticed((), aide._crowd.again_at - 1_500_000_000)
     assert len(facts) == 4, "what was reported before it left off is not told after it has said so"
+    for before_ns in (600_000_000, 500_000_000, 1):
+        aide.noticed((), aide._crowd.again_at - before_ns)
+    assert facts[4:] == [facts[2]], "once a second, for whoever lost the word"
     aide.noticed((), aide._crowd.again_at)
     assert (watch.calls, facts[-1].kind) == (["unmark", "mark"], Kind.TELLS)
     watch.reports = [mine, others * 1009]
     aide.report()
     aide.report()
-    assert [one.kind for one in facts[5:]] == [Kind.PATH, Kind.CAUGHT_UP, Kind.SILENT]
+    assert [one.kind for one in facts[6:]] == [Kind.PATH, Kind.CAUGHT_UP, Kind.SILENT]
 
 
 def test_where_everybody_is_asked_for_nobody_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:

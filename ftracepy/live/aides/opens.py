@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NAME = "opens"
 _BUSY_MS = 5
 _REMARK_NS = 5_000_000_000  # other mount namespaces cannot be polled
+_REPEAT_NS = 1_000_000_000
 _MAX_KNOWN = 1 << 14
 _CROWDED = (
     "others open thousands of files a second, and fanotify reports those too: it is left off while that lasts (tried again after "
@@ -42,7 +43,7 @@ class OpensAide(AideThread):
         self._relay: Relay | None = None
         self._crowd = Crowd()
         self._left_out, self._said_so = 0, False
-        self._reached = self._remarked = 0
+        self._reached = self._remarked = self._repeated = 0
         self._known: dict[int, bool] = {}
         self._own: dict[int, bool] = {}  # asked since the reports are read
 
@@ -88,6 +89,9 @@ class OpensAide(AideThread):
         if self._crowd.is_left:
             if self._crowd.is_due(now):
                 self._tell_again()
+            elif now - self._repeated >= _REPEAT_NS:  # where the word was lost, opens would wait for their paths all the while
+                self._repeated = now
+                self._mark(self._silence)
         elif self._mountinfo in ready or now - self._remarked >= _REMARK_NS:
             self._watch.mark_new()
             self._known.clear()
@@ -112,8 +116,9 @@ class OpensAide(AideThread):
         if self._crowd.is_too_much(left_out, now):
             self._watch.unmark()
             self._crowd.leave(now)
-            for kind in (Kind.CAUGHT_UP, Kind.SILENT):
-                self._mark(SideFact(kind, 0, self._reached, NAME.encode()))
+            self._silence, self._repeated = SideFact(Kind.SILENT, 0, self._reached, NAME.encode()), now
+            self._mark(SideFact(Kind.CAUGHT_UP, 0, self._reached, NAME.encode()))
+            self._mark(self._silence)
             if not self._said_so:
                 self._mark(_notice(_CROWDED))
                 self._said_so = True
