@@ -11,8 +11,9 @@ from pathlib import Path
 from bench import columns, instructions
 from bench.repeat import repeat
 from bench.timing import Result, Run, Spread, paired, ratio, run
+from ftracepy import cli
 
-FTRACEPY = [sys.executable, "-m", "ftracepy.cli"]
+FTRACEPY = [sys.executable, "-P", str(Path(cli.__file__).with_name("__main__.py"))]  # as scripts/ftracepy does
 _REPEATED_EVENTS = 2_000_000
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from bench import corefile, instructions
+from bench.decode import FTRACEPY
 from bench.repeat import repeat
 from bench.timing import Result, Spread, run
 
@@ -29,7 +29,7 @@ def _by_events(folder: Path, runs: int) -> Result:
     for events in (_FEW, _MANY):
         path = folder / "growth.dat"
         there = repeat(_SOURCE, path, events)
-        done = [run([sys.executable, "-m", "ftracepy.cli", "report", str(path)]) for _ in range(runs)]
+        done = [run([*FTRACEPY, "report", str(path)]) for _ in range(runs)]
         taken.append((min(one.cpu_s for one in done) / there, max(one.peak_kib for one in done)))
     (few, less), (many, more) = taken
     grown = many / few

@@ -118,6 +118,24 @@ class SchemaTexts:
         return bool(_SYMBOL_EVENTS & set(enabled)) or any(_POINTER_SYMBOL.search(text) for texts in shown for text in texts)
 
 
+class SchemaAhead:
+    """The schema of texts that may not be the last word: made while there is time, and used where they are."""
+
+    def __init__(self, texts: SchemaTexts) -> None:
+        self._texts = _settled(texts)
+        self._schema = texts.schema()
+
+    def schema(self, texts: SchemaTexts) -> Schema:
+        """The schema of `texts`, which may be the same as before, and changed meanwhile."""
+        return self._schema if _settled(texts) == self._texts else texts.schema()
+
+
+def _settled(texts: SchemaTexts) -> SchemaTexts:
+    """A copy that says what a schema of it would look up."""
+    formats = {system: list(those) for system, those in texts.formats.items()}
+    return replace(texts, formats=formats, page_bytes=texts.layout().size_bytes)
+
+
 def event_name(text: bytes) -> str:
     """The name a format text gives; raises FormatFault where it gives none."""
     if not (match := re.search(rb"^name:\s*(.+)$", text, re.MULTILINE)):

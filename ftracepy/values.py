@@ -1,8 +1,8 @@
 """Dataclasses whose classes cost nothing to make: what a run never makes an object of is never compiled.
 
 The standard decorator compiles six functions for each class when its module is imported; with the 70 classes that a trace
-command imports that was half of all it did before its first system call. Here a class gets its __init__ when its first
-object is made, and compares, hashes and shows itself by functions that all classes share. To type checkers, and to
+command imports that was half of all it did before its first system call. Here a class gets its __init__ when it has made a
+few objects without, and compares, hashes and shows itself by functions that all classes share. To type checkers, and to
 dataclasses.fields, replace and asdict, they are dataclasses.
 """
 
@@ -11,6 +11,8 @@ from __future__ import annotations
 import operator
 from operator import attrgetter
 from typing import TYPE_CHECKING
+
+_UNCOMPILED = 16  # objects of a class: compiling takes as long as filling some thirty by hand
 
 __all__ = ["MISSING", "Attribute", "as_dict", "attributes", "dataclass", "field", "replace"]
 
@@ -35,6 +37,10 @@ class Attribute:
         self.repr = repr
         self.compare = compare
         self.metadata = metadata
+
+    def make(self) -> Any:
+        """The value of an object that is given none; MISSING where it must be given."""
+        return self.default if self.default_factory is MISSING else self.default_factory()
 
 
 def attributes(of: Any) -> Sequence[Attribute]:
@@ -114,11 +120,32 @@ def _with_slots(cls: Any, own: dict[str, Attribute]) -> Any:
 
 
 def _first_init(cls: Any, frozen: bool) -> Callable[..., None]:
+    left = _UNCOMPILED
+
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        cls.__init__ = made = _compiled_init(cls, frozen)
-        made(self, *args, **kwargs)
+        nonlocal left
+        left -= 1
+        if left < 0 or not _fill(cls, self, args, kwargs):
+            cls.__init__ = made = _compiled_init(cls, frozen)
+            made(self, *args, **kwargs)
 
     return __init__
+
+
+def _fill(cls: Any, one: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """What the compiled __init__ does; False, and nothing done, where it would refuse."""
+    given = dict(zip(cls.__match_args__, args, strict=False))
+    if len(args) > len(given) or given.keys() & kwargs.keys():
+        return False
+    given |= kwargs
+    values = {name: given.pop(name) if name in given else of.make() for name, of in cls.__attributes__.items()}
+    if given or any(value is MISSING for value in values.values()):
+        return False
+    for name, value in values.items():
+        object.__setattr__(one, name, value)
+    if hasattr(cls, "__post_init__"):
+        one.__post_init__()
+    return True
 
 
 def _compiled_init(cls: Any, frozen: bool) -> Any:

@@ -1,4 +1,4 @@
-"""`python -m ftracepy.cli` is the command."""
+"""`python -m ftracepy.cli` is the command; scripts/ftracepy runs this file by its path."""
 
 import sys
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 
 from ftracepy.errors import FtracepyError
-from ftracepy.live.first import CLOCK, ROOT, First
-from ftracepy.live.instance import Instance, default_buffer_kb
+from ftracepy.live.first import CLOCK, ROOT, SWITCH_S, First
+from ftracepy.live.instance import Instance
 from ftracepy.live.meanwhile import Meanwhile
+from ftracepy.live.room import default_buffer_kb
 from ftracepy.live.undo import UndoStack
 from ftracepy.tracefs import Tracefs, find
 
-_SWITCH_S = 0.0005  # the thread must not wait 5 ms for its turn after each of its calls
 _waiting: list[Making] = []
 
 
@@ -26,15 +26,12 @@ class Making:
         self.wanted = tracefs.root, clock, buffer_kb
         self.instance = Instance(tracefs, clock=clock, buffer_kb=buffer_kb, first=first)
         self._undo = UndoStack()
-        self._begun = first is not None
         self._work = Meanwhile(self._make)
 
     def start(self) -> None:
         self._work.start()
 
     def _make(self) -> None:
-        if self._begun:  # the kernel is at it, and the main thread has enough to do
-            self.instance.read_general_texts()
         self._undo.enter_context(self.instance)
 
     def finish(self) -> Instance:
@@ -59,8 +56,9 @@ def begin(first: First | None = None) -> None:
         tracefs = find(mount=False)
     except FtracepyError:
         return
-    sys.setswitchinterval(_SWITCH_S)
-    _waiting.append(Making(tracefs, CLOCK, default_buffer_kb(), first if str(tracefs.root) == ROOT else None))
+    sys.setswitchinterval(SWITCH_S)
+    first = first if str(tracefs.root) == ROOT else None
+    _waiting.append(Making(tracefs, CLOCK, first.buffer_kb if first else default_buffer_kb(), first))
     _waiting[-1].start()
 
 

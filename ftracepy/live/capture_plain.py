@@ -18,6 +18,7 @@ from ftracepy.values import dataclass, field
 Taken = tuple[list[tuple[int, bytes]], int, bool, list[tuple[int, int]]]
 _IDLE_MS = 200
 _PACE_MIN_NS = 1_000_000
+_EAGER_ROUNDS = 64
 _BEYOND_MARGIN_NS = 200_000
 _DRAIN_EMPTY_ROUNDS = 2
 FOREVER = 2**64 - 1
@@ -56,7 +57,7 @@ class PlainReader:
         self._queue: deque[_Made] = deque()
         self._queued = 0
         self._until = self._held = self._finished_at = 0
-        self._pace = _PACE_MIN_NS
+        self._pace, self._eager = _PACE_MIN_NS, _EAGER_ROUNDS
         self._finishing = self._bounded = self._abandoned = self._closed = False
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self.ready_fd, self._ready_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -169,6 +170,8 @@ class PlainReader:
             return
         flood = made.size > self._budget // 8
         self._pace = _PACE_MIN_NS if flood else min(max(self._pace * 2, self._margin + _BEYOND_MARGIN_NS), self._pace_max)
+        if self._eager:
+            self._eager, self._pace = self._eager - 1, _PACE_MIN_NS
         paced = finishing or made.size or self._until <= self._held
         poll = select.poll()
         poll.register(self._wake_read, select.POLLIN)

@@ -1,4 +1,4 @@
-"""The first two steps of an instance, made before the modules are loaded that know all of them: its folder and its clock.
+"""The first three steps of an instance, made before the modules are loaded that know all of them: folder, clock, buffer.
 
 The kernel needs longest for these, and loading what knows about them takes as long. So this imports nothing but what the
 interpreter has loaded already; whatever is out of the ordinary is left to instance.py and journal.py, which begin afresh.
@@ -7,12 +7,15 @@ interpreter has loaded already; whatever is out of the ordinary is left to insta
 from __future__ import annotations
 
 import os
+import sys
 
 from ftracepy.live.meanwhile import Meanwhile
+from ftracepy.live.room import default_buffer_kb
 
 ROOT = "/sys/kernel/tracing"
 JOURNALS = "/run/ftracepy"
 CLOCK = "mono"
+SWITCH_S = 0.0005  # the thread must not wait 5 ms for its turn after each of its calls
 _NUMBER = 0  # owner.py counts a process's runs from 1
 _UNSAFE_MODE = 0o022
 _FOLDER = 0o040000
@@ -27,7 +30,9 @@ class First:
         self.name = f"ftracepy_{os.getpid()}_{_start_ticks()}_{_NUMBER}"
         self.journal = f"{JOURNALS}/{self.name}.journal"
         self.path = f"{ROOT}/instances/{self.name}"
-        self.made = self.taken = False
+        self.header_page = self.header_event = b""
+        self.buffer_kb = default_buffer_kb()
+        self.made = self.sized = self.taken = False
         self.fd = -1
         self._work = Meanwhile(self._make)
 
@@ -41,25 +46,33 @@ class First:
                 boot = file.read().strip()
             head = f'"pid": {os.getpid()}, "start": {_start_ticks()}, "pid_ns": {os.stat("/proc/self/ns/pid").st_ino}'
             self._note(f'{{{head}, "boot": "{boot}", "root": "{ROOT}"}}')
+            self.header_page, self.header_event = _text("header_page"), _text("header_event")
         except OSError:
             return False
+        sys.setswitchinterval(SWITCH_S)
         self._work.start()
+        os.sched_yield()  # begun at once: a new thread would wait where its maker runs on
         return True
 
     def _note(self, line: str) -> None:
         os.write(self.fd, line.encode() + b"\n")
 
     def wait(self) -> None:
-        """Until both steps are done, or one was refused."""
+        """Until all steps are done, or one was refused."""
         self._work.wait()
 
     def _make(self) -> None:
         self._note(f'{{"do": "instance", "name": "{self.name}"}}')
         os.mkdir(self.path)
         self.made = True
-        fd = os.open(f"{self.path}/trace_clock", os.O_WRONLY | os.O_CLOEXEC)
+        self._write("trace_clock", CLOCK)
+        self._write("buffer_size_kb", str(self.buffer_kb))
+        self.sized = True
+
+    def _write(self, name: str, text: str) -> None:
+        fd = os.open(f"{self.path}/{name}", os.O_WRONLY | os.O_CLOEXEC)
         try:
-            os.write(fd, CLOCK.encode())
+            os.write(fd, text.encode())
         finally:
             os.close(fd)
 
@@ -77,6 +90,15 @@ class First:
             os.unlink(self.journal)
         except OSError:  # not there yet; or it stays, for `reset`
             return
+
+
+def _text(name: str) -> bytes:
+    """Read now: the lock that opening it takes is held all the while the steps take. b"": who wants it may ask again."""
+    try:
+        with open(f"{ROOT}/events/{name}", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def is_usual() -> bool:

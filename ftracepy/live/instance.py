@@ -34,9 +34,6 @@ OPTIONS = {
     "userstacktrace": False,
 }
 _UNDO_TRIES = 3
-DEFAULT_BUFFER_KB = 8192
-_MIN_BUFFER_KB = 512
-_MEMORY_SHARE = 16  # of what is available, all CPUs' buffers together take one part in this many at most
 
 
 class Instance:
@@ -69,7 +66,6 @@ class Instance:
         self._enabled: dict[tuple[str, str], None] = {}
         self._probes: set[tuple[str, str]] = set()
         self._left_out: set[int] = set()
-        self._general: SchemaTexts | None = None
         self._read_texts: tuple[SchemaTexts, frozenset[tuple[str, str]]] | None = None
 
     @property
@@ -123,7 +119,7 @@ class Instance:
             if options.get(self.path, name) is (not on):
                 options.set_option(self.path, name, on)
         buffer.set_wakeup_percent(self.path, self._wakeup_percent)
-        if self.buffer_kb is not None:
+        if self.buffer_kb is not None and not (self._first and self._first.sized and self._first.buffer_kb == self.buffer_kb):
             buffer.set_size_kb(self.path, self.buffer_kb)
         if options.is_tracing(self.path) is False:
             options.set_tracing(self.path, True)
@@ -283,21 +279,19 @@ class Instance:
             texts.kallsyms = cmdlines.kallsyms()
         return texts
 
-    def read_texts(self, tracepoints: Iterable[Tracepoint]) -> None:
-        """Read what the whole tracefs says of these events already, for texts(): while the instance is being made, say."""
-        texts, names = self._general or self._general_texts(), dict.fromkeys((one.system, one.name) for one in tracepoints)
+    def read_texts(self, tracepoints: Iterable[Tracepoint]) -> SchemaTexts:
+        """What the whole tracefs says of these events already, kept for texts(): while the instance is being made, say."""
+        texts, names = self._general_texts(), dict.fromkeys((one.system, one.name) for one in tracepoints)
+        texts.clock = self.clock
         self._add_formats(texts, names)
         self._read_texts = texts, frozenset(names)
-
-    def read_general_texts(self) -> None:
-        """Read what texts() has whatever is traced, in a thread that has time: read_texts() reads what it does not find."""
-        self._general = self._general_texts()
+        return texts
 
     def _general_texts(self) -> SchemaTexts:
-        root, uname = self.tracefs.root, os.uname()
+        root, uname, first = self.tracefs.root, os.uname(), self._first
         texts = SchemaTexts(
-            header_page=buffer.header_page(root),
-            header_event=buffer.header_event(root),
+            header_page=(first and first.header_page) or buffer.header_page(root),
+            header_event=(first and first.header_event) or buffer.header_event(root),
             printk_formats=cmdlines.printk_formats(root),
             cmdlines=cmdlines.saved(root),
             uname=f"{uname.sysname} {uname.release} {uname.machine}",
@@ -312,17 +306,6 @@ class Instance:
         for system, name in names:
             if system != FTRACE:
                 texts.add(system, events.format_bytes(self.tracefs.root, system, name))
-
-
-def default_buffer_kb() -> int:
-    """KB for each CPU: 8 MB, less where many CPUs or little memory make that too much."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        available = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError):
-        return DEFAULT_BUFFER_KB
-    fair = available // _MEMORY_SHARE // (os.cpu_count() or 1)
-    return max(_MIN_BUFFER_KB, min(DEFAULT_BUFFER_KB, fair))
 
 
 def _running_types() -> bytes:

@@ -16,7 +16,7 @@ from ftracepy.values import dataclass
 
 PREFIX = "ftracepy_"
 FIRST_PID_NS = 0xEFFFFFFC  # kernel: proc_ns.h, PROC_PID_INIT_INO
-_NAME = re.compile(r"^ftracepy_(?P<pid>\d+)_(?P<start>\d+)_\d+$")
+_NAME = r"^ftracepy_(?P<pid>\d+)_(?P<start>\d+)_\d+$"  # compiled where it is needed, which a trace does not
 _numbers = itertools.count(1)
 
 
@@ -36,7 +36,7 @@ def new_run_name() -> str:
 
 def owner_of(name: str) -> Owner | None:
     """The process a run's name speaks of; None where the name is not one of ours."""
-    match = _NAME.match(name)
+    match = re.match(_NAME, name)
     return Owner(int(match["pid"]), int(match["start"])) if match else None
 
 

@@ -10,8 +10,8 @@ import json
 import os
 import select
 import sys
-import threading
 import time
+from _thread import allocate_lock  # threading takes a millisecond to load
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,13 +20,14 @@ from typing import TypeVar
 from ftracepy.errors import FtracepyError, KernelCannot
 from ftracepy.live import ahead
 from ftracepy.live.capture import Capture
-from ftracepy.live.instance import DEFAULT_BUFFER_KB, Instance
+from ftracepy.live.instance import Instance
 from ftracepy.live.meanwhile import Meanwhile
 from ftracepy.live.plan import Plan, ProbeDef
+from ftracepy.live.room import DEFAULT_BUFFER_KB
 from ftracepy.live.undo import UndoStack
 from ftracepy.probes import Tracepoint
 from ftracepy.schema import Schema
-from ftracepy.schematexts import SchemaTexts
+from ftracepy.schematexts import SchemaAhead, SchemaTexts
 from ftracepy.sidefacts import Kind, SideFact, pack
 from ftracepy.source import CpuStats, Health, Round
 from ftracepy.tracefs import Tracefs, options
@@ -91,7 +92,7 @@ class LiveSource:
         self._notices: list[str] = []
         self._stats: list[CpuStats] | None = None
         self._early: list[SideFact] | None = []
-        self._mark_lock = threading.Lock()
+        self._mark_lock = allocate_lock()
         self._stack = UndoStack()
 
     def __enter__(self) -> LiveSource:
@@ -107,11 +108,11 @@ class LiveSource:
         making = self._stack.enter_context(ahead.take(*self._wanted))
         making.start()
         self.plan = self._given if isinstance(self._given, Plan) else self._given()
-        making.instance.read_texts([*self.plan.formats, *self.plan.events])
+        ahead_of_it = SchemaAhead(making.instance.read_texts([*self.plan.formats, *self.plan.events]))
         self.instance = making.finish()
         if self.plan.tracer and self.plan.tracer.top_level:
             self._take_top_level()
-        self._begin()
+        self._begin(ahead_of_it)
 
     def __exit__(self, *exc: object) -> None:
         self._stack.__exit__(*exc)  # type: ignore[arg-type]
@@ -126,7 +127,7 @@ class LiveSource:
         self.instance = TopLevel(one.tracefs, clock=one.clock, buffer_kb=one.buffer_kb)
         self._stack.enter_context(self.instance)
 
-    def _begin(self) -> None:
+    def _begin(self, ahead_of_it: SchemaAhead) -> None:
         for text in (*self.plan.notices, *self.instance.notices):
             self._notice(text)
         for probe in self.plan.probes:
@@ -134,7 +135,7 @@ class LiveSource:
         for tracepoint in (*self.plan.formats, *self.plan.events, *self._own_events()):
             self.instance.expect(tracepoint)
         self._texts = self.instance.texts(symbols=self.plan.symbols or self._symbols)
-        self.schema = self._texts.schema()
+        self.schema = ahead_of_it.schema(self._texts)
         self.cpus = self.instance.cpus()
         self._online = _online_cpus()
         if self.plan.tracer:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from ftracepy import live, tracefs
 from ftracepy.live.plan import Plan, Scope, plan
-from ftracepy.pipeline.children import Child
 from ftracepy.values import dataclass, field
 
 if TYPE_CHECKING:
     from ftracepy.live import LiveSource
+    from ftracepy.pipeline.children import Child
     from ftracepy.pipeline.requests import Stop
     from ftracepy.probes import Wish
     from ftracepy.tracefs import Tracefs
@@ -46,7 +46,7 @@ def open_live(
 
     Raises FtracepyError for what the kernel cannot, does not allow, or for a command that cannot be run.
     """
-    child = undo.enter_context(Child(setting.command, to_stderr=setting.command_to_stderr)) if setting.command else None
+    child = undo.enter_context(_held(setting)) if setting.command else None
 
     def chosen() -> Plan:
         all_ = plan(wishes, where, scope=setting.scope)
@@ -73,3 +73,9 @@ def open_live(
     if child:
         child.go(stop.ask)
     return source
+
+
+def _held(setting: Setting) -> Child:
+    from ftracepy.pipeline.children import Child
+
+    return Child(setting.command, to_stderr=setting.command_to_stderr)

@@ -12,7 +12,7 @@ from pathlib import Path
 from ftracepy.tracefs import files
 from ftracepy.values import dataclass
 
-_HEAD = re.compile(r"^\[\s*(?P<stamp>[\d.]+)\] (?P<location>.*?): error: (?P<message>.*)$")
+_HEAD = r"^\[\s*(?P<stamp>[\d.]+)\] (?P<location>.*?): error: (?P<message>.*)$"
 _COMMAND = "  Command: "
 
 
@@ -36,7 +36,7 @@ def entries(text: str) -> list[Entry]:
     found: list[Entry] = []
     lines = text.split("\n")
     for number, line in enumerate(lines):
-        if (head := _HEAD.match(line)) and number + 1 < len(lines) and lines[number + 1].startswith(_COMMAND):
+        if (head := re.match(_HEAD, line)) and number + 1 < len(lines) and lines[number + 1].startswith(_COMMAND):
             found.append(_entry(head["location"], head["message"], lines[number + 1], lines[number + 2 : number + 3]))
     return found
 

@@ -22,7 +22,7 @@ _CONFIG: dict[str, str] = {
     "uprobe_events": "CONFIG_UPROBE_EVENTS=y",
     "dynamic_events": "CONFIG_DYNAMIC_EVENTS (4.20 or newer)",
 }
-_LINE = re.compile(r"^(?P<kind>\w)\d*:(?P<group>[^/\s]+)/(?P<name>\S+)\s*(?P<rest>.*)$")
+_LINE = r"^(?P<kind>\w)\d*:(?P<group>[^/\s]+)/(?P<name>\S+)\s*(?P<rest>.*)$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def remove(root: Path, file: ProbeFile, group: str, name: str) -> None:
 def listed(root: Path, file: ProbeFile) -> list[Probe]:
     """Every probe in `file`, whoever made it; [] where the file is missing or may not be read."""
     text = files.try_read(root / file) or ""
-    matches = (_LINE.match(line) for line in text.splitlines())
+    matches = (re.match(_LINE, line) for line in text.splitlines())
     return [Probe(file, match["kind"], match["group"], match["name"], match["rest"]) for match in matches if match]
 
 

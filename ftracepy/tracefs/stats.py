@@ -17,7 +17,7 @@ _COUNTS = {
     "read events": "read",
     "bytes": "unread_bytes",
 }
-_NOW = re.compile(r"^now ts:\s*(\d+)(?:\.(\d{6}))?\s*$", re.MULTILINE)
+_NOW = r"(?m)^now ts:\s*(\d+)(?:\.(\d{6}))?\s*$"
 
 
 def cpus(root: Path) -> list[int]:
@@ -53,7 +53,7 @@ def now(root: Path, cpu: int) -> int:
 
     0 where the kernel does not say (before 2.6.38).
     """
-    match = _NOW.search(files.read_text(root / f"per_cpu/cpu{cpu}/stats"))
+    match = re.search(_NOW, files.read_text(root / f"per_cpu/cpu{cpu}/stats"))
     if not match:
         return 0
     return int(match[1]) if match[2] is None else (int(match[1]) * 1_000_000 + int(match[2])) * 1000

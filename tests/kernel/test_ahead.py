@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ftracepy.live import ahead
-from ftracepy.tracefs import Tracefs
+from ftracepy.live import ahead, first
+from ftracepy.live.instance import Instance
+from ftracepy.tracefs import Tracefs, buffer, clock
 
 pytestmark = pytest.mark.kernel
 
@@ -40,3 +41,30 @@ def test_another_one_is_made_where_it_does_not_fit(clean_kernel: Tracefs, begun:
 def test_what_nobody_took_is_undone(begun: Path) -> None:
     ahead.drop()
     assert not begun.exists()
+
+
+def test_the_first_steps_are_those_that_an_instance_takes_by_itself(
+    clean_kernel: Tracefs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clock and size as they would be; what is asked for besides is done by whoever goes on with it."""
+    monkeypatch.delenv("FTRACEPY_TRACEFS", raising=False)
+    monkeypatch.delenv("FTRACEPY_STATE", raising=False)
+    if not first.is_usual() or clean_kernel.root != Path(first.ROOT):
+        pytest.skip("tracefs or journals do not lie where they usually do")
+    begun = first.First()
+    try:
+        assert begun.start()
+        begun.wait()
+        path = Path(begun.path)
+        assert (begun.made, begun.sized, clock.chosen(path)) == (True, True, first.CLOCK)
+        with Instance(clean_kernel, buffer_kb=begun.buffer_kb) as other:
+            assert buffer.size_kb(path) == buffer.size_kb(other.path)
+        assert begun.header_page == buffer.header_page(clean_kernel.root)
+        assert begun.header_event == buffer.header_event(clean_kernel.root)
+        with Instance(clean_kernel, buffer_kb=64, first=begun) as instance:
+            assert instance.path == path
+            assert 64 <= (buffer.size_kb(path) or 0) < 128
+    finally:
+        begun.drop()
+    assert not path.exists()
+    assert not Path(begun.journal).exists()

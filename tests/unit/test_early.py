@@ -108,4 +108,4 @@ def test_the_first_steps_load_nothing_else() -> None:
     code = "import sys; before = set(sys.modules); from ftracepy.live import first; print(*set(sys.modules) - before)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name for name in done.stdout.split() if name != "__future__"}
-    assert loaded == {"ftracepy", *(f"ftracepy.live{name}" for name in ("", ".first", ".meanwhile", ".undisturbed"))}
+    assert loaded == {"ftracepy", *(f"ftracepy.live{name}" for name in ("", ".first", ".meanwhile", ".room", ".undisturbed"))}

@@ -6,7 +6,7 @@ import pytest
 from recording_samples import format_text, texts
 
 from ftracepy.schema import FormatFault
-from ftracepy.schematexts import SchemaTexts, chosen_clock, clock_is_ns, event_name, useful_kallsyms
+from ftracepy.schematexts import SchemaAhead, SchemaTexts, chosen_clock, clock_is_ns, event_name, useful_kallsyms
 
 
 def test_only_what_was_asked_for_and_the_ftrace_system() -> None:
@@ -24,6 +24,33 @@ def test_the_page_size_of_an_instance_goes_before_the_top_instances() -> None:
     made.page_bytes = 16384
     assert made.schema().page.size_bytes == 16384
     assert made.schema(65536).page.size_bytes == 65536
+
+
+def test_a_schema_made_ahead_is_used_while_nothing_else_is_known() -> None:
+    made = texts()
+    ahead = SchemaAhead(made)
+    made.page_bytes = 4096  # as header_page says
+    assert ahead.schema(made) is ahead.schema(texts())
+    assert ahead.schema(made).formats.keys() == texts().schema().formats.keys()
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [("page_bytes", 16384), ("clock", "boot"), ("kallsyms", b"ff00 T start\n"), ("cmdlines", b"7 seven\n")],
+)
+def test_a_schema_made_ahead_is_made_anew_where_more_is_known(attribute: str, value: object) -> None:
+    made = texts()
+    ahead = SchemaAhead(made)
+    setattr(made, attribute, value)
+    assert ahead.schema(made) == made.schema()
+    assert ahead.schema(made) != texts().schema()
+
+
+def test_a_format_added_later_is_in_the_schema() -> None:
+    made = texts()
+    ahead = SchemaAhead(made)
+    made.add("later", format_text("newcomer", 999))
+    assert ahead.schema(made).event("later", "newcomer") is not None
 
 
 def test_a_bad_format_is_raised_or_noted() -> None:

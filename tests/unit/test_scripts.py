@@ -57,7 +57,7 @@ def bare_path(folder: Path, **programs: str) -> str:
 
 def test_set_up_once_it_only_starts_python(checkout: Path) -> None:
     done = run(checkout / "scripts/ftracepy", "opensnoop", "-n", "a b")
-    assert done.stdout.splitlines() == ["-P", "-m", "ftracepy.cli", "opensnoop", "-n", "a b"]
+    assert done.stdout.splitlines() == ["-P", str(checkout / "ftracepy/cli/__main__.py"), "opensnoop", "-n", "a b"]
     assert done.stderr == ""
 
 

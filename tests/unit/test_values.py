@@ -28,6 +28,13 @@ def _twins(**how: Any) -> list[Any]:
     return made
 
 
+@pytest.fixture(params=[0, 16], ids=["compiled", "by hand"])
+def _either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first objects of a class are filled by hand."""
+    monkeypatch.setattr(values, "_UNCOMPILED", request.param)
+
+
+@pytest.mark.usefixtures("_either")
 @pytest.mark.parametrize("how", [{}, {"slots": True}, {"frozen": True}, {"frozen": True, "slots": True}, {"order": True}])
 def test_objects_are_made_compared_and_shown_as_the_standard_ones(how: dict[str, bool]) -> None:
     for cls in _twins(**how):
@@ -48,6 +55,10 @@ def test_objects_are_made_compared_and_shown_as_the_standard_ones(how: dict[str,
             cls(1, wrong=2)
         with pytest.raises(TypeError):
             cls()
+        with pytest.raises(TypeError):
+            cls(1, number=1)
+        with pytest.raises(TypeError):
+            cls(1, "b", [7], 4, 5)
         if how.get("order"):
             assert one < other
             assert other >= one
@@ -55,6 +66,15 @@ def test_objects_are_made_compared_and_shown_as_the_standard_ones(how: dict[str,
         if how.get("slots") and not how.get("frozen"):
             with pytest.raises(AttributeError):
                 one.another = 1
+
+
+def test_objects_are_the_same_before_and_after_a_class_is_compiled() -> None:
+    cls = _twins(frozen=True, slots=True)[0]
+    made = [cls(1, "b", hidden=4) for _ in range(40)]
+    assert cls.__init__.__code__.co_varnames[1:] == ("number", "name", "parts", "hidden")
+    assert {repr(one) for one in made} == {repr(made[0])}
+    assert made == made[:1] * 40
+    assert len({id(one.parts) for one in made}) == 40
 
 
 def test_replace_gives_one_more_with_some_values_changed() -> None:
@@ -77,6 +97,7 @@ def test_a_frozen_object_refuses_and_has_a_hash() -> None:
         assert one.number == 1
 
 
+@pytest.mark.usefixtures("_either")
 def test_subclasses_have_the_attributes_of_their_bases_first() -> None:
     @values.dataclass(kw_only=True)
     class Base:

@@ -10,7 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { IDLE_MS = 200, PAGES_PER_ARENA = 64, DRAIN_EMPTY_ROUNDS = 2, FINISH = 1, ABANDON = 2, BOUNDED = 4, BEYOND_MARGIN_NS = 200000 };
+enum { IDLE_MS = 200, PAGES_PER_ARENA = 64, DRAIN_EMPTY_ROUNDS = 2, FINISH = 1, ABANDON = 2, BOUNDED = 4, BEYOND_MARGIN_NS = 200000, EAGER_ROUNDS = 64 };
 
 struct fp_capture {
     fp_capture_setup setup;
@@ -25,6 +25,7 @@ struct fp_capture {
     int wanted; /* FINISH, ABANDON, BOUNDED */
     int wake_fd, ready_fd;
     uint64_t until, held, pace_ns;
+    unsigned eager; /* rounds that follow each other as soon as they may: somebody waits for the first row */
     uint64_t finished_at; /* the end of what a bounded finish still wants */
 };
 
@@ -43,6 +44,7 @@ fp_capture_new(const fp_capture_setup *setup)
         return NULL;
     c->setup = *setup;
     c->pace_ns = setup->pace_min_ns;
+    c->eager = EAGER_ROUNDS;
     fp_round_queue_init(&c->queue);
     c->pipes = copied(setup->pipes, setup->count * sizeof *c->pipes);
     c->stats_fds = copied(setup->clock.stats_fds, setup->clock.cpus * sizeof *c->stats_fds);
@@ -214,6 +216,10 @@ wait_for_more(fp_capture *c, size_t bytes, bool behind, bool finishing)
     c->pace_ns = bytes > c->setup.budget_bytes / 8 ? c->setup.pace_min_ns : c->pace_ns * 2 > margin ? c->pace_ns * 2 : margin;
     if (c->pace_ns > c->setup.pace_max_ns)
         c->pace_ns = c->setup.pace_max_ns;
+    if (c->eager) {
+        c->eager--;
+        c->pace_ns = c->setup.pace_min_ns;
+    }
     if (finishing)
         wait_ns(c, c->setup.pace_min_ns, 1);
     else if (bytes || c->until <= c->held)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-import threading
+from _thread import get_native_id
 from contextlib import suppress
 
 from ftracepy.errors import FtracepyError, KernelCannot
@@ -16,7 +16,7 @@ from ftracepy.symbols import words
 from ftracepy.tracefs import Tracefs, files
 
 _PROGRAMS = ("/bin/true", "/usr/bin/true", "/bin/echo", sys.executable)
-_WORDS = re.compile(r"=\{((?:0x[0-9a-f]+,?)+)\}")
+_WORDS = r"=\{((?:0x[0-9a-f]+,?)+)\}"
 _BUFFER_KB = 64
 _serial = iter(range(1 << 30))
 
@@ -63,14 +63,14 @@ def seen(tracefs: Tracefs, candidate: Candidate) -> tuple[str, str]:
     assert candidate.proof
     with Instance(tracefs, clock="local", buffer_kb=_BUFFER_KB) as instance:
         with suppress(FtracepyError):
-            instance.only([threading.get_native_id()])
+            instance.only([get_native_id()])
         for probe in candidate.probes:
             instance.add_probe(probe)
         own = [Tracepoint(instance.group, name) for name in dict.fromkeys(probe.event for probe in candidate.probes)]
         for event in (*candidate.events, *own):
             instance.enable(event)
         wanted = candidate.proof()
-        return wanted, _WORDS.sub(_shown, files.read_text(instance.path / "trace"))
+        return wanted, re.sub(_WORDS, _shown, files.read_text(instance.path / "trace"))
 
 
 def _shown(match: re.Match[str]) -> str:
