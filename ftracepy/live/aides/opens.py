@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NAME = "opens"
 _BUSY_MS = 5
+_REST_MS = 2  # the relay has taken the reports; each waking costs as much as telling three of them
 _REMARK_NS = 5_000_000_000  # other mount namespaces cannot be polled
 _REPEAT_NS = 1_000_000_000
 _MAX_KNOWN = 1 << 14
@@ -80,6 +81,9 @@ class OpensAide(AideThread):
 
     def is_silent(self) -> bool:
         return self._crowd.is_left
+
+    def rest_ms(self) -> int:
+        return _REST_MS if self._relay else 0
 
     def asked_for_more(self) -> None:
         if self._relay:

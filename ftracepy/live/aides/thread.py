@@ -47,6 +47,8 @@ class AideThread(ABC):
         self._poll = select.poll()
         for fd in (*fds, self._wake_read):
             self._poll.register(fd, select.POLLIN)
+        self._rest = select.poll()
+        self._rest.register(self._wake_read, select.POLLIN)
         for fd in urgent:
             self._poll.register(fd, select.POLLPRI)
         self._thread = Meanwhile(self._run)
@@ -63,6 +65,10 @@ class AideThread(ABC):
     def is_silent(self) -> bool:
         """Whether nobody waits for facts, so that how far they have come is told to whoever asks alone."""
         return False
+
+    def rest_ms(self) -> int:
+        """How long what comes next may lie, so that it is reported together with more."""
+        return 0
 
     def asked_for_more(self) -> None:  # noqa: B027  nothing to do is an answer
         """Somebody waits for all that has happened until now."""
@@ -104,7 +110,8 @@ class AideThread(ABC):
             if asked > heard:
                 heard, asked_ns = asked, before
                 self.asked_for_more()
-            pause_ms = self._busy_ms if self.report() else _IDLE_MS
+            found = self.report()
+            pause_ms = self._busy_ms if found else _IDLE_MS
             reached = self.reached(before)
             answers = asked > self._done and reached >= asked_ns
             is_due = before - told >= pause_ms * 1_000_000 and not self.is_silent()
@@ -113,6 +120,8 @@ class AideThread(ABC):
                 told = before
             if stopping:
                 return
+            if found and not answers and (rest_ms := self.rest_ms()):
+                self._rest.poll(rest_ms)
             ready = {fd for fd, _ in self._poll.poll(pause_ms)}
             if self._wake_read in ready:
                 os.read(self._wake_read, 4096)
