@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial, partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -144,15 +145,15 @@ def test_the_aide_tells_of_others_and_not_of_itself(tmp_path: Path) -> None:
 def test_the_aide_opens_nothing_to_know_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it opened for a report would be the next report, without end."""
     aide = OpensAide()
-    paths = Watch.paths
     own: list[bytes] = []
 
-    def seen(watch: Watch, reads: Any) -> list[Opened]:
-        found = paths(watch, reads)
+    def seen_by(read: Callable[[Watch, Any], list[Opened]], watch: Watch, reads: Any) -> list[Opened]:
+        found = read(watch, reads)
         own.extend(one.path for one in found if os.path.exists(f"/proc/self/task/{one.tid}"))
         return found
 
-    monkeypatch.setattr(Watch, "paths", seen)
+    for name in ("paths", "relayed"):
+        monkeypatch.setattr(Watch, name, partialmethod(partial(seen_by, getattr(Watch, name))))
     aide.start(lambda _: None)
     (tmp_path / "file").touch()
     (tmp_path / "file").read_bytes()

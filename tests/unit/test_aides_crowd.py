@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from ftracepy import _fastparse
+from ftracepy.live.aides import fanotify
 from ftracepy.live.aides.crowd import Crowd
 from ftracepy.live.aides.opens import OpensAide
 from ftracepy.live.aides.relay import Relay, Round
@@ -138,7 +139,7 @@ def test_the_relay_counts_others_and_hands_on_the_rest_in_order(pipe: tuple[int,
     """Of the process: its threads, and whoever has ended; not its parent."""
     mine = os.getpid()
     scope = Scope(tid=mine) if who == "thread" else Scope(pid=mine)
-    relay = Relay(pipe[0], -1, lambda _tid: True, scope)
+    relay = Relay(pipe[0], -1, scope)
     relay.start()
     names = [b"a", b"b", b"c"]
     for name in names:
@@ -147,7 +148,7 @@ def test_the_relay_counts_others_and_hands_on_the_rest_in_order(pipe: tuple[int,
     ended = 3 if who == "process" else 0
     found = rounds(relay, 45)
     assert sum(one.left_out for one in found) == 39 + 3 - ended
-    told = [one.name for round_ in found for _, reports in round_.reads for one in reports]
+    told = [one.name for round_ in found for _, piece in round_.reads for one in fanotify.parse(piece)]
     assert [name for name in told if name != b"gone"] == names
     assert told.count(b"gone") == ended
     befores = [one.before for one in found]
@@ -157,7 +158,7 @@ def test_the_relay_counts_others_and_hands_on_the_rest_in_order(pipe: tuple[int,
 
 @pytest.mark.skipif(_fastparse.IMPLEMENTATION != "c", reason="the relay is C")
 def test_the_relay_wakes_nobody_for_each_of_others(pipe: tuple[int, int]) -> None:
-    relay = Relay(pipe[0], -1, lambda _tid: True, Scope(tid=7))
+    relay = Relay(pipe[0], -1, Scope(tid=7))
     relay.start()
     begun = time.monotonic()
     for _ in range(1009):

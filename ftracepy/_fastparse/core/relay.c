@@ -17,7 +17,7 @@
 
 /* Less than NEARLY_FULL left in a read's buffer: there may be more reports than went into it. */
 enum { HANDLES_BYTES = 1 << 17, FDS_BYTES = 1 << 12, PATH_BYTES = 4096, NEARLY_FULL = 1024, RETRIES = 1000, BUSY_MS = 5,
-       IDLE_MS = 100, MOST_READS = 64, KNOWN = 4096, FEW = 20, DOZE_MS = 20 };
+       IDLE_MS = 100, MOST_READS = 64, KNOWN = 4096, FEW = 20, DOZE_MS = 20, OUT_BYTES = 1 << 14 };
 enum { PATHS_BYTES = FDS_BYTES / FAN_EVENT_METADATA_LEN * (sizeof(fp_relay_path) + PATH_BYTES) };
 
 /* When a group has reports and gives none (no descriptor is left): this thread runs ahead of others, and must let them run. */
@@ -38,6 +38,8 @@ typedef struct {
     bool dozes;
     fp_relay_head skipped;             /* a round without a piece that nobody was told of, where its `before` is not 0 */
     int error;
+    size_t unwritten;
+    char out[OUT_BYTES]; /* a round goes into the pipe at once, where it is a short one */
 } relay_state;
 
 static uint64_t
@@ -49,7 +51,7 @@ now_ns(void)
 }
 
 static void
-put(relay_state *r, const void *data, size_t size)
+write_out(relay_state *r, const void *data, size_t size)
 {
     for (const char *at = data; size > 0 && r->error == 0;) {
         ssize_t done = write(r->setup->out, at, size);
@@ -60,6 +62,26 @@ put(relay_state *r, const void *data, size_t size)
             size -= (size_t)done;
         }
     }
+}
+
+static void
+put_out(relay_state *r)
+{
+    write_out(r, r->out, r->unwritten);
+    r->unwritten = 0;
+}
+
+static void
+put(relay_state *r, const void *data, size_t size)
+{
+    if (size > OUT_BYTES - r->unwritten)
+        put_out(r);
+    if (size > OUT_BYTES) {
+        write_out(r, data, size);
+        return;
+    }
+    memcpy(r->out + r->unwritten, data, size);
+    r->unwritten += size;
 }
 
 static void
@@ -237,6 +259,7 @@ take_round(relay_state *r, bool asked)
         put_fence(r, r->before, now_ns());
     else
         r->skipped = (fp_relay_head){.before = r->before, .after = now_ns()};
+    put_out(r);
     notice_others(r, kept_any);
     return first || second;
 }

@@ -10,8 +10,10 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from typing import NamedTuple
 
 from ftracepy.values import dataclass
 
@@ -23,7 +25,11 @@ _MARK_ADD, _MARK_FLUSH, _MARK_FILESYSTEM, _AT_FDCWD = 0x1, 0x80, 0x100, -100
 _METADATA = struct.Struct("=IBBHQii")  # struct fanotify_event_metadata
 _INFO = struct.Struct("=BBH8s")  # struct fanotify_event_info_fid, up to the handle
 _HANDLE = struct.Struct("=Ii")  # struct file_handle, up to its bytes
+_PATH = struct.Struct("=QiI")  # fp_relay_path of core/relay.h
 _DFID_NAME = 2
+_NAMED = struct.Struct(
+    "=IBBHQiiB11xI4x"
+)  # the metadata, and struct fanotify_event_info_fid right behind, its handle's length in it
 READ_BYTES, _RETRIES = 1 << 17, 1000
 
 
@@ -101,6 +107,41 @@ def parse(data: bytes, wanted: Callable[[int], bool] = lambda _tid: True) -> Ite
         if fd >= 0 or mask & _MORE or wanted(tid):
             yield _report(mask, tid, fd, data[at + header_bytes : at + size])
         at += size
+
+
+def parse_paths(data: bytes) -> Iterator[Opened]:
+    """The reports in what the relay has read of a group by descriptor (core/relay.h)."""
+    at = 0
+    while at < len(data):
+        mask, tid, length = _PATH.unpack_from(data, at)
+        at += _PATH.size
+        yield Opened(mask, tid, path=data[at : at + length])
+        at += length
+
+
+class Named(NamedTuple):
+    """A report of a file opened by folder (file system's id, then struct file_handle) and name, and of nothing else."""
+
+    tid: int
+    folder: bytes
+    name: bytes
+
+
+def named(data: bytes, at: int) -> Named | None:
+    """The report there, if it is of that kind."""
+    if at + _NAMED.size > len(data):
+        return None
+    size, _version, _, header_bytes, mask, fd, tid, kind, handle_bytes = _NAMED.unpack_from(data, at)
+    name_at, end = at + _NAMED.size + handle_bytes, at + size
+    if mask != FAN_OPEN or fd >= 0 or kind != _DFID_NAME or header_bytes != _METADATA.size or name_at >= end:
+        return None
+    return Named(tid, data[at + _METADATA.size + 4 : name_at], data[name_at:end].partition(b"\0")[0])
+
+
+def size_of(data: bytes, at: int) -> int:
+    """How long the report there is; all that is left where it does not say so."""
+    size = int.from_bytes(data[at : at + 4], sys.byteorder)
+    return size if size >= _METADATA.size else len(data) - at
 
 
 def _report(mask: int, tid: int, fd: int, info: bytes) -> Opened:

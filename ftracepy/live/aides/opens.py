@@ -71,7 +71,7 @@ class OpensAide(AideThread):
             return self._watch.fds
         from ftracepy.live.aides.relay import Relay
 
-        self._relay = Relay(self._watch.by_handle, self._watch.by_fd, self._in_scope, self._scope)
+        self._relay = Relay(self._watch.by_handle, self._watch.by_fd, self._scope)
         stack.callback(self._relay.close)
         self._relay.start()
         return [self._relay.fd]
@@ -110,7 +110,7 @@ class OpensAide(AideThread):
             return told
         told = False
         for one in self._rounds(self._relay):
-            told |= self._tell(self._watch.paths(one.reads), one.before, one.after)
+            told |= self._tell(self._watch.relayed(one.reads), one.before, one.after)
             self._look_around(one.left_out, one.after)
         return told
 

@@ -9,23 +9,21 @@ from __future__ import annotations
 import os
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 
-from ftracepy.live.aides import fanotify
-from ftracepy.live.aides.fanotify import Opened
 from ftracepy.live.meanwhile import Meanwhile
 from ftracepy.live.plan import EVERYBODY, Scope
 from ftracepy.values import dataclass, field
 
-_HEAD, _PATH = struct.Struct("=IIQQ"), struct.Struct("=QiI")  # fp_relay_head, fp_relay_path
+_HEAD = struct.Struct("=IIQQ")  # fp_relay_head
 _HANDLES, _PATHS = 0, 1
 _PIPE_BYTES, _READ_BYTES = 1 << 20, 1 << 18
 
 
 @dataclass(slots=True)
 class Round:
-    """Reports that were read together, of each queue (0: by handle, 1: by descriptor) as often as it was read.
+    """Reports that were read together, of each queue (0: by handle, 1: by descriptor) as often as it was read, as bytes.
 
     All that was reported before `before` is in this round or an earlier one, and nothing in it later than `after`.
     """
@@ -33,14 +31,14 @@ class Round:
     before: int
     after: int
     left_out: int = 0  # reports of others since the round before
-    reads: list[tuple[int, list[Opened]]] = field(default_factory=list)
+    reads: list[tuple[int, bytes]] = field(default_factory=list)
 
 
 class Relay:
     """`fd` is readable while there is something to take."""
 
-    def __init__(self, by_handle: int, by_fd: int, wants: Callable[[int], bool], scope: Scope = EVERYBODY) -> None:
-        self._groups, self._wants, self._tid = (by_handle, by_fd), wants, scope.tid or 0
+    def __init__(self, by_handle: int, by_fd: int, scope: Scope = EVERYBODY) -> None:
+        self._groups, self._tid = (by_handle, by_fd), scope.tid or 0
         self._folders = _folders(scope.pid) if scope.pid is not None and not scope.tid else (-1, -1)
         self.fd, self._out = os.pipe2(os.O_CLOEXEC)
         self._control_read, self._control = os.pipe2(os.O_CLOEXEC)
@@ -108,9 +106,7 @@ class Relay:
                 break
             piece, at = data[at + _HEAD.size : end], end
             if kind in (_HANDLES, _PATHS):
-                self._round.reads.append(
-                    (kind, list(fanotify.parse(piece, self._wants) if kind == _HANDLES else _with_paths(piece)))
-                )
+                self._round.reads.append((kind, piece))
                 continue
             self._round.before, self._round.after, self._round.left_out = before, after, int.from_bytes(piece, sys.byteorder)
             yield self._round
@@ -125,12 +121,3 @@ def _folders(pid: int) -> tuple[int, int]:
     except OSError:
         return -1, -1
     return tasks, os.open("/proc", os.O_PATH | os.O_CLOEXEC)
-
-
-def _with_paths(data: bytes) -> Iterator[Opened]:
-    at = 0
-    while at < len(data):
-        mask, tid, length = _PATH.unpack_from(data, at)
-        at += _PATH.size
-        yield Opened(mask, tid, path=data[at : at + length])
-        at += length

@@ -42,7 +42,7 @@ class Watch:
     _mounts: list[mounts.Mount] = field(default_factory=list)
     _marked: set[str] = field(default_factory=set)
     _roots: dict[bytes, list[mounts.Mount]] = field(default_factory=dict)
-    _folders: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
+    _folders: dict[bytes, bytes] = field(default_factory=dict)
 
     def open(self) -> None:
         """Make the groups and mark everything mounted. Raises OSError where fanotify or root's rights are missing."""
@@ -116,12 +116,32 @@ class Watch:
 
     def paths(self, reads: Iterable[tuple[int, list[Opened]]]) -> list[Path]:
         """What the reports of one round tell of, those of each queue by its number."""
-        found = [(queue, path) for queue, reports in reads for report in reports for path in self._path(report)]
-        queues = [{path.tid for queue, path in found if queue == which} for which in (0, 1)]
-        mixed = queues[0] & queues[1]
-        for _, path in found:
-            path.ordered = path.tid not in mixed
-        return [path for _, path in found]
+        return _in_order([(queue, path) for queue, reports in reads for report in reports for path in self._path(report)])
+
+    def relayed(self, reads: Iterable[tuple[int, bytes]]) -> list[Path]:
+        """The same of one of the relay's rounds."""
+        found: list[tuple[int, Path]] = []
+        for queue, piece in reads:
+            told = self._by_name(piece) if queue == 0 else self._slowly(fanotify.parse_paths(piece))
+            found += [(queue, path) for path in told]
+        return _in_order(found)
+
+    def _by_name(self, piece: bytes) -> Iterator[Path]:
+        """Most reports name a file in a folder that is known; whatever else there is takes the way of all."""
+        at = 0
+        while at < len(piece):
+            quick = fanotify.named(piece, at)
+            folder = self._folders.get(quick.folder) if quick else None
+            end = at + fanotify.size_of(piece, at)
+            if quick is None or folder is None:
+                yield from self._slowly(fanotify.parse(piece[at:end], self.wants))
+            elif (path := _below(folder, quick.name)) and self.wants(quick.tid):
+                yield Path(quick.tid, path)
+            at = end
+
+    def _slowly(self, reports: Iterable[Opened]) -> Iterator[Path]:
+        for report in reports:
+            yield from self._path(report)
 
     def _drain(self, fd: int) -> list[Opened]:
         found: list[Opened] = []
@@ -152,22 +172,37 @@ class Watch:
         return _alive(report.path) if report.path else self._joined(report) if report.handle else b""
 
     def _joined(self, report: Opened) -> bytes:
-        key = report.fsid, report.handle
+        key = report.fsid + report.handle
         folder = self._folders.get(key)
         if folder is None:
             folder = self._folder(report)
             if len(self._folders) >= _MAX_FOLDERS:
                 self._folders.clear()
             self._folders[key] = folder
-        if report.name in (b"", b"."):
-            return folder
-        return folder.rstrip(b"/") + b"/" + report.name if folder else report.name
+        return _below(folder, report.name)
 
     def _folder(self, report: Opened) -> bytes:
         for root in self._roots.get(report.fsid, ()):
             with suppress(OSError):
                 return fanotify.folder_path(root.path, report.handle, root.prefix)
         return b""
+
+
+def _in_order(found: list[tuple[int, Path]]) -> list[Path]:
+    """Those of one round, with their queues."""
+    if len({queue for queue, _ in found}) < 2:
+        return [path for _, path in found]
+    queues = [{path.tid for queue, path in found if queue == which} for which in (0, 1)]
+    mixed = queues[0] & queues[1]
+    for _, path in found:
+        path.ordered = path.tid not in mixed
+    return [path for _, path in found]
+
+
+def _below(folder: bytes, name: bytes) -> bytes:
+    if name in (b"", b"."):
+        return folder
+    return folder.rstrip(b"/") + b"/" + name if folder else name
 
 
 def _alive(path: bytes) -> bytes:
