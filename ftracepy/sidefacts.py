@@ -82,6 +82,10 @@ class Unpacker:
         self._header = struct.Struct((">" if big_endian else "<") + _HEADER)
         self._parts: dict[tuple[int, int, int], bytes] = {}
 
+    def has_parts(self) -> bool:
+        """Whether a fact of several pieces is not whole yet."""
+        return bool(self._parts)
+
     def unpack(self, identity: int, payload: bytes) -> Iterator[SideFact]:
         """Yield the fact that `payload` (what follows the event's `id`) completes, if it is one of ours."""
         if identity != MAGIC or len(payload) < self._header.size:

@@ -1,6 +1,6 @@
 """The C decoder's types; twin.py has the same ones in plain Python."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, final
 
 Buffer = bytes | bytearray | memoryview
@@ -252,6 +252,7 @@ class CallCounter:
         """Give up the places of threads of which nothing is kept."""
 
 _Field = tuple[str, int, int, bool, int, int, int] | None
+_Asked = tuple[int, int, tuple[int, ...], bytes | None]
 """name, offset, size, signed, kind, bytes of an element, shape, as batch.py tells the decoder."""
 
 @final
@@ -271,9 +272,14 @@ class RowMaker:
     ) -> RowMaker:
         """Cells are (kind, before, none, width, right, quote). Raises ValueError for what can be no cell."""
     def event(
-        self, id: int, way: int, name: bytes, number: _Field, ret: _Field, text: _Field, args: dict[int, _Field], /
-    ) -> None:
-        """What an event is: an entry's `args` are by the cell they are for. Raises ValueError for fields that can be none."""
+        self, id: int, way: int, name: bytes, number: _Field, ret: _Field, text: _Field, args: dict[int, _Field],
+        keys: list[_Field], flags_key: int, untold: int, /,
+    ) -> None:  # fmt: skip
+        """What an event is: an entry's `args` are by the cell they are for, its `keys` all its numbers.
+
+        An open that has any bit of `untold` in its key `flags_key` (from 1, 0: none) is told by nobody. Raises ValueError for
+        fields that can be none.
+        """
     def task(self, tid: int, pid: int, comm: bytes, own: bool, shown: bool, nameless: bool, taken: bool, /) -> None:
         """Whose a thread is; `taken`: half a call of it is known elsewhere, and its events are not for here."""
     def nobody(self, tid: int, /) -> None:
@@ -286,16 +292,42 @@ class RowMaker:
         """Forget every thread."""
     def name(self, cell: int, number: int, text: bytes, /) -> None:
         """What a cell's number is called."""
-    def copies_only(self, only: bool, /) -> None:
-        """Whether other paths of opens that worked than the kernel's own copies are still to come."""
+    def copies_only(self, only: bool, told_from: int, elsewhere: bool, /) -> None:
+        """Whether other paths of opens that worked than the kernel's own copies are still to come, of opens that begin at
+        `told_from` or later; `elsewhere`: pieces of a long fact wait for more, so all pieces go there.
+        """
     def asked(self) -> tuple[int, int]:
         """The cell and number whose name make() stopped for, or the thread as number."""
-    def opened(self) -> tuple[bool, bytes, int, int, int, int, bytes | None]:
-        """The open that make() stopped behind: whether it is shown, its row as far as the path, the entry's place in the batch,
-        thread, start and end, and the path as passed. To be asked at once: the batch has the bytes.
-        """
     def make(self, batch: Batch, start: int, stop: int, /) -> tuple[bytes, int, int]:
         """Rows of batch[start:stop], where it came to, and why it stopped: fp_rows_why of core/rows.h."""
+    def asks(
+        self,
+        in_open: Callable[[int], bool],
+        settle: Callable[[list[_Asked], list[tuple[bytes, int, int, int]]], list[tuple[int, bool]]],
+        tail: Callable[[bytes | None, int], bytes],
+        /,
+    ) -> None:
+        """Who knows whether a thread is inside an open, which of the paths told (or -1) is each open's and whether that is
+        sure, and what the cells about a path look like that is not plain: path and fp_row's kind of path.
+        """
+    def hold(self) -> None:
+        """Keep a place in the order of rows for something that is made elsewhere."""
+    def hold_open(self, tid: int, start: int, end: int, keys: tuple[int, ...], passed: bytes | None, /) -> None:
+        """The same for an open that waits for its path. Raises ValueError for more keys than a call has arguments."""
+    def tell(self, tid: int, when: int, written: int, since: int, path: bytes, /) -> None:
+        """A path was told: analysis/shares.py, Told."""
+    def caught_up(self, when: int, now: int, /) -> None:
+        """All that happened before `when` has been told."""
+    def give_up(self, before: int, /) -> None:
+        """Wait no more for paths of opens that ended until `before`."""
+    def forget_paths(self) -> None:
+        """Wait for nothing any more."""
+    def waiting(self) -> bool:
+        """Whether anything is held back."""
+    def flush(self) -> tuple[bytes, tuple[()] | tuple[bytes | None, int] | None, int]:
+        """Rows that need not wait any more; what of elsewhere is next, taken out (an open's path and whether it is sure);
+        whether there is more.
+        """
 
 def adler32(data: Buffer, /) -> int:
     """The checksum that ends a zlib stream of these bytes (RFC 1950), as zlib.adler32 has it, a fifth of the time (SSE2)."""

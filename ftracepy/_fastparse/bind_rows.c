@@ -1,20 +1,37 @@
 /* RowMaker: core/rows.c as Python sees it. */
-#include "bind_types.h"
-#include "core/rows.h"
+#include "bind_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct {
-    PyObject_HEAD
-    fp_rows rows;
-    PyObject *machine; /* keeps rows.machine alive */
-} MakerObject;
+static int
+maker_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    MakerObject *self = (MakerObject *)object;
+    Py_VISIT(Py_TYPE(object));
+    Py_VISIT(self->machine);
+    Py_VISIT(self->in_open);
+    Py_VISIT(self->settle);
+    Py_VISIT(self->tail);
+    return 0;
+}
+
+static int
+maker_clear(PyObject *object)
+{
+    MakerObject *self = (MakerObject *)object;
+    Py_CLEAR(self->in_open);
+    Py_CLEAR(self->settle);
+    Py_CLEAR(self->tail);
+    return 0;
+}
 
 static void
 maker_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    maker_clear(self);
     fp_rows_deinit(&((MakerObject *)self)->rows);
     Py_XDECREF(((MakerObject *)self)->machine);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
@@ -161,6 +178,23 @@ take_args(PyObject *args, fp_field *fields)
     return 0;
 }
 
+static int
+take_keys(PyObject *keys, fp_row_event *event)
+{
+    for (Py_ssize_t i = 0; i < PyList_Size(keys); i++) {
+        if (event->keys_total == FP_HELD_KEYS) {
+            PyErr_SetString(PyExc_ValueError, "no call has so many arguments");
+            return -1;
+        }
+        if (take_field(PyList_GetItem(keys, i), true, &event->keys[event->keys_total++]) < 0)
+            return -1;
+    }
+    if (event->flags_key <= event->keys_total)
+        return 0;
+    PyErr_SetString(PyExc_IndexError, "no such key");
+    return -1;
+}
+
 static PyObject *
 maker_event(MakerObject *self, PyObject *given)
 {
@@ -168,16 +202,19 @@ maker_event(MakerObject *self, PyObject *given)
     unsigned char way;
     const char *name;
     Py_ssize_t length;
-    PyObject *number, *ret, *text, *args;
-    if (!PyArg_ParseTuple(given, "Hby#OOOO!:event", &id, &way, &name, &length, &number, &ret, &text, &PyDict_Type, &args))
+    Py_ssize_t flags_key;
+    unsigned long long untold;
+    PyObject *number, *ret, *text, *args, *keys;
+    if (!PyArg_ParseTuple(given, "Hby#OOOO!O!nK:event", &id, &way, &name, &length, &number, &ret, &text, &PyDict_Type, &args,
+                          &PyList_Type, &keys, &flags_key, &untold))
         return NULL;
-    fp_row_event made = {.way = way, .has_text = text != Py_None};
+    fp_row_event made = {.way = way, .has_text = text != Py_None, .flags_key = (size_t)flags_key, .untold = untold};
     if (way >= FP_ROW_WAYS) {
         PyErr_SetString(PyExc_ValueError, "no such way");
         return NULL;
     }
     if (take_field(number, true, &made.number) < 0 || take_field(ret, true, &made.ret) < 0 ||
-        take_field(text, false, &made.text) < 0 || take_args(args, made.args) < 0 || copy_text(&made.name, name, length) < 0)
+        take_field(text, false, &made.text) < 0 || take_args(args, made.args) < 0 || take_keys(keys, &made) < 0 || copy_text(&made.name, name, length) < 0)
         return NULL;
     fp_row_event *event = fp_rows_event(&self->rows, id);
     if (event == NULL) {
@@ -303,10 +340,13 @@ maker_name(MakerObject *self, PyObject *args)
 static PyObject *
 maker_copies_only(MakerObject *self, PyObject *args)
 {
-    int only;
-    if (!PyArg_ParseTuple(args, "p:copies_only", &only))
+    int only, elsewhere;
+    unsigned long long told_from;
+    if (!PyArg_ParseTuple(args, "pKp:copies_only", &only, &told_from, &elsewhere) || (only && !fp_maker_can_ask(self)))
         return NULL;
     self->rows.copies_only = only;
+    self->rows.told_from = told_from;
+    self->rows.facts_elsewhere = elsewhere;
     Py_RETURN_NONE;
 }
 
@@ -314,16 +354,6 @@ static PyObject *
 maker_asked(MakerObject *self, PyObject *Py_UNUSED(ignored))
 {
     return Py_BuildValue("nK", (Py_ssize_t)self->rows.asked_cell, (unsigned long long)self->rows.asked);
-}
-
-static PyObject *
-maker_opened(MakerObject *self, PyObject *Py_UNUSED(ignored))
-{
-    const fp_opened *opened = &self->rows.opened;
-    const char *data = self->rows.out.data ? (const char *)self->rows.out.data : "";
-    return Py_BuildValue("Oy#niKKy#", opened->shown ? Py_True : Py_False, data + opened->head, (Py_ssize_t)opened->head_length,
-                         (Py_ssize_t)opened->enter - 1, (int)opened->tid, (unsigned long long)opened->start,
-                         (unsigned long long)opened->end, (const char *)opened->passed, (Py_ssize_t)opened->passed_length);
 }
 
 static PyObject *
@@ -344,10 +374,10 @@ maker_make(MakerObject *self, PyObject *args)
     rows->out.used = 0;
     rows->out.failed = false;
     size_t at = fp_rows_make(rows, records, (size_t)start, (size_t)stop, &why);
-    if (why == FP_ROWS_MEMORY)
-        return PyErr_NoMemory();
-    size_t used = why == FP_ROWS_OPENED ? rows->opened.head : rows->out.used;
-    return Py_BuildValue("y#ni", rows->out.data ? (const char *)rows->out.data : "", (Py_ssize_t)used, (Py_ssize_t)at, (int)why);
+    if (why == FP_ROWS_FAILED)
+        return fp_maker_failed();
+    return Py_BuildValue("y#ni", rows->out.data ? (const char *)rows->out.data : "", (Py_ssize_t)rows->out.used, (Py_ssize_t)at,
+                         (int)why);
 }
 
 static PyMethodDef maker_methods[] = {
@@ -358,16 +388,26 @@ static PyMethodDef maker_methods[] = {
     {"tids", (PyCFunction)maker_tids, METH_VARARGS, "tids(all): the threads in a call, or all of which something is known."},
     {"lost", (PyCFunction)maker_lost, METH_NOARGS, "Forget every thread."},
     {"name", (PyCFunction)maker_name, METH_VARARGS, "name(cell, number, text): what a number is called."},
-    {"copies_only", (PyCFunction)maker_copies_only, METH_VARARGS, "copies_only(only): whether a path is plain as the kernel's copy alone."},
+    {"copies_only", (PyCFunction)maker_copies_only, METH_VARARGS, "copies_only(only, told_from, elsewhere): whether paths are told later."},
     {"asked", (PyCFunction)maker_asked, METH_NOARGS, "(cell, number): the name that make() stopped for."},
-    {"opened", (PyCFunction)maker_opened, METH_NOARGS, "The open that make() stopped behind: (shown, head, place, tid, start, end, passed)."},
     {"make", (PyCFunction)maker_make, METH_VARARGS, "make(batch, start, stop) -> (rows, where it came to, why it stopped)."},
+    {"asks", (PyCFunction)fp_maker_asks, METH_VARARGS, "asks(in_open, settle, tail): who knows what the core does not."},
+    {"hold", (PyCFunction)fp_maker_hold, METH_NOARGS, "Keep a place in the order for something made elsewhere."},
+    {"hold_open", (PyCFunction)fp_maker_hold_open, METH_VARARGS, "hold_open(tid, start, end, keys, passed): an open of elsewhere."},
+    {"tell", (PyCFunction)fp_maker_tell, METH_VARARGS, "tell(tid, when, written, since, path): a path was told."},
+    {"caught_up", (PyCFunction)fp_maker_caught_up, METH_VARARGS, "caught_up(when, now): all before `when` has been told."},
+    {"give_up", (PyCFunction)fp_maker_give_up, METH_VARARGS, "give_up(before): wait no more for what ended until then."},
+    {"forget_paths", (PyCFunction)fp_maker_forget_paths, METH_NOARGS, "Wait for nothing any more."},
+    {"waiting", (PyCFunction)fp_maker_waiting, METH_NOARGS, "Whether anything is held back."},
+    {"flush", (PyCFunction)fp_maker_flush, METH_NOARGS, "flush() -> (rows, what of elsewhere is next, whether there is more)."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot maker_slots[] = {
     {Py_tp_new, maker_new},
     {Py_tp_dealloc, maker_dealloc},
+    {Py_tp_traverse, maker_traverse},
+    {Py_tp_clear, maker_clear},
     {Py_tp_methods, maker_methods},
     {Py_tp_doc, "Rows of plain text made of batches."},
     {0, NULL},
@@ -376,7 +416,7 @@ static PyType_Slot maker_slots[] = {
 static PyType_Spec maker_spec = {
     .name = "ftracepy._fastparse._core.RowMaker",
     .basicsize = sizeof(MakerObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = maker_slots,
 };
 

@@ -13,8 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from ftracepy.analysis.pairing import EXECS, Entry, Outcome, Pairing
-from ftracepy.analysis.paths import PathFacts
+from ftracepy.analysis.paths import PathFacts, Paths
 from ftracepy.analysis.plaincalls import plain_calls
+from ftracepy.analysis.storedpaths import StoredPaths
 from ftracepy.analysis.tasks import Tasks
 from ftracepy.analysis.walk import Handler, Machine, number, own_probes, text, to_ns, walk
 from ftracepy.schema import EventFormat, Schema
@@ -24,9 +25,9 @@ from ftracepy.system import errnos, syscalls
 from ftracepy.values import dataclass
 
 if TYPE_CHECKING:
-    from ftracepy._fastparse import Event
+    from ftracepy._fastparse import Event, RowMaker
     from ftracepy.analysis.feed import Feed
-    from ftracepy.analysis.plainrows import Line, Plain
+    from ftracepy.analysis.plainrows import Plain
 
 OPENS = frozenset({"open", "openat", "openat2", "creat", "open_by_handle_at"})
 _PATH_ARGS = ("filename", "pathname", "path", "name", "oldname")
@@ -120,7 +121,8 @@ class Calls(Machine):
         self._site: dict[int, tuple[int, Text]] = {}
         self._early: dict[int, Text] = {}
         self.pairing = Pairing(tasks, self._ended)
-        self._paths: PathFacts[Call] = PathFacts(emit, self._in_open)
+        self._emit = emit
+        self._paths: Paths[Call] = PathFacts(emit, self._in_open)
 
     def handlers(self, schema: Schema) -> Mapping[int, Handler]:
         found: dict[int, Handler] = {}
@@ -243,21 +245,15 @@ class Calls(Machine):
         """The thread's latest call, which was plain, has returned."""
         self.pairing.settled(tid, nr, ret)
 
-    def opened(self, enter: Event, tid: int, start: int, end: int, passed: str | None, line: Line) -> None:
-        """A plain open that worked, whose path is told later: `line` makes what is put out then."""
-        args = {field: enter[field] for field in self._fields[enter.id]}
-        made = cast("Callable[[str | None, bool], Call]", partial(_line_with, line, passed))
-        self._paths.wait(tid, (start, end), args, passed, made)
+    def paths_in(self, maker: RowMaker, tail: Callable[[bytes | None, int], bytes]) -> Callable[[], None]:
+        """Before the first event: have opens and their paths lie in the core. Returns what emits those that wait no more."""
+        lines = cast("Callable[[bytes], Call]", lambda made: made)  # the walk knows them again
+        self._paths = stored = StoredPaths(self._emit, self._in_open, maker, lines, tail)
+        return stored.flush
 
-    def told_later(self) -> bool:
-        """Whether the paths of opens that worked are still to come."""
-        return self._paths.expected
-
-    def hold(self, lines: bytes) -> bool:
-        """Whether these lines have to wait for calls that ended before; then they come out behind them."""
-        if waits := self._paths.waiting():
-            self._paths.passes(cast("Call", lines))  # the walk knows them again
-        return waits
+    def told_later(self) -> tuple[bool, int]:
+        """Whether the paths of opens that worked are still to come, and of those that began from when on."""
+        return self._paths.expected, self._paths.told_from
 
     def advance(self, now: int) -> None:
         self.pairing.advance(now)
@@ -304,13 +300,6 @@ class Calls(Machine):
 def words_order(schema: Schema) -> words.Order:
     """The byte order of memory captured as words."""
     return "big" if schema.page.big_endian else "little"
-
-
-def _line_with(line: Line, passed: str | None, path: str | None, sure: bool) -> bytes:
-    """As Calls._call chooses between the file told and the text passed."""
-    if path is not None and (path.startswith("/") or passed is None):
-        return line(path, "kernel-copy" if sure else "user@enter")
-    return line(passed, "none" if passed is None else "user@enter")
 
 
 def _readable(value: str, provenance: str) -> Text:

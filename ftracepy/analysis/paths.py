@@ -8,21 +8,25 @@ texts passed to the calls and equal arguments help (shares.py); where nothing do
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from ftracepy.analysis.shares import Told, by_time, in_order, same_name, share_out
+from ftracepy.analysis.shares import Told, settled
 from ftracepy.analysis.walk import ways_of
 from ftracepy.sidefacts import Kind, SideFact
 from ftracepy.values import dataclass, field
 
 T = TypeVar("T")
+Make = Callable[["str | None", bool], T]
 AIDE = b"opens"
 PATIENCE = 1_000_000_000
 _SOON = 200_000_000  # how long a thread that never pauses is waited for, hoping for a moment when the numbers fit
 _MOST_HELD_BACK = 65536
-_O_PATH = 0o10000000  # such opens are told by nobody
+_MOST, _MOST_DIGITS = (1 << 64) - 1, 20
+MOST_NUMBERS = 8  # FP_HELD_KEYS of core/rows_paths.h: no call has so many arguments
+O_PATH = 0o10000000  # such opens are told by nobody
 
 
 @dataclass(slots=True)
@@ -47,55 +51,38 @@ class _Thread(Generic[T]):
     told: deque[Told] = field(default_factory=deque)
 
 
-class PathFacts(Generic[T]):
-    """Holds finished calls in their order until the paths of the opens among them are known or cannot come.
+class Paths(ABC, Generic[T]):
+    """Finished calls in their order, held until the paths of the opens among them are known or cannot come."""
 
-    `in_open(tid)` tells whether a thread is inside an open now, which may have been told before its end.
-    """
-
-    def __init__(self, emit: Callable[[T], None], in_open: Callable[[int], bool] = lambda _tid: False) -> None:
+    def __init__(self, emit: Callable[[T], None]) -> None:
         self._emit = emit
-        self._in_open = in_open
-        self._queue: deque[_Open[T]] = deque()
-        self._threads: dict[int, _Thread[T]] = {}
         self.expected = False  # whether facts come at all
-        self._told_from = 0  # opens that began before are told by nobody
+        self.told_from = 0  # opens that began before are told by nobody
         self._is_silent = False
 
+    @abstractmethod
     def waiting(self) -> bool:
         """Whether anything is held back."""
-        return bool(self._queue)
 
+    @abstractmethod
     def passes(self, item: T) -> None:
         """Something that needs no path, in its place in the order."""
-        if not self._queue:
-            self._emit(item)
-        else:
-            self._queue.append(_Open(made=item))
 
     def wait(
-        self, tid: int, span: tuple[int, int], args: Mapping[str, Any], passed: str | None,
-        make: Callable[[str | None, bool], T],
+        self, tid: int, span: tuple[int, int], args: Mapping[str, Any], passed: str | None, make: Make[T],
     ) -> None:  # fmt: skip
         """A successful open, `span` being when; `make(path, sure)` builds what is emitted (None: it cannot be known).
 
         Not `sure` is a path that was chosen, among those the thread opened then, by the text passed.
         """
         flags = args.get("flags")
-        if not self.expected or span[0] < self._told_from or (isinstance(flags, int) and flags & _O_PATH):
+        if not self.expected or span[0] < self.told_from or (isinstance(flags, int) and flags & O_PATH):
             self.passes(make(None, False))
-            return
-        one = _Open(*span, tuple(args.values()), passed, make)
-        self._queue.append(one)
-        self._of(tid).opens.append(one)
-        if len(self._queue) > _MOST_HELD_BACK:
-            self._give_up(self._queue[0].end)
+        else:
+            self._wait(tid, span, _numbers(args), passed, make)
 
-    def _of(self, tid: int) -> _Thread[T]:
-        """Not by setdefault: it would make a thread for each open and fact."""
-        if (thread := self._threads.get(tid)) is None:
-            thread = self._threads[tid] = _Thread()
-        return thread
+    @abstractmethod
+    def _wait(self, tid: int, span: tuple[int, int], numbers: tuple[int, ...], passed: str | None, make: Make[T]) -> None: ...
 
     def fact(self, fact: SideFact, ts: int) -> None:
         """A side fact written at `ts`."""
@@ -103,7 +90,7 @@ class PathFacts(Generic[T]):
             self._heard(fact, ts)
         elif fact.kind is Kind.PATH:
             self.expected = True
-            self._of(fact.tid).told.append(_told(fact, ts))
+            self._tell(fact.tid, _told(fact, ts))
         elif fact.kind is Kind.CAUGHT_UP and fact.body == AIDE:
             self.expected = True
             self._caught_up(fact.when_ns, ts)
@@ -117,18 +104,68 @@ class PathFacts(Generic[T]):
         """Where the word that opens are told again was lost, a path tells it, too."""
         if fact.kind is Kind.PATH or (fact.kind is Kind.TELLS and fact.body == AIDE):
             self._is_silent, self.expected = False, True
-            self._told_from = fact.when_ns if fact.kind is Kind.TELLS else ts
+            self.told_from = fact.when_ns if fact.kind is Kind.TELLS else ts
 
+    @abstractmethod
+    def _tell(self, tid: int, told: Told) -> None: ...
+
+    @abstractmethod
+    def _caught_up(self, when: int, now: int) -> None:
+        """All that happened before `when` has been told; it is `now`."""
+
+    @abstractmethod
     def lost(self) -> None:
         """Opens are missing here: what is waiting is matched no more."""
-        for one in self._queue:
-            one.finish(None)
-        self._threads.clear()
-        self._flush()
 
     def advance(self, now: int) -> None:
         """Where the aide does not answer in time, show what is known."""
         self._give_up(now - PATIENCE)
+
+    @abstractmethod
+    def _give_up(self, before: int) -> None: ...
+
+
+class PathFacts(Paths[T]):
+    """Each open and fact by itself. `in_open(tid)` tells whether a thread is inside an open now, which may have been told
+    before its end.
+    """
+
+    def __init__(self, emit: Callable[[T], None], in_open: Callable[[int], bool] = lambda _tid: False) -> None:
+        super().__init__(emit)
+        self._in_open = in_open
+        self._queue: deque[_Open[T]] = deque()
+        self._threads: dict[int, _Thread[T]] = {}
+
+    def waiting(self) -> bool:
+        return bool(self._queue)
+
+    def passes(self, item: T) -> None:
+        if not self._queue:
+            self._emit(item)
+        else:
+            self._queue.append(_Open(made=item))
+
+    def _wait(self, tid: int, span: tuple[int, int], numbers: tuple[int, ...], passed: str | None, make: Make[T]) -> None:
+        one = _Open(*span, (numbers, passed), passed, make)
+        self._queue.append(one)
+        self._of(tid).opens.append(one)
+        if len(self._queue) > _MOST_HELD_BACK:
+            self._give_up(self._queue[0].end)
+
+    def _of(self, tid: int) -> _Thread[T]:
+        """Not by setdefault: it would make a thread for each open and fact."""
+        if (thread := self._threads.get(tid)) is None:
+            thread = self._threads[tid] = _Thread()
+        return thread
+
+    def _tell(self, tid: int, told: Told) -> None:
+        self._of(tid).told.append(told)
+
+    def lost(self) -> None:
+        for one in self._queue:
+            one.finish(None)
+        self._threads.clear()
+        self._flush()
 
     def _give_up(self, before: int) -> None:
         for one in self._queue:
@@ -193,19 +230,10 @@ class PathFacts(Generic[T]):
         return closed[begun:]
 
     def _settle(self, thread: _Thread[T], closed: list[_Open[T]], told: list[Told]) -> None:
-        if len(closed) == len(told) == 1:  # as below, without looking: one path is in order
-            thread.opens.popleft().finish(told[0].path, sure=True)
-            return
-        asked = [(one.key, one.passed) for one in closed]
-        paths = in_order(asked, told) if len(asked) == len(told) else None
-        sure = paths is not None or len({one.path for one in told}) == 1
-        near: list[str | None] = [None] * len(closed) if sure else by_time([(one.start, one.end) for one in closed], told)
-        for one, path, only in zip(closed, paths or share_out(asked, told), near, strict=True):
+        spans, asked = [(one.start, one.end) for one in closed], [(one.key, one.passed) for one in closed]
+        for one, (path, sure) in zip(closed, settled(spans, asked, told), strict=True):
             thread.opens.popleft()
-            if only is not None and (one.passed is None or same_name(one.passed, only)):
-                one.finish(only, sure=one.passed is not None)
-            else:
-                one.finish(path, sure=sure)
+            one.finish(path, sure=sure)
 
     def _flush(self) -> None:
         while self._queue and self._queue[0].make is None:
@@ -214,9 +242,21 @@ class PathFacts(Generic[T]):
                 self._emit(made)
 
 
+def _numbers(args: Mapping[str, Any]) -> tuple[int, ...]:
+    """What the core compares: texts are in the path passed."""
+    return tuple(value & _MOST for value in args.values() if isinstance(value, int))[:MOST_NUMBERS]
+
+
 def _told(fact: SideFact, ts: int) -> Told:
     path, _, since = fact.body.partition(b"\0")
-    return Told(path.decode("utf-8", "backslashreplace"), fact.when_ns, ts, int(since) if since.isdigit() else 0)
+    return Told(path.decode("utf-8", "backslashreplace"), fact.when_ns, ts, _number(since))
+
+
+def _number(digits: bytes) -> int:
+    """Decimal digits; 0 where there is anything else."""
+    if not digits.isdigit():
+        return 0
+    return _MOST if len(digits) > _MOST_DIGITS else min(int(digits), _MOST)
 
 
 def _distinct(opens: deque[_Open[T]]) -> bool:

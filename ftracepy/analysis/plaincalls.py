@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from ftracepy.analysis.pairing import EXECS
+from ftracepy.analysis.paths import MOST_NUMBERS, O_PATH
 from ftracepy.analysis.plainrows import Halves, Kind, Plain, PlainRows, Told, Value, Way, values_for
 from ftracepy.analysis.tasks import Tasks
 from ftracepy.analysis.walk import own_probes
@@ -36,6 +37,8 @@ def _ways(schema: Schema, names: frozenset[str], values: list[Value], note: tupl
             ways[one.id] = _enter(one, values) if way == "enter" else _told(one, Way.EXIT, "__syscall_nr", ret="ret")
         elif (one.system, one.name) == note:
             ways[one.id] = _told(one, Way.NOTE, "pid", text="comm")
+    if (marker := schema.event("ftrace", "raw_data")) is not None:
+        ways[marker.id] = _told(marker, Way.FACT, "id", text="buf")
     for ident in own_probes(schema, "path_site"):
         ways[ident] = _told(schema.formats[ident], Way.SITE, "nr", text="path")
     for ident in own_probes(schema, "path_kernel"):
@@ -48,11 +51,13 @@ def _enter(one: EventFormat, values: list[Value]) -> Told | None:
     told = _told(one, Way.ENTER, "__syscall_nr")
     args = {place: _number(one, value.arg) for place, value in enumerate(values) if value.kind in _NEEDED}
     texts = [field.name for field in one.fields if field.name.startswith("__") and field.name.endswith("_val")]
+    keys = [field for field in one.fields if field.name != "__syscall_nr" and _number(one, field.name)]
     shown = any(value.kind is Kind.PATH for value in values)
-    if told is None or None in args.values() or (shown and len(texts) > 1):
+    if told is None or None in args.values() or (shown and len(texts) > 1) or len(keys) > MOST_NUMBERS:
         return None
     text = field_of(one, texts[0]) if shown and texts else None
-    return told[0], told[1], told[2], None, text, args
+    flags = next((at for at, field in enumerate(keys, 1) if field.name == "flags"), 0)
+    return told[0], told[1], told[2], None, text, args, [_number(one, field.name) for field in keys], flags, O_PATH
 
 
 def _told(one: EventFormat, way: Way, number: str, *, ret: str = "", text: str = "") -> Told | None:
@@ -60,7 +65,7 @@ def _told(one: EventFormat, way: Way, number: str, *, ret: str = "", text: str =
     numbers = [_number(one, name) if name else None for name in (number, ret)]
     found = field_of(one, text) if text else None
     missing = (number and not numbers[0]) or (ret and not numbers[1]) or (text and not found)
-    return None if missing else (way, b"", numbers[0], numbers[1], found, {})
+    return None if missing else (way, b"", numbers[0], numbers[1], found, {}, [], 0, 0)
 
 
 def _number(one: EventFormat, name: str) -> Any:

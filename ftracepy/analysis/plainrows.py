@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import IntEnum
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ftracepy._fastparse import IMPLEMENTATION, row_maker
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _MOST_CELLS = 16
 _TAILS = 1024
-_DONE, _FULL, _ELSE, _TASK, _PROGRAM, _NAME, _TARGET, _OPENED = range(8)
+_DONE, _FULL, _ELSE, _TASK, _PROGRAM, _NAME, _TARGET, _HELD = range(8)
 _ABOUT = ("pid", "old_pid", "child_pid")  # fields of events about tasks that name one
 
 
@@ -62,7 +62,8 @@ class Way(IntEnum):
     NOTE = 4
     SITE = 5
     COPY = 6
-    ELSE = 7
+    FACT = 7
+    ELSE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,13 @@ class Plain:
     failed_only: bool = False
 
 
-Told = tuple[Way, bytes, Any, Any, Any, dict[int, Any]]
+Told = tuple[Way, bytes, Any, Any, Any, dict[int, Any], list[Any], int, int]
 """What an event is, as RowMaker.event takes it."""
 
 
-Line = Callable[["str | None", str], bytes]
-"""A path and how it was got, to the line with it."""
+def plainly(way: Way, name: bytes = b"") -> Told:
+    """An event of which nothing but this is to be told."""
+    return way, name, None, None, None, {}, [], 0, 0
 
 
 class Halves(Protocol):
@@ -104,14 +106,11 @@ class Halves(Protocol):
     def settled(self, tid: int, nr: int, ret: int) -> None:
         """The thread's latest call, which was plain, has returned."""
 
-    def opened(self, enter: Event, tid: int, start: int, end: int, passed: str | None, line: Line) -> None:
-        """A plain open that worked, whose path is told later: `line` makes what is put out then."""
+    def paths_in(self, maker: RowMaker, tail: Callable[[bytes | None, int], bytes]) -> Callable[[], None]:
+        """Have opens whose paths are told later lie in the core. Returns what emits those that wait no more."""
 
-    def told_later(self) -> bool:
-        """Whether the paths of opens that worked are still to come."""
-
-    def hold(self, lines: bytes) -> bool:
-        """Whether these lines have to wait for calls that ended before; then they come out behind them."""
+    def told_later(self) -> tuple[bool, int]:
+        """Whether the paths of opens that worked are still to come, and of those that began from when on."""
 
 
 def values_for(layout: Layout, plain: Plain) -> list[Value] | None:
@@ -145,25 +144,29 @@ class PlainRows:
             layout.end, layout.refused, (time.mult, time.shift, time.offset_ns), schema.page.big_endian, plain.failed_only,
             None if formatter is None else formatter.machine,
         )  # fmt: skip
+        self._flush = None if calls is None else calls.paths_in(self.maker, self._told_tail)
+        for at, value in enumerate(values):
+            for by in range(len(PROVENANCES)) if value.kind is Kind.PATH_BY else ():
+                self._name(at, by)
 
     def follow(self, route: Route) -> None:
         """An event that two machines want is theirs."""
         self._route = route
         for ident, handlers in route.handlers.items():
             told = self._ways.get(ident) if len(handlers) == 1 else None
-            self.maker.event(ident, *(told or (Way.ELSE, b"", None, None, None, {})))
+            self.maker.event(ident, *(told or plainly(Way.ELSE)))
 
     def run(self, batch: Batch, at: int, stop: int) -> tuple[int, bool]:
         if self._calls is not None:
-            self.maker.copies_only(self._calls.told_later())
+            self.maker.copies_only(*self._calls.told_later(), self._route.has_parts())
         while True:
             lines, at, why = self.maker.make(batch, at, stop)
-            if lines and not (self._calls is not None and self._calls.hold(lines)):
+            if lines:
                 self._layout.put(lines)
             if why in {_DONE, _ELSE}:
                 return at, why == _ELSE
-            if why == _OPENED and self._calls is not None:
-                self._opened(self._calls, batch)
+            if why == _HELD and self._flush is not None:
+                self._flush()
                 return at, False
             self._answer(why, batch, at)
 
@@ -177,11 +180,6 @@ class PlainRows:
             self._name(*self.maker.asked())
         elif why == _TARGET:
             self._know_target(self.maker.asked()[1])
-
-    def _opened(self, calls: Halves, batch: Batch) -> None:
-        shown, head, place, tid, start, end, passed = self.maker.opened()
-        line = partial(self._line, head) if shown else _no_line
-        calls.opened(batch[place], tid, start, end, None if passed is None else passed.decode(), line)
 
     def before(self, event: Event, batch: Batch) -> None:
         """The machines are about to see `event`: what the core knows of its tasks is theirs now."""
@@ -225,8 +223,8 @@ class PlainRows:
                 for handler in self._route.handlers[event.id]:
                     handler(event)
 
-    def _line(self, head: bytes, path: str | None, provenance: str) -> bytes:
-        return head + self._tail(path, provenance)
+    def _told_tail(self, path: bytes | None, by: int) -> bytes:
+        return self._tail(None if path is None else path.decode(), PROVENANCES[by])
 
     def _make_tail(self, path: str | None, provenance: str) -> bytes:
         """The cells about a path, which are the last."""
@@ -255,10 +253,6 @@ class PlainRows:
         value = self._values[cell].name(asked)
         text = self._layout.cells[cell].text
         self.maker.name(cell, asked, text(value).encode("utf-8", "surrogatepass"))
-
-
-def _no_line(_path: str | None, _provenance: str) -> bytes:
-    return b""
 
 
 def _cell(cell: Cell, value: Value, quote: bytes) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ from ftracepy.values import dataclass
 
 _NEAR_MOST = 16  # more are of a time too long to say anything
 Asked = tuple[tuple[Any, ...], str | None]  # the call's arguments, and the path it passed where that was seen
+Share = tuple[str | None, bool]  # a path, and whether it is the kernel's own word that it was this open's
 
 
 @dataclass(slots=True)
@@ -24,6 +25,22 @@ class Told:
     when: int
     written: int
     since: int = 0
+
+
+def settled(spans: Sequence[tuple[int, int]], asked: Sequence[Asked], told: Sequence[Told]) -> list[Share]:
+    """What is known of each open, from its start to its end, where all these were told of all of them."""
+    if len(asked) == len(told) == 1:  # as below, without looking: one path is in order
+        return [(told[0].path, True)]
+    paths = in_order(asked, told) if len(asked) == len(told) else None
+    sure = paths is not None or len({one.path for one in told}) == 1
+    near: list[str | None] = [None] * len(asked) if sure else by_time(spans, told)
+    found: list[Share] = []
+    for (_key, passed), path, only in zip(asked, paths or share_out(asked, told), near, strict=True):
+        if only is not None and (passed is None or same_name(passed, only)):
+            found.append((only, passed is not None))
+        else:
+            found.append((path, sure))
+    return found
 
 
 def in_order(asked: Sequence[Asked], told: Sequence[Told]) -> list[str | None] | None:

@@ -154,6 +154,10 @@ class Route:
         if marker := feed.schema.event("ftrace", "raw_data"):
             self.handlers[marker.id] = (self._raw_data,)
 
+    def has_parts(self) -> bool:
+        """Whether a fact of several pieces is not whole yet."""
+        return self._unpacker.has_parts()
+
     def begin(self, batch: Batch) -> None:
         """Note where the batch's losses are."""
         self.losses, self._doubts = {}, []

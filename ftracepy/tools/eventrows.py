@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from ftracepy.analysis.filtering import Get
-from ftracepy.analysis.plainrows import Kind, Plain, PlainRows, Told, Value, Way, values_for
+from ftracepy.analysis.plainrows import Kind, Plain, PlainRows, Told, Value, Way, plainly, values_for
 from ftracepy.analysis.stacks import Hit, hits
 from ftracepy.analysis.tasks import Tasks
 from ftracepy.analysis.walk import to_ns
@@ -152,7 +152,7 @@ def _shortcut(
     if feed.layout is None or (values := values_for(feed.layout, plain)) is None:
         return None
     alone = (ident for ident in called if texts.is_alone(ident))
-    ways: dict[int, Told] = {one: (Way.SHOWN, called[one].encode(), None, None, None, {}) for one in alone}
+    ways: dict[int, Told] = {one: plainly(Way.SHOWN, called[one].encode()) for one in alone}
     return PlainRows(feed.schema, tasks, feed.layout, plain, values, ways, texts)
 
 

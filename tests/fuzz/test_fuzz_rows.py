@@ -18,7 +18,8 @@ pytestmark = pytest.mark.skipif(IMPLEMENTATION != "c", reason="the twin makes ev
 
 def made(fixture: str, facts: str, seed: str) -> Made:
     one = Made(fixture, Random(seed), facts)
-    return one.fill(one.kill if fixture.startswith("kill") else one.open, 300).damage(one.dice.choice((0.02, 0.2, 0.7)))
+    opens = one.dice.choice((one.open, one.watched)) if facts else one.open
+    return one.fill(one.kill if fixture.startswith("kill") else opens, 300).damage(one.dice.choice((0.02, 0.2, 0.7)))
 
 
 @pytest.mark.parametrize(

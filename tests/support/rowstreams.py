@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,16 @@ PATHS = (
     b"/x\n",
     b"/" + b"long" * 80,
 )
+# Names that several folders have, a name that is another's link, what needs more than one piece, and what is no UTF-8.
+FILES = (
+    *[b"/d/a", b"/e/a", b"/d/b", b"/d/link"] * 4,
+    b"a",
+    b"/d/",
+    b"/d/\xff",
+    b"/d/\xc3\xa9",
+    b"/d/x\ny",
+    b"/" + b"deep/" * 300 + b"a",
+)
 RETS = (*[0, 3, -2] * 6, 7, -2, -13, -4, -4095, -4096, -512, -513, -514, -516, 1 << 40)
 FORMATS = ("table", "json", "csv")
 
@@ -46,6 +56,7 @@ class Made:
         self.dice, self.pages = dice, list[tuple[int, bytes]]()
         self._write, self._ts = PageWriter(self.schema), 1_000_000
         self.lines = 0  # made in batches
+        self._reached = 0  # what happened before has been told
         self._names = {one.name for one in self.schema.formats.values()}
         if facts:
             self.fact(Kind.HEADER, 0, b'{"own": [22], "ways": [{"how": "%s"}]}' % facts.encode())
@@ -58,8 +69,13 @@ class Made:
             self.pages.append((self.dice.randrange(2), page))
 
     def fact(self, kind: Kind, tid: int, body: bytes) -> None:
-        for piece in pack(SideFact(kind, tid, self._ts, body)):
+        for _ in self.pieces(kind, tid, body, self._ts):
+            pass
+
+    def pieces(self, kind: Kind, tid: int, body: bytes, when: int) -> Iterator[None]:
+        for piece in pack(SideFact(kind, tid, max(when, 0), body)):
             self.at(1, "raw_data", id=int.from_bytes(piece[:4], "little"), buf=piece[4:])
+            yield
 
     def about_tasks(self, tid: int) -> None:
         other, comm = self.dice.choice(TIDS), self.dice.choice(COMMS)
@@ -113,10 +129,42 @@ class Made:
             self.at(tid, f"sys_exit_{name}", __syscall_nr=nr, ret=ret)
             yield
 
-    def fill(self, work: Any, rounds: int) -> Made:
+    def watched(self, tid: int) -> Iterator[None]:
+        """An open as fanotify tells of it: behind it or within it, once or again, for several opens together, late or never."""
+        nr, name = self.dice.choice(((257, "openat"), (2, "open")))
+        path, flags = self.dice.choice(FILES), self.dice.choice((0, 0, 0, 0o2000000, 0o10000000))
+        if self.dice.random() < 0.8:
+            passed = self.dice.choice((path, path, path, path.rpartition(b"/")[2], b"/d/link", b"a"))
+            self.at(tid, "path_site", nr=nr, path=passed[:256].ljust(256, b"\0"))
+        self.at(tid, f"sys_enter_{name}", __syscall_nr=nr, filename=self.dice.choice((1, 2, 3)), flags=flags)
+        yield
+        ret = self.dice.choice((3, 3, 3, 4, -2))
+        told = [path] * self.dice.choice((0, 1, 1, 1, 1, 1, 1, 2)) if ret >= 0 else []
+        if self.dice.random() < 0.1:
+            told.append(self.dice.choice(FILES))
+        if told and self.dice.random() < 0.2:
+            yield from self._told(tid, told.pop())
+        self.at(tid, f"sys_exit_{name}", __syscall_nr=nr, ret=ret)
+        yield
+        for one in told:
+            if self.dice.random() < 0.3:
+                yield
+            yield from self._told(tid, one)
+        if self.dice.random() < 0.4:
+            self._reached = max(self._ts - self.dice.choice((0, 1, 1000, 3_000_000)), 0)
+            yield from self.pieces(Kind.CAUGHT_UP, 0, self.dice.choice((b"opens",) * 9 + (b"argv",)), self._reached)
+        if self.dice.random() < 0.01:
+            self.fact(self.dice.choice((Kind.SILENT, Kind.TELLS)), 0, b"opens")
+
+    def _told(self, tid: int, path: bytes) -> Iterator[None]:
+        since = self.dice.choice((b"\0%d" % self._reached,) * 6 + (b"", b"\0", b"\0x1", b"\0" + b"9" * 30))
+        when = self.dice.choice((self._ts, self._ts + 900, (self._ts // 10_000 + 1) * 10_000))
+        return self.pieces(Kind.PATH, tid, path + since, when)
+
+    def fill(self, work: Any, rounds: int, tids: Sequence[int] = TIDS) -> Made:
         busy: dict[int, Iterator[None]] = {}
         for _ in range(rounds):
-            tid = self.dice.choice(TIDS)
+            tid = self.dice.choice(tids)
             if self.dice.random() < 0.03:
                 self.about_tasks(tid)
             one = busy.setdefault(tid, work(tid))

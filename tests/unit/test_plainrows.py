@@ -8,7 +8,7 @@ import pytest
 
 from ftracepy._fastparse import IMPLEMENTATION
 from ftracepy.tools import kit
-from tests.support.rowstreams import OPTIONS, Made, same
+from tests.support.rowstreams import OPTIONS, TIDS, Made, same
 
 pytestmark = pytest.mark.skipif(IMPLEMENTATION != "c", reason="the twin makes every row by itself")
 
@@ -26,6 +26,14 @@ def test_killsnoop(seed: int) -> None:
 def test_opensnoop(seed: int, fixture: str, facts: str) -> None:
     made = Made(fixture, random.Random(seed), facts)
     same(made.fill(made.open, 500), "opensnoop", made.dice.choice((*OPTIONS, {"failed": True}, {"filename": kit.pattern("r")})))
+
+
+@pytest.mark.parametrize("seed", range(160))
+def test_opens_that_fanotify_tells_of(seed: int) -> None:
+    """With losses, and with everything in one thread, where most waits for something."""
+    made = Made("opensnoop-k6.18", random.Random(seed), "fanotify")
+    made.fill(made.watched, 600, TIDS[: made.dice.choice((1, 2, 5))])
+    same(made, "opensnoop", made.dice.choice((*OPTIONS, {"failed": True})))
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -31,6 +31,7 @@ fp_rows_deinit(fp_rows *rows)
     free(rows->events);
     free(rows->tasks);
     free(rows->out.data);
+    fp_paths_deinit(&rows->paths);
 }
 
 fp_row_event *
@@ -115,31 +116,43 @@ shown(fp_rows *rows, const fp_row_event *event, const fp_row_task *task, const f
 {
     if (!task->shown)
         return FP_ROWS_DONE;
-    return fp_row_put(rows, &(fp_row){.at = record, .event = event, .task = task}, rows->cells_total);
+    return fp_row_put(rows, &(fp_row){.at = record, .event = event, .task = task}, 0, rows->cells_total);
+}
+
+static fp_rows_why
+one(fp_rows *rows, const fp_row_event *event, const fp_record *records, size_t at)
+{
+    if (event->way == FP_ROW_ELSE)
+        return FP_ROWS_ELSE;
+    if (rows->out.used > FP_ROW_PIECE)
+        return FP_ROWS_FULL;
+    if (event->way == FP_ROW_FACT)
+        return fp_rows_fact(rows, event, &records[at]);
+    fp_row_task *task = fp_rows_task(rows, records[at].pid, false);
+    if (task == NULL || !task->known)
+        return FP_ROWS_TASK;
+    if (task->odd)
+        return FP_ROWS_ELSE;
+    return event->way == FP_ROW_SHOWN ? shown(rows, event, task, &records[at]) : fp_rows_call(rows, event, task, records, at);
 }
 
 size_t
 fp_rows_make(fp_rows *rows, const fp_record *records, size_t start, size_t stop, fp_rows_why *why)
 {
-    *why = FP_ROWS_DONE;
-    for (size_t at = start; at < stop; at++) {
+    *why = fp_rows_flush(rows);
+    for (size_t at = start; at < stop && *why == FP_ROWS_DONE; at++) {
         uint16_t place = rows->by_id[records[at].id];
         if (place == 0)
             continue;
-        const fp_row_event *event = &rows->events[place - 1];
-        if (event->way == FP_ROW_ELSE)
-            *why = FP_ROWS_ELSE;
-        else if (rows->out.used > FP_ROW_PIECE)
-            *why = FP_ROWS_FULL;
-        fp_row_task *task = *why == FP_ROWS_DONE ? fp_rows_task(rows, records[at].pid, false) : NULL;
-        if (task != NULL && task->known)
-            *why = task->odd                      ? FP_ROWS_ELSE
-                   : event->way == FP_ROW_SHOWN ? shown(rows, event, task, &records[at])
-                                                : fp_rows_call(rows, event, task, records, at);
-        else if (*why == FP_ROWS_DONE)
-            *why = FP_ROWS_TASK;
+        size_t used = rows->out.used;
+        *why = one(rows, &rows->events[place - 1], records, at);
         if (*why != FP_ROWS_DONE)
-            return at + (*why == FP_ROWS_OPENED);
+            return at;
+        if (rows->out.used > used)
+            *why = fp_rows_hold_back(rows, used);
+        if (*why == FP_ROWS_DONE)
+            *why = fp_rows_flush(rows);
+        start = at + 1;
     }
-    return stop;
+    return *why == FP_ROWS_DONE ? stop : start;
 }

@@ -4,6 +4,7 @@
 #define FP_ROWS_H
 
 #include "field.h"
+#include "rows_paths.h"
 #include "text.h"
 
 #include <string.h>
@@ -51,15 +52,20 @@ typedef enum {
     FP_ROW_NOTE, /* hit within a call: it tells the target */
     FP_ROW_SITE, /* the path as it lay in the caller's memory, hit before the entry */
     FP_ROW_COPY, /* the path as the kernel has copied it, hit within the call */
+    FP_ROW_FACT, /* a side fact (sidefacts.py): it may tell a path */
     FP_ROW_ELSE, /* somebody else's */
     FP_ROW_WAYS
 } fp_row_way;
 
-/* What an event id is. In `number` is the call's number, of a note the task it is about. Of an entry `args` are the fields for the cells of that place and `text` the path, where `has_text`. */
+/* What an event id is. In `number` is the call's number, of a note the task it is about. Of an entry
+ * `args` are the fields for the cells of that place, `text` the path, where `has_text`, and `keys` all its numbers; those
+ * whose flags (one of the keys, from 1; 0: none) have `untold` in them are told by nobody. */
 typedef struct {
     uint8_t way;
     bool has_text;
-    fp_field number, ret, text, args[FP_ROW_CELLS];
+    fp_field number, ret, text, args[FP_ROW_CELLS], keys[FP_HELD_KEYS];
+    size_t keys_total, flags_key;
+    uint64_t untold;
     fp_row_text name;
 } fp_row_event;
 
@@ -73,22 +79,20 @@ typedef struct {
     int64_t nr, ret;
 } fp_row_task;
 
-/* An open whose path is still to come: its place in the batch from 1, the row up to the path, and the path as passed. */
-typedef struct {
-    size_t enter, head, head_length; /* head: in the output, behind the rows */
-    int32_t tid;
-    uint64_t start, end;
-    const uint8_t *passed; /* NULL: nobody could read it */
-    size_t passed_length;
-    bool shown;
-} fp_opened;
+/* The cells about a path that is not plain, and the row's end, appended to `out`; false where no answer came. */
+typedef bool (*fp_row_tail)(void *whom, const uint8_t *path, size_t length, unsigned by, fp_text_out *out);
 
 typedef struct {
     fp_cell cells[FP_ROW_CELLS];
     size_t cells_total, path_cell; /* path_cell: the first that is about a path */
     fp_row_text end;
     bool refused[256]; /* bytes that are not plain here */
-    bool big_endian, failed_only, copies_only; /* copies_only: other paths of opens that worked are still to come */
+    bool big_endian, failed_only;
+    bool copies_only;    /* other paths of opens that worked are still to come, */
+    uint64_t told_from;  /* where the open began then or later */
+    bool facts_elsewhere; /* pieces of a long fact are, and the others may be of the same */
+    fp_paths paths;
+    fp_row_tail tail; /* asked of paths.rules.whom */
     uint64_t mult;
     unsigned shift;
     int64_t offset;
@@ -102,14 +106,13 @@ typedef struct {
     int32_t nobody; /* a number that no thread has, for now; 0: none is known */
     size_t asked_cell;
     uint64_t asked;
-    fp_opened opened;
 } fp_rows;
 
 /* Why making rows stopped: at the end, for room, at what is somebody else's, or for what is to be told first: whose thread it is,
- * the event's program, the name of number `asked` in cell `asked_cell`, or who thread `asked` is. An open that
- * worked is somebody else's from its path on: `opened` says what is known of it. */
+ * the event's program, the name of number `asked` in cell `asked_cell`, or who thread `asked` is. At HELD the first in the
+ * order is Python's. FAILED: no memory, or no answer of those who were asked. */
 typedef enum { FP_ROWS_DONE, FP_ROWS_FULL, FP_ROWS_ELSE, FP_ROWS_TASK, FP_ROWS_PROGRAM, FP_ROWS_NAME,
-               FP_ROWS_TARGET, FP_ROWS_OPENED, FP_ROWS_MEMORY } fp_rows_why;
+               FP_ROWS_TARGET, FP_ROWS_HELD, FP_ROWS_FAILED } fp_rows_why;
 
 /* False without memory. */
 bool fp_rows_init(fp_rows *rows);
@@ -137,11 +140,18 @@ typedef struct {
     int64_t ret;
 } fp_row;
 
-/* Append a row, or its first `cells`; FP_ROWS_DONE, or why not, the output then being as it was. */
-fp_rows_why fp_row_put(fp_rows *rows, const fp_row *row, size_t cells);
+/* Append the row's cells from `first` to before `end`; FP_ROWS_DONE, or why not, the output then being as it was. */
+fp_rows_why fp_row_put(fp_rows *rows, const fp_row *row, size_t first, size_t end);
 
 /* What an event of a call's means for its thread; a row where it ends one. */
 fp_rows_why fp_rows_call(fp_rows *rows, const fp_row_event *event, fp_row_task *task, const fp_record *records, size_t at);
+
+/* Rows held back (rows_later.c): an open whose path is told later, as far as its row can be made; a fact; what was appended
+ * since `start`, where something is held before it; and those that can be shown now. */
+fp_rows_why fp_rows_open_later(fp_rows *rows, const fp_row *row, bool shown);
+fp_rows_why fp_rows_fact(fp_rows *rows, const fp_row_event *event, const fp_record *record);
+fp_rows_why fp_rows_hold_back(fp_rows *rows, size_t start);
+fp_rows_why fp_rows_flush(fp_rows *rows);
 
 /* Bytes before the first NUL, `most` where there is none. */
 static inline size_t

@@ -54,22 +54,6 @@ find_path(const fp_rows *rows, const fp_row_event *enter, const fp_record *recor
     return true;
 }
 
-/* The row as far as the path: both cells about it are the last. */
-static fp_rows_why
-opened(fp_rows *rows, const fp_row *row, bool shown)
-{
-    size_t head = rows->out.used;
-    if (row->path && !fp_rows_plain(rows, row->path, row->path_length))
-        return FP_ROWS_ELSE;
-    fp_rows_why why = shown ? fp_row_put(rows, row, rows->path_cell) : FP_ROWS_DONE;
-    if (why != FP_ROWS_DONE)
-        return why;
-    rows->opened = (fp_opened){.enter = row->task->enter, .head = head, .head_length = rows->out.used - head, .tid = row->task->tid,
-                               .start = row->enter->ts, .end = row->at->ts, .passed = row->path,
-                               .passed_length = row->path_length, .shown = shown};
-    return FP_ROWS_OPENED;
-}
-
 static fp_rows_why
 left(fp_rows *rows, const fp_row_event *event, fp_row_task *task, const fp_record *records, size_t at)
 {
@@ -84,8 +68,10 @@ left(fp_rows *rows, const fp_row_event *event, fp_row_task *task, const fp_recor
         return FP_ROWS_ELSE;
     bool shown = task->shown && (fp_row_failed(row.ret) || !rows->failed_only);
     bool later = rows->copies_only && rows->path_cell < rows->cells_total && row.ret >= 0 && !row.path_copied;
-    fp_rows_why why = later ? opened(rows, &row, shown) : shown ? fp_row_put(rows, &row, rows->cells_total) : FP_ROWS_DONE;
-    if (why != FP_ROWS_DONE && why != FP_ROWS_OPENED)
+    fp_rows_why why = later   ? fp_rows_open_later(rows, &row, shown)
+                      : shown ? fp_row_put(rows, &row, 0, rows->cells_total)
+                              : FP_ROWS_DONE;
+    if (why != FP_ROWS_DONE)
         return why;
     task->enter = task->note = task->site = task->copy = 0;
     task->settled = true;

@@ -177,11 +177,11 @@ pad(fp_text_out *out, const fp_cell *cell, size_t start)
 }
 
 fp_rows_why
-fp_row_put(fp_rows *rows, const fp_row *row, size_t cells)
+fp_row_put(fp_rows *rows, const fp_row *row, size_t first, size_t end)
 {
     fp_text_out *out = &rows->out;
     size_t start = out->used;
-    for (size_t i = 0; i < cells; i++) {
+    for (size_t i = first; i < end; i++) {
         fp_cell *cell = &rows->cells[i];
         fp_out_bytes(out, cell->before.data, cell->before.length);
         size_t value = out->used;
@@ -192,7 +192,7 @@ fp_row_put(fp_rows *rows, const fp_row *row, size_t cells)
         }
         pad(out, cell, value);
     }
-    if (cells == rows->cells_total)
+    if (end == rows->cells_total)
         fp_out_bytes(out, rows->end.data, rows->end.length);
-    return out->failed ? FP_ROWS_MEMORY : FP_ROWS_DONE;
+    return out->failed ? FP_ROWS_FAILED : FP_ROWS_DONE;
 }
