@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import time
 from collections.abc import Iterator
 
@@ -167,4 +168,21 @@ def test_the_relay_wakes_nobody_for_each_of_others(pipe: tuple[int, int]) -> Non
     found = rounds(relay, 1009)
     assert sum(one.left_out for one in found) == 1009
     assert len(found) <= 4 + 20 * (time.monotonic() - begun) + 1009 // 512
+    relay.close()
+
+
+@pytest.mark.skipif(_fastparse.IMPLEMENTATION != "c", reason="the relay is C")
+def test_of_many_rounds_some_are_given_so_that_it_can_be_told_how_far_they_come(pipe: tuple[int, int]) -> None:
+    """Whoever reads slower than rounds come would never be at their end."""
+    relay = Relay(pipe[0], -1)
+    fences = b"".join(struct.pack("=IIQQQ", 2, 8, number, number, 0) for number in range(1, 20_011))
+    os.write(relay._out, fences)
+    found, calls = list[int](), 0
+    while len(found) < 20_010:
+        found += [one.before for one in relay.rounds() if one is not None]
+        calls += 1
+        assert relay.is_drained == (len(found) == 20_010)
+    assert found == list(range(1, 20_011))
+    assert calls > 5
+    os.close(relay._out)
     relay.close()

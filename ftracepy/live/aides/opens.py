@@ -83,7 +83,7 @@ class OpensAide(AideThread):
         return self._crowd.is_left
 
     def rest_ms(self) -> int:
-        return _REST_MS if self._relay else 0
+        return _REST_MS if self._relay and self._relay.is_drained else 0
 
     def asked_for_more(self) -> None:
         if self._relay:
@@ -136,7 +136,7 @@ class OpensAide(AideThread):
         self._mark(SideFact(Kind.TELLS, 0, now, NAME.encode()))
 
     def _rounds(self, relay: Relay) -> Iterator[Round]:
-        """Those there are; at the end of the run all until the last."""
+        """Those there are, or the first of many; at the end of the run all until the last."""
         while True:
             if stopping := self._stopping:
                 relay.end()
@@ -147,7 +147,8 @@ class OpensAide(AideThread):
                 yield one
             if not stopping:
                 return
-            select.select([relay.fd], [], [], 1)
+            if relay.is_drained:
+                select.select([relay.fd], [], [], 1)
 
     def _without_relay(self, relay: Relay) -> None:
         """It has ended: where nobody asked for that, for want of memory, the queues are read here."""

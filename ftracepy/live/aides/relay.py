@@ -18,7 +18,7 @@ from ftracepy.values import dataclass, field
 
 _HEAD = struct.Struct("=IIQQ")  # fp_relay_head
 _HANDLES, _PATHS = 0, 1
-_PIPE_BYTES, _READ_BYTES = 1 << 20, 1 << 18
+_PIPE_BYTES, _READ_BYTES = 1 << 20, 1 << 16  # what is read at once takes some milliseconds to tell
 
 
 @dataclass(slots=True)
@@ -48,6 +48,7 @@ class Relay:
 
             fcntl(self.fd, F_SETPIPE_SZ, _PIPE_BYTES)
         self._thread = Meanwhile(self._run)
+        self.is_drained = True  # by the latest read
         self._left = b""
         self._round = Round(0, 0)
 
@@ -86,16 +87,17 @@ class Relay:
             os.close(self._out)
 
     def rounds(self) -> Iterator[Round | None]:
-        """What there is, oldest first; None at the end of it all."""
-        while True:
-            try:
-                piece = os.read(self.fd, _READ_BYTES)
-            except BlockingIOError:
-                return
-            if not piece:
-                yield None
-                return
+        """What there is, oldest first; None at the end of it all. Of much the first part, or one would never come to tell so."""
+        self.is_drained = True
+        try:
+            piece = os.read(self.fd, _READ_BYTES)
+        except BlockingIOError:
+            return
+        self.is_drained = len(piece) < _READ_BYTES
+        if piece:
             yield from self._cut(self._left + piece)
+        else:
+            yield None
 
     def _cut(self, data: bytes) -> Iterator[Round]:
         at = 0
