@@ -19,6 +19,7 @@ MAGIC = 0x59505446  # "FTPY" in memory on a little-endian machine: the raw_data 
 # kernel/trace/trace.c, tracing_mark_raw_write); ours has 20 bytes in front of the body.
 MAX_BODY_BYTES = 1000
 _HEADER = "BBHiQ"
+_WRITTEN = struct.Struct("=I" + _HEADER)
 
 
 class Kind(IntEnum):
@@ -64,10 +65,12 @@ class SideFact:
 
 def pack(fact: SideFact) -> list[bytes]:
     """The trace_marker_raw writes for one fact: several where the body is long (all but the last flagged `more`)."""
-    starts = range(0, max(len(fact.body), 1), MAX_BODY_BYTES)
+    if len(fact.body) <= MAX_BODY_BYTES:
+        return [_WRITTEN.pack(MAGIC, fact.kind, 0, len(fact.body), fact.tid, fact.when_ns) + fact.body]
+    starts = range(0, len(fact.body), MAX_BODY_BYTES)
     pieces = [fact.body[at : at + MAX_BODY_BYTES] for at in starts]
     return [
-        struct.pack("=I" + _HEADER, MAGIC, fact.kind, left > 0, len(piece), fact.tid, fact.when_ns) + piece
+        _WRITTEN.pack(MAGIC, fact.kind, left > 0, len(piece), fact.tid, fact.when_ns) + piece
         for left, piece in zip(range(len(pieces) - 1, -1, -1), pieces, strict=True)
     ]
 

@@ -13,7 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from ftracepy.analysis.pairing import EXECS, Entry, Outcome, Pairing
-from ftracepy.analysis.paths import PathFacts, Paths
+from ftracepy.analysis.pathfacts import PathFacts
+from ftracepy.analysis.paths import Paths
 from ftracepy.analysis.plaincalls import plain_calls
 from ftracepy.analysis.storedpaths import StoredPaths
 from ftracepy.analysis.tasks import Tasks

@@ -1,4 +1,4 @@
-"""Paths.py's rules for as many opens as come: they and the facts lie in the C core, which asks here where it is not plain."""
+"""Opens and the paths told of them (paths.py) in the C core, for as many as come; it asks here where it is not plain."""
 
 from __future__ import annotations
 

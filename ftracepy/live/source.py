@@ -83,7 +83,6 @@ class LiveSource:
         self._given = plan
         self._wanted = tracefs, clock, buffer_kb
         self.instance: Instance
-        self.marks_written = 0
         self._ask_read = self._ask_write = -1
         self._asked = False
         self._header, self._facts, self._symbols, self._say = header, facts, symbols, say
@@ -242,16 +241,15 @@ class LiveSource:
 
     def mark(self, fact: SideFact) -> None:
         """Write a side fact into the trace; any thread may."""
-        with self._mark_lock:
-            if self._early is not None:
-                self._early.append(fact)
-                return
+        if self._early is not None:
+            with self._mark_lock:
+                if self._early is not None:
+                    self._early.append(fact)
+                    return
         self._write(fact)
 
     def _write(self, fact: SideFact) -> bool:
         done = [self.instance.mark_raw(piece) for piece in pack(fact)]
-        with self._mark_lock:
-            self.marks_written += sum(done)
         return all(done)
 
     def texts(self, *, fresh: bool = False) -> SchemaTexts:

@@ -1,6 +1,6 @@
 /* Opens whose paths are told later, by facts between the events, and whatever must not be shown before them.
  *
- * analysis/paths.py has the rules and says why; here they are for many opens. Which of several paths belong to which opens
+ * analysis/pathfacts.py has the rules and says why; here they are for many opens. Which of several paths belong to which opens
  * is asked of it (`settle`) wherever it is not plain. */
 #ifndef FP_ROWS_PATHS_H
 #define FP_ROWS_PATHS_H
@@ -96,6 +96,14 @@ bool fp_paths_caught_up(fp_paths *paths, uint64_t when, uint64_t now);
 /* Of what ended until `before` nothing is waited for any more. */
 void fp_paths_give_up(fp_paths *paths, uint64_t before);
 void fp_paths_lost(fp_paths *paths);
+
+/* The thread's opens that ended before `when`: settled, where it is known how many of its facts are theirs (rows_match.c). */
+bool fp_paths_match(const fp_paths *paths, fp_paths_thread *thread, uint64_t when, uint64_t now);
+void fp_paths_pop_open(fp_paths_thread *thread);
+void fp_paths_pop_told(fp_paths_thread *thread);
+
+/* NULL without memory; `path` has head->length bytes. */
+fp_told *fp_told_copy(const fp_told *head, const uint8_t *path);
 
 /* The first in the order, if nothing is waited for before it can be shown. */
 fp_held *fp_paths_ready(const fp_paths *paths);
