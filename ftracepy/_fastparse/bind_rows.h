@@ -12,6 +12,11 @@ typedef struct {
     PyObject *in_open, *settle, *tail; /* who is asked about paths that are told later; NULL: nobody yet */
 } MakerObject;
 
+/* A copy of the text; -1 and MemoryError without memory. */
+int fp_take_row_text(fp_row_text *text, const char *from, Py_ssize_t length);
+
+PyObject *fp_maker_event(MakerObject *self, PyObject *given);
+
 /* Why rows could not be made: an exception that is set already, or no memory. Returns NULL. */
 PyObject *fp_maker_failed(void);
 

@@ -117,7 +117,6 @@ class Calls(Machine):
         self._ns = to_ns(schema.time)
         self._abi = syscalls.native_abi(schema.arch)
         self._order = words_order(schema)
-        self._fields: dict[int, tuple[str, ...]] = {}  # the arguments of an entry, by its event
         self._raw_args: dict[str, tuple[str, ...]] = {}
         self._site: dict[int, tuple[int, Text]] = {}
         self._early: dict[int, Text] = {}
@@ -151,7 +150,6 @@ class Calls(Machine):
             self._raw_args[name] = tuple(field for field in fields if not field.startswith("__"))
         if name not in self._names and name not in _ALWAYS:
             return None
-        self._fields[one.id] = fields
         texts = tuple((field, field[2:-4]) for field in fields if field.startswith("__") and field.endswith("_val"))
         return partial(self._enter, name, fields, texts) if way == "enter" else partial(self._exit, name)
 

@@ -27,9 +27,8 @@ _INFO = struct.Struct("=BBH8s")  # struct fanotify_event_info_fid, up to the han
 _HANDLE = struct.Struct("=Ii")  # struct file_handle, up to its bytes
 _PATH = struct.Struct("=QiI")  # fp_relay_path of core/relay.h
 _DFID_NAME = 2
-_NAMED = struct.Struct(
-    "=IBBHQiiB11xI4x"
-)  # the metadata, and struct fanotify_event_info_fid right behind, its handle's length in it
+# The metadata, and behind it struct fanotify_event_info_fid with its handle's length.
+_NAMED = struct.Struct("=IBBHQiiB11xI4x")
 READ_BYTES, _RETRIES = 1 << 17, 1000
 
 
