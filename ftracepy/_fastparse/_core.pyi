@@ -196,6 +196,16 @@ def relay(by_handle: int, by_fd: int, control: int, out: int, tid: int, tasks: i
     Raises OSError.
     """
 
+def tell_rounds(
+    data: Buffer, at: int, fd: int, folders: dict[bytes, bytes], own: dict[int, bool], reached: int, /
+) -> tuple[int, int, int]:
+    """Write what the relay's rounds at data[at:] tell to `fd`, a fact (sidefacts.py) a write, as live/aides/opens.py does.
+
+    It ends before a round of anything but files opened in `folders` (by file system's id and handle) by threads of which
+    `own` says whether they are ours, or one that is not whole. Returns where, up to when all has been told (at first
+    `reached`), and how many facts were written.
+    """
+
 @final
 class TextMachine:
     """Text programs by event id, run over records; twin_text.py says what each method does."""

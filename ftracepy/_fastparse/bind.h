@@ -12,6 +12,7 @@ int fp_bind_decoder(PyObject *module);
 int fp_bind_capture(PyObject *module);
 int fp_bind_calls(PyObject *module);
 int fp_bind_relay(PyObject *module);
+int fp_bind_tell(PyObject *module);
 int fp_bind_adler(PyObject *module);
 int fp_bind_text(PyObject *module); /* only where bind_text.c is compiled in (FP_HAVE_TEXT), as the next */
 int fp_bind_rows(PyObject *module);

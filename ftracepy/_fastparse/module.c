@@ -5,7 +5,7 @@ static int
 module_exec(PyObject *module)
 {
     if (fp_bind_decoder(module) < 0 || fp_bind_capture(module) < 0 || fp_bind_calls(module) < 0 || fp_bind_relay(module) < 0 ||
-        fp_bind_adler(module) < 0)
+        fp_bind_tell(module) < 0 || fp_bind_adler(module) < 0)
         return -1;
 #ifdef FP_HAVE_TEXT
     if (fp_bind_text(module) < 0 || fp_bind_rows(module) < 0)

@@ -74,6 +74,11 @@ class Instance:
         return self._marker >= 0
 
     @property
+    def marker_fd(self) -> int:
+        """trace_marker_raw, for writing; -1 where there is none."""
+        return self._marker
+
+    @property
     def group(self) -> str:
         """The system of this run's own probe events."""
         return self.name

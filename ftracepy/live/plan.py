@@ -47,6 +47,12 @@ if TYPE_CHECKING:
 Mark = Callable[[SideFact], None]
 
 
+def direct(mark: Mark) -> int:
+    """The descriptor that facts may be written to past `mark`, packed, one a write; -1: there is none, or not yet."""
+    fd: Callable[[], int] | None = getattr(mark, "fd", None)
+    return fd() if fd else -1
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Whose events are wanted: everybody's, one process with all its threads (new ones too), or one thread."""

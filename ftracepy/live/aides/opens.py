@@ -13,7 +13,7 @@ from ftracepy.errors import FtracepyError, KernelCannot, NotPermitted
 from ftracepy.live.aides.crowd import Crowd
 from ftracepy.live.aides.thread import AideThread
 from ftracepy.live.aides.watch import Path, Watch
-from ftracepy.live.plan import EVERYBODY, Mark, Scope
+from ftracepy.live.plan import EVERYBODY, Mark, Scope, direct
 from ftracepy.sidefacts import Kind, SideFact
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class OpensAide(AideThread):
         self._reached = self._remarked = self._repeated = 0
         self._known: dict[int, bool] = {}
         self._own: dict[int, bool] = {}  # asked since the reports are read
+        self._told_at_once = 0
 
     def start(self, mark: Mark) -> None:
         try:
@@ -108,11 +109,21 @@ class OpensAide(AideThread):
             told = self._tell(self._watch.read(), before, time.monotonic_ns())
             self._look_around(0, before)
             return told
-        told = False
+        told, self._told_at_once = False, 0
         for one in self._rounds(self._relay):
             told |= self._tell(self._watch.relayed(one.reads), one.before, one.after)
             self._look_around(one.left_out, one.after)
-        return told
+        return told or self._told_at_once > 0
+
+    def _tell_at_once(self, data: bytes, at: int) -> int:
+        """Rounds of files opened in known folders by known threads; where the first one is that is something else."""
+        from ftracepy._fastparse import _core
+
+        if self._scope != EVERYBODY or (fd := direct(self._mark)) < 0:
+            return at
+        at, self._reached, told = _core.tell_rounds(data, at, fd, self._watch.folders, self._own, self._reached)
+        self._told_at_once += told
+        return at
 
     def _look_around(self, left_out: int, now: int) -> None:
         """Where only some are asked for and others open too much, stop being told: everybody pays for each report."""
@@ -140,7 +151,7 @@ class OpensAide(AideThread):
         while True:
             if stopping := self._stopping:
                 relay.end()
-            for one in relay.rounds():
+            for one in relay.rounds(self._tell_at_once):
                 if one is None:
                     self._without_relay(relay)
                     return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from ftracepy.live.meanwhile import Meanwhile
@@ -86,8 +86,11 @@ class Relay:
         finally:
             os.close(self._out)
 
-    def rounds(self) -> Iterator[Round | None]:
-        """What there is, oldest first; None at the end of it all. Of much the first part, or one would never come to tell so."""
+    def rounds(self, quick: Callable[[bytes, int], int] = lambda _data, at: at) -> Iterator[Round | None]:
+        """What there is, oldest first; None at the end of it all. Of much the first part, or one would never come to tell so.
+
+        `quick` is asked before each round for where the next is that it does not deal with itself.
+        """
         self.is_drained = True
         try:
             piece = os.read(self.fd, _READ_BYTES)
@@ -95,12 +98,12 @@ class Relay:
             return
         self.is_drained = len(piece) < _READ_BYTES
         if piece:
-            yield from self._cut(self._left + piece)
+            yield from self._cut(self._left + piece, quick)
         else:
             yield None
 
-    def _cut(self, data: bytes) -> Iterator[Round]:
-        at = 0
+    def _cut(self, data: bytes, quick: Callable[[bytes, int], int]) -> Iterator[Round]:
+        at = 0 if self._round.reads else quick(data, 0)
         while at + _HEAD.size <= len(data):
             kind, size, before, after = _HEAD.unpack_from(data, at)
             end = at + _HEAD.size + size
@@ -113,6 +116,7 @@ class Relay:
             self._round.before, self._round.after, self._round.left_out = before, after, int.from_bytes(piece, sys.byteorder)
             yield self._round
             self._round = Round(0, 0)
+            at = quick(data, at)
         self._left = data[at:]
 
 

@@ -33,7 +33,9 @@ class Path:
 
 @dataclass(slots=True)
 class Watch:
-    """Both groups and their marks. A context manager. `wants` says whose opens are of interest, by thread."""
+    """Both groups and their marks. A context manager. `wants` says whose opens are of interest, by thread; `folders` are those
+    that are known, by their file system's id and handle.
+    """
 
     by_handle: int = -1
     by_fd: int = -1
@@ -42,7 +44,7 @@ class Watch:
     _mounts: list[mounts.Mount] = field(default_factory=list)
     _marked: set[str] = field(default_factory=set)
     _roots: dict[bytes, list[mounts.Mount]] = field(default_factory=dict)
-    _folders: dict[bytes, bytes] = field(default_factory=dict)
+    folders: dict[bytes, bytes] = field(default_factory=dict)
 
     def open(self) -> None:
         """Make the groups and mark everything mounted. Raises OSError where fanotify or root's rights are missing."""
@@ -69,7 +71,7 @@ class Watch:
         found = mounts.mounted()
         if found != self._mounts:
             self._mounts = found
-            self._folders.clear()
+            self.folders.clear()
         if not self._marked:
             self._roots.clear()
         self._marked &= {mount.device for mount in found}
@@ -131,7 +133,7 @@ class Watch:
         at = 0
         while at < len(piece):
             quick = fanotify.named(piece, at)
-            folder = self._folders.get(quick.folder) if quick else None
+            folder = self.folders.get(quick.folder) if quick else None
             end = at + fanotify.size_of(piece, at)
             if quick is None or folder is None:
                 yield from self._slowly(fanotify.parse(piece[at:end], self.wants))
@@ -155,7 +157,7 @@ class Watch:
         if report.mask & fanotify.FAN_Q_OVERFLOW:
             yield Path(-1, b"")
         elif report.mask & fanotify.FAN_MOVED_FROM and report.mask & fanotify.FAN_ONDIR:
-            self._folders.clear()
+            self.folders.clear()
         wanted = report.mask & fanotify.FAN_OPEN and not report.mask & fanotify.FAN_OPEN_EXEC
         path = self._path_of(report, wanted=bool(wanted) and self.wants(report.tid))
         if wanted and path:
@@ -173,12 +175,12 @@ class Watch:
 
     def _joined(self, report: Opened) -> bytes:
         key = report.fsid + report.handle
-        folder = self._folders.get(key)
+        folder = self.folders.get(key)
         if folder is None:
             folder = self._folder(report)
-            if len(self._folders) >= _MAX_FOLDERS:
-                self._folders.clear()
-            self._folders[key] = folder
+            if len(self.folders) >= _MAX_FOLDERS:
+                self.folders.clear()
+            self.folders[key] = folder
         return _below(folder, report.name)
 
     def _folder(self, report: Opened) -> bytes:
