@@ -17,7 +17,7 @@
 
 /* Less than NEARLY_FULL left in a read's buffer: there may be more reports than went into it. */
 enum { HANDLES_BYTES = 1 << 17, FDS_BYTES = 1 << 12, PATH_BYTES = 4096, NEARLY_FULL = 1024, RETRIES = 1000, BUSY_MS = 5,
-       IDLE_MS = 100, MOST_READS = 64, KNOWN = 4096, FEW = 20, DOZE_MS = 20, OUT_BYTES = 1 << 14 };
+       IDLE_MS = 100, MOST_READS = 64, KNOWN = 4096, FEW = 20, FEW_DOZING = 2, DOZE_MS = 20, OUT_BYTES = 1 << 14 };
 enum { PATHS_BYTES = FDS_BYTES / FAN_EVENT_METADATA_LEN * (sizeof(fp_relay_path) + PATH_BYTES) };
 
 /* When a group has reports and gives none (no descriptor is left): this thread runs ahead of others, and must let them run. */
@@ -237,7 +237,7 @@ drain_fds(relay_state *r, bool *kept_any)
 static void
 notice_others(relay_state *r, bool kept_any)
 {
-    bool is_crowd = r->others > FEW;
+    bool is_crowd = r->others > (r->dozes ? FEW_DOZING : FEW); /* who dozes finds equal reports merged into one */
     if (!kept_any && !is_crowd && r->before - r->looked < IDLE_MS * UINT64_C(1000000))
         return;
     r->dozes = !kept_any && is_crowd;
