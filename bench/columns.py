@@ -38,6 +38,7 @@ def measure(folder: Path, path: Path, events: int, peer: list[Run], runs: int) -
         note = f"{Spread.of([one / events * 1e9 for one in taken])} ns/event of CPU, start-up out"
         yield Result(f"{name} / trace-cmd report -N", speed, "times as fast", f">= {floor}", speed.middle >= floor, note)
     yield from _beside_library(folder, path, events, runs)
+    yield from _beside_module(path, events, runs)
     schema, pages = _pages(path)
     yield from _beside_walk(folder, path, schema, pages, runs)
     yield _threads(schema, max(pages.values(), key=len), runs)
@@ -135,6 +136,17 @@ def _beside_library(folder: Path, path: Path, events: int, runs: int) -> Iterato
         note = " against ".join(str(Spread.of([one[at] / events for one in pairs])) for at in (0, 1))
         name = "columns of all events, merged / libtracecmd's loop in C over nothing"
         yield Result(name, speed, "times as fast", ">= 2.5", speed.middle >= 2.5, f"{note} ns/event")
+
+
+def _beside_module(path: Path, events: int, runs: int) -> Iterator[Result]:
+    """Nothing where no Python has trace-cmd's module."""
+    if python := peers.tracecmd_python():
+        loop = str(Path(__file__).with_name("tracecmdloop.py"))
+        pairs = [(_cpu_s(_two_fields, path) * 1e9, float(peers.cpu_ns(python, loop, str(path)))) for _ in range(runs)]
+        speed = ratio(*zip(*pairs, strict=True))
+        note = " against ".join(str(Spread.of([one[at] / events for one in pairs])) for at in (0, 1))
+        name = "for event in ..., two fields / tracecmd.py's loop"
+        yield Result(name, speed, "times as fast", ">= 12", speed.middle >= 12, f"{note} ns/event")
 
 
 def _walks(folder: Path, path: Path, pages: dict[int, bytes]) -> Iterator[tuple[str, bool, Callable[[], int]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 
@@ -17,6 +18,15 @@ def build(folder: Path, name: str, library: str) -> Path | None:
     return program if done.returncode == 0 else None
 
 
-def cpu_ns(program: Path, *given: str) -> int:
+def tracecmd_python() -> str | None:
+    """A Python that has trace-cmd's module `tracecmd` (python3-trace-cmd, or PYTHONPATH), if there is one."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        tried = subprocess.run([python, "-c", "import tracecmd"], capture_output=True, check=False)
+        if tried.returncode == 0:
+            return python
+    return None
+
+
+def cpu_ns(program: Path | str, *given: str) -> int:
     """What the program says that its work took; raises CalledProcessError where it fails."""
     return int(subprocess.run([program, *given], capture_output=True, check=True).stdout.split()[1])
