@@ -121,3 +121,16 @@ def test_most_is_told_at_once() -> None:
         for one in (report(FAN_OPEN, OTHERS[0], b"folder-1", b"a"),)
     )
     assert told([made], is_direct=True)[2] > 990  # the first of each part teaches folder and thread
+
+
+def test_only_a_stream_of_opens_is_told_together() -> None:
+    """After a single open its folder may be removed at once: it is not kept waiting for more."""
+    aide, relay = OpensAide(), Relay(-1, -1)
+    aide._relay = relay
+    assert [aide.rest_ms(10_000_000 * at) for at in range(1, 50)] == [0] * 49
+    rests = [aide.rest_ms(1_000_000_000 + 3_000_000 * at) for at in range(50)]
+    assert rests == [0] * 16 + [2] * 34
+    relay.is_drained = False
+    assert aide.rest_ms(1_151_000_000) == 0
+    os.close(relay._out)
+    relay.close()

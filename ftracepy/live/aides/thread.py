@@ -66,8 +66,8 @@ class AideThread(ABC):
         """Whether nobody waits for facts, so that how far they have come is told to whoever asks alone."""
         return False
 
-    def rest_ms(self) -> int:
-        """How long what comes next may lie, so that it is reported together with more."""
+    def rest_ms(self, now: int) -> int:
+        """How long what comes next may lie, so that it is reported together with more; asked after each report of anything."""
         return 0
 
     def asked_for_more(self) -> None:  # noqa: B027  nothing to do is an answer
@@ -120,7 +120,7 @@ class AideThread(ABC):
                 told = before
             if stopping:
                 return
-            if found and not answers and (rest_ms := self.rest_ms()):
+            if found and not answers and (rest_ms := self.rest_ms(before)):
                 self._rest.poll(rest_ms)
             ready = {fd for fd, _ in self._poll.poll(pause_ms)}
             if self._wake_read in ready:
