@@ -110,8 +110,9 @@ def test_the_aide_falls_silent_while_others_flood_and_comes_back(opener: Opener,
         aide.catch_up()
     finally:
         aide.stop()
-    told = [fact.body.partition(b"\0")[0].decode() for fact in facts if fact.kind is Kind.PATH]
-    assert told == before + after
+    # Whoever has ended may have been the process's: on a busy machine strangers' opens are among the facts.
+    mine = [fact for fact in facts if fact.kind is Kind.PATH and fact.tid == opener.process.pid]
+    assert [fact.body.partition(b"\0")[0].decode() for fact in mine] == before + after
     assert sum(fact.kind is Kind.NOTICE and b"others open" in fact.body for fact in facts) == 1
 
 
