@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 
 import pytest
 
 from ftracepy._fastparse import IMPLEMENTATION
+from ftracepy.analysis import storedpaths
 from ftracepy.tools import kit
 from tests.support.rowstreams import OPTIONS, TIDS, Made, same
 
@@ -54,3 +56,21 @@ def test_many_rows_are_plain(fixture: str, facts: str, tool: str) -> None:
     made.fill(made.open if tool == "opensnoop" else made.kill, 9000)
     made.written(tool, "table", {}, 65536, plain=True)
     assert made.lines > 30
+
+
+def test_an_interrupt_while_paths_are_shared_out_ends_the_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It strikes while the core asks: what was settled by then is settled, and nothing is left that points nowhere."""
+    asked = 0
+
+    def interrupted(*_: object) -> list[tuple[str | None, bool]]:
+        nonlocal asked
+        asked += 1
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(storedpaths, "settled", interrupted)
+    for seed in range(20):
+        made = Made("opensnoop-k6.18", random.Random(seed), "fanotify")
+        made.fill(made.watched, 600, TIDS[:1])
+        with suppress(KeyboardInterrupt):
+            made.written("opensnoop", "table", {}, 50, plain=True)
+    assert asked > 10

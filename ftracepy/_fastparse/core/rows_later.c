@@ -3,8 +3,6 @@
 #include "rows.h"
 #include "text_out.h"
 
-#include <stdio.h>
-
 /* sidefacts.py: kind, more, length, thread, time; then the body. */
 enum { FACT_MAGIC = 0x59505446, FACT_BYTES = 16, FACT_PATH = 3, FACT_CAUGHT_UP = 5 };
 enum { UNKNOWN_BY, PASSED_BY, KERNEL_BY };

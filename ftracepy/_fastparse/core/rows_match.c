@@ -130,16 +130,23 @@ settle(const fp_paths *paths, const group *g)
 }
 
 static int
+by_size(size_t one, size_t other)
+{
+    return (one > other) - (one < other);
+}
+
+static int
 by_key(const void *a, const void *b)
 {
     const fp_held *one = *(fp_held *const *)a, *other = *(fp_held *const *)b;
-    if (one->keys_total != other->keys_total || one->has_passed != other->has_passed || one->passed_length != other->passed_length)
-        return one->keys_total != other->keys_total       ? (one->keys_total < other->keys_total ? -1 : 1)
-               : one->has_passed != other->has_passed     ? (other->has_passed ? -1 : 1)
-               : one->passed_length < other->passed_length ? -1
-                                                           : 1;
-    int keys = memcmp(one->keys, other->keys, one->keys_total * sizeof *one->keys);
-    return keys ? keys : memcmp(one->bytes + one->head_length, other->bytes + other->head_length, one->passed_length);
+    int by = by_size(one->keys_total, other->keys_total);
+    if (by == 0)
+        by = memcmp(one->keys, other->keys, one->keys_total * sizeof *one->keys);
+    if (by == 0)
+        by = by_size(one->has_passed, other->has_passed);
+    if (by == 0)
+        by = by_size(one->passed_length, other->passed_length);
+    return by ? by : memcmp(one->bytes + one->head_length, other->bytes + other->head_length, one->passed_length);
 }
 
 /* Whether no two opens have equal arguments. */
@@ -203,45 +210,44 @@ share_of(const group *rest, size_t closed, bool in_open, uint64_t now, ptrdiff_t
     return true;
 }
 
+/* `taken`: how many facts that took. */
 static bool
-match(const fp_paths *paths, fp_paths_thread *thread, group *all, uint64_t when, uint64_t now)
+match(const fp_paths *paths, const fp_paths_thread *thread, group *all, uint64_t when, uint64_t now, size_t *taken)
 {
-    size_t closed = 0, begun, taken;
+    size_t closed = 0, begun;
     for (fp_held *one = thread->opens; one != NULL; one = one->later)
         all->opens[all->opens_total++] = one;
     for (fp_told *one = thread->told; one != NULL; one = one->next)
         all->told[all->told_total++] = one;
     while (closed < all->opens_total && all->opens[closed]->end < when)
         closed++;
-    if (!settle_apart(paths, all, closed, &begun, &taken))
+    if (!settle_apart(paths, all, closed, &begun, taken))
         return false;
-    group rest = {all->opens + begun, all->told + taken, all->opens_total - begun, all->told_total - taken};
+    group rest = {all->opens + begun, all->told + *taken, all->opens_total - begun, all->told_total - *taken};
     size_t left = closed - begun;
-    if (left > 0) {
-        bool in_open;
-        ptrdiff_t count;
-        if (!paths->rules.in_open(paths->rules.whom, thread->tid, &in_open) || !share_of(&rest, left, in_open, now, &count))
-            return false;
-        if (count >= 0) {
-            if (!settle(paths, &(group){rest.opens, rest.told, left, (size_t)count}))
-                return false;
-            begun += left;
-            taken += (size_t)count;
-        }
-    }
-    while (begun-- > 0)
-        fp_paths_pop_open(thread);
-    while (taken-- > 0)
-        fp_paths_pop_told(thread);
-    return true;
+    bool in_open;
+    ptrdiff_t count;
+    if (left == 0)
+        return true;
+    if (!paths->rules.in_open(paths->rules.whom, thread->tid, &in_open) || !share_of(&rest, left, in_open, now, &count))
+        return false;
+    if (count < 0)
+        return true;
+    *taken += (size_t)count;
+    return settle(paths, &(group){rest.opens, rest.told, left, (size_t)count});
 }
 
 bool
 fp_paths_match(const fp_paths *paths, fp_paths_thread *thread, uint64_t when, uint64_t now)
 {
     group all = {malloc(thread->opens_total * sizeof(fp_held *)), malloc((thread->told_total + 1) * sizeof(fp_told *)), 0, 0};
-    bool done = all.opens != NULL && all.told != NULL && match(paths, thread, &all, when, now);
+    size_t taken = 0;
+    bool done = all.opens != NULL && all.told != NULL && match(paths, thread, &all, when, now, &taken);
     free(all.opens);
     free(all.told);
+    while (thread->opens != NULL && !thread->opens->waits) /* also where asking failed half-way */
+        fp_paths_pop_open(thread);
+    while (taken-- > 0)
+        fp_paths_pop_told(thread);
     return done;
 }
