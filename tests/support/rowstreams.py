@@ -157,7 +157,7 @@ class Made:
             self.fact(self.dice.choice((Kind.SILENT, Kind.TELLS)), 0, b"opens")
 
     def _told(self, tid: int, path: bytes) -> Iterator[None]:
-        since = self.dice.choice((b"\0%d" % self._reached,) * 6 + (b"", b"\0", b"\0x1", b"\0" + b"9" * 30))
+        since = self.dice.choice((b"\0%d" % self._reached,) * 6 + (b"", b"\0", b"\0%dx" % (self._ts * 2), b"\0" + b"9" * 30))
         when = self.dice.choice((self._ts, self._ts + 900, (self._ts // 10_000 + 1) * 10_000))
         return self.pieces(Kind.PATH, tid, path + since, when)
 
