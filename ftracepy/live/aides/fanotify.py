@@ -10,10 +10,8 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import NamedTuple
 
 from ftracepy.values import dataclass
 
@@ -27,8 +25,6 @@ _INFO = struct.Struct("=BBH8s")  # struct fanotify_event_info_fid, up to the han
 _HANDLE = struct.Struct("=Ii")  # struct file_handle, up to its bytes
 _PATH = struct.Struct("=QiI")  # fp_relay_path of core/relay.h
 _DFID_NAME = 2
-# The metadata, and behind it struct fanotify_event_info_fid with its handle's length.
-_NAMED = struct.Struct("=IBBHQiiB11xI4x")
 READ_BYTES, _RETRIES = 1 << 17, 1000
 
 
@@ -116,31 +112,6 @@ def parse_paths(data: bytes) -> Iterator[Opened]:
         at += _PATH.size
         yield Opened(mask, tid, path=data[at : at + length])
         at += length
-
-
-class Named(NamedTuple):
-    """A report of a file opened by folder (file system's id, then struct file_handle) and name, and of nothing else."""
-
-    tid: int
-    folder: bytes
-    name: bytes
-
-
-def named(data: bytes, at: int) -> Named | None:
-    """The report there, if it is of that kind."""
-    if at + _NAMED.size > len(data):
-        return None
-    size, _version, _, header_bytes, mask, fd, tid, kind, handle_bytes = _NAMED.unpack_from(data, at)
-    name_at, end = at + _NAMED.size + handle_bytes, at + size
-    if mask != FAN_OPEN or fd >= 0 or kind != _DFID_NAME or header_bytes != _METADATA.size or name_at >= end:
-        return None
-    return Named(tid, data[at + _METADATA.size + 4 : name_at], data[name_at:end].partition(b"\0")[0])
-
-
-def size_of(data: bytes, at: int) -> int:
-    """How long the report there is; all that is left where it does not say so."""
-    size = int.from_bytes(data[at : at + 4], sys.byteorder)
-    return size if size >= _METADATA.size else len(data) - at
 
 
 def _report(mask: int, tid: int, fd: int, info: bytes) -> Opened:

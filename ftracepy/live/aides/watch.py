@@ -118,32 +118,17 @@ class Watch:
 
     def paths(self, reads: Iterable[tuple[int, list[Opened]]]) -> list[Path]:
         """What the reports of one round tell of, those of each queue by its number."""
-        return _in_order([(queue, path) for queue, reports in reads for report in reports for path in self._path(report)])
+        found = [(queue, path) for queue, reports in reads for report in reports for path in self._path(report)]
+        queues = [{path.tid for queue, path in found if queue == which} for which in (0, 1)]
+        mixed = queues[0] & queues[1]
+        for _, path in found:
+            path.ordered = path.tid not in mixed
+        return [path for _, path in found]
 
     def relayed(self, reads: Iterable[tuple[int, bytes]]) -> list[Path]:
         """The same of one of the relay's rounds."""
-        found: list[tuple[int, Path]] = []
-        for queue, piece in reads:
-            told = self._by_name(piece) if queue == 0 else self._slowly(fanotify.parse_paths(piece))
-            found += [(queue, path) for path in told]
-        return _in_order(found)
-
-    def _by_name(self, piece: bytes) -> Iterator[Path]:
-        """Most reports name a file in a folder that is known; whatever else there is takes the way of all."""
-        at = 0
-        while at < len(piece):
-            quick = fanotify.named(piece, at)
-            folder = self.folders.get(quick.folder) if quick else None
-            end = at + fanotify.size_of(piece, at)
-            if quick is None or folder is None:
-                yield from self._slowly(fanotify.parse(piece[at:end], self.wants))
-            elif (path := _below(folder, quick.name)) and self.wants(quick.tid):
-                yield Path(quick.tid, path)
-            at = end
-
-    def _slowly(self, reports: Iterable[Opened]) -> Iterator[Path]:
-        for report in reports:
-            yield from self._path(report)
+        cut = (lambda piece: fanotify.parse(piece, self.wants), fanotify.parse_paths)
+        return self.paths([(queue, list(cut[queue](piece))) for queue, piece in reads])
 
     def _drain(self, fd: int) -> list[Opened]:
         found: list[Opened] = []
@@ -181,30 +166,15 @@ class Watch:
             if len(self.folders) >= _MAX_FOLDERS:
                 self.folders.clear()
             self.folders[key] = folder
-        return _below(folder, report.name)
+        if report.name in (b"", b"."):
+            return folder
+        return folder.rstrip(b"/") + b"/" + report.name if folder else report.name
 
     def _folder(self, report: Opened) -> bytes:
         for root in self._roots.get(report.fsid, ()):
             with suppress(OSError):
                 return fanotify.folder_path(root.path, report.handle, root.prefix)
         return b""
-
-
-def _in_order(found: list[tuple[int, Path]]) -> list[Path]:
-    """Those of one round, with their queues."""
-    if len({queue for queue, _ in found}) < 2:
-        return [path for _, path in found]
-    queues = [{path.tid for queue, path in found if queue == which} for which in (0, 1)]
-    mixed = queues[0] & queues[1]
-    for _, path in found:
-        path.ordered = path.tid not in mixed
-    return [path for _, path in found]
-
-
-def _below(folder: bytes, name: bytes) -> bytes:
-    if name in (b"", b"."):
-        return folder
-    return folder.rstrip(b"/") + b"/" + name if folder else name
 
 
 def _alive(path: bytes) -> bytes:
