@@ -9,11 +9,12 @@
 #include <sys/fanotify.h>
 #include <unistd.h>
 
+#include "core/facts.h"
 #include "core/relay.h"
 
 /* fanotify(7); headers before 5.9 lack the first. */
 enum { INFO_DFID_NAME = 2 };
-enum { MOST_PATHS = 64, MOST_BODY = 1000, FACT_MAGIC = 0x59505446, FACT_PATH = 3, SINCE_BYTES = 24 };
+enum { MOST_PATHS = 64, SINCE_BYTES = 24 };
 
 typedef struct {
     struct fanotify_event_metadata report;
@@ -36,7 +37,7 @@ typedef struct {
     int32_t tid;
     bool own;
     size_t length;
-    char body[MOST_BODY];
+    char body[FP_FACT_MOST_BODY];
 } told_path;
 
 typedef struct {
@@ -60,7 +61,7 @@ look_up(PyObject *dict, PyObject *key)
 static bool
 append(told_path *path, const char *text, size_t length)
 {
-    if (length > MOST_BODY - path->length)
+    if (length > FP_FACT_MOST_BODY - path->length)
         return false;
     memcpy(path->body + path->length, text, length);
     path->length += length;
@@ -120,8 +121,8 @@ take_piece(teller *t, const char *data, size_t size)
 static void
 write_fact(teller *t, const told_path *path, uint64_t when, const char *since, size_t since_length)
 {
-    char record[sizeof(fact_head) + MOST_BODY];
-    fact_head head = {FACT_MAGIC, FACT_PATH, 0, (uint16_t)(path->length + since_length), path->tid, when};
+    char record[sizeof(fact_head) + FP_FACT_MOST_BODY];
+    fact_head head = {FP_FACT_MAGIC, FP_FACT_PATH, 0, (uint16_t)(path->length + since_length), path->tid, when};
     memcpy(record, &head, sizeof head);
     memcpy(record + sizeof head, path->body, path->length);
     memcpy(record + sizeof head + path->length, since, since_length);
@@ -136,7 +137,7 @@ write_round(teller *t, uint64_t after)
     char since[SINCE_BYTES] = "";
     size_t length = t->reached ? 1 + (size_t)snprintf(since + 1, sizeof since - 1, "%llu", (unsigned long long)t->reached) : 0;
     for (size_t i = 0; i < t->total; i++)
-        if (t->paths[i].length + length > MOST_BODY)
+        if (t->paths[i].length + length > FP_FACT_MOST_BODY)
             return false;
     for (size_t i = 0; i < t->total; i++)
         if (!t->paths[i].own)

@@ -1,10 +1,9 @@
 /* Rows in their order where some wait for a path that is told later; see rows_paths.h. */
 #include "cursor.h"
+#include "facts.h"
 #include "rows.h"
 #include "text_out.h"
 
-/* sidefacts.py: kind, more, length, thread, time; then the body. */
-enum { FACT_MAGIC = 0x59505446, FACT_BYTES = 16, FACT_PATH = 3, FACT_CAUGHT_UP = 5 };
 enum { UNKNOWN_BY, PASSED_BY, KERNEL_BY };
 static const char AIDE[] = "opens";
 
@@ -103,12 +102,12 @@ read_fact(const fp_rows *rows, const fp_row_event *event, const fp_record *recor
 {
     size_t bytes;
     const uint8_t *at = fp_field_bytes(&event->text, record, rows->big_endian, &bytes);
-    bool is_ours = (uint32_t)fp_field_number(&event->number, record, rows->big_endian) == FACT_MAGIC;
-    if (!is_ours || bytes < FACT_BYTES)
+    bool is_ours = (uint32_t)fp_field_number(&event->number, record, rows->big_endian) == FP_FACT_MAGIC;
+    if (!is_ours || bytes < FP_FACT_HEAD)
         return false;
     size_t length = fp_load_u16(at + 2, rows->big_endian);
     *made = (fact){at[0], at[1], (int32_t)fp_load_u32(at + 4, rows->big_endian), fp_load_u64(at + 8, rows->big_endian),
-                   at + FACT_BYTES, length < bytes - FACT_BYTES ? length : bytes - FACT_BYTES};
+                   at + FP_FACT_HEAD, length < bytes - FP_FACT_HEAD ? length : bytes - FP_FACT_HEAD};
     return true;
 }
 
@@ -152,9 +151,9 @@ fp_rows_fact(fp_rows *rows, const fp_row_event *event, const fp_record *record)
     fact given;
     if (!read_fact(rows, event, record, &given))
         return FP_ROWS_DONE;
-    bool is_path = given.kind == FACT_PATH && is_ascii(given.body, given.length);
+    bool is_path = given.kind == FP_FACT_PATH && is_ascii(given.body, given.length);
     bool is_whole = !given.more && !rows->facts_elsewhere;
-    bool is_reached = given.kind == FACT_CAUGHT_UP && given.length == sizeof AIDE - 1 && memcmp(given.body, AIDE, sizeof AIDE - 1) == 0;
+    bool is_reached = given.kind == FP_FACT_CAUGHT_UP && given.length == sizeof AIDE - 1 && memcmp(given.body, AIDE, sizeof AIDE - 1) == 0;
     if (!rows->copies_only || !is_whole || !(is_path || is_reached))
         return FP_ROWS_ELSE;
     bool done = is_path ? tell(rows, &given, record->ts) : fp_paths_caught_up(&rows->paths, given.when, record->ts);
