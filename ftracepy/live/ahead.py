@@ -64,12 +64,11 @@ def begin(first: First | None = None) -> None:
 
 def take(tracefs: Tracefs, clock: str, buffer_kb: int | None) -> Making:
     """The instance that was begun, where it is such a one, or a new one. The caller starts, finishes and leaves it."""
-    wanted = tracefs.root, clock, buffer_kb or default_buffer_kb()
     for one in _waiting:
-        if one.wanted[:2] == wanted[:2] and (buffer_kb in {None, one.wanted[2]}):
+        if one.wanted[:2] == (tracefs.root, clock) and buffer_kb in {None, one.wanted[2]}:
             _waiting.remove(one)
             return one
-    return Making(tracefs, *wanted[1:])
+    return Making(tracefs, clock, buffer_kb or default_buffer_kb())
 
 
 def drop() -> None:

@@ -107,11 +107,11 @@ class LiveSource:
         making = self._stack.enter_context(ahead.take(*self._wanted))
         making.start()
         self.plan = self._given if isinstance(self._given, Plan) else self._given()
-        ahead_of_it = SchemaAhead(making.instance.read_texts([*self.plan.formats, *self.plan.events]))
+        early_schema = SchemaAhead(making.instance.read_texts([*self.plan.formats, *self.plan.events]))
         self.instance = making.finish()
         if self.plan.tracer and self.plan.tracer.top_level:
             self._take_top_level()
-        self._begin(ahead_of_it)
+        self._begin(early_schema)
 
     def __exit__(self, *exc: object) -> None:
         self._stack.__exit__(*exc)  # type: ignore[arg-type]
@@ -126,7 +126,7 @@ class LiveSource:
         self.instance = TopLevel(one.tracefs, clock=one.clock, buffer_kb=one.buffer_kb)
         self._stack.enter_context(self.instance)
 
-    def _begin(self, ahead_of_it: SchemaAhead) -> None:
+    def _begin(self, early_schema: SchemaAhead) -> None:
         for text in (*self.plan.notices, *self.instance.notices):
             self._notice(text)
         for probe in self.plan.probes:
@@ -134,7 +134,7 @@ class LiveSource:
         for tracepoint in (*self.plan.formats, *self.plan.events, *self._own_events()):
             self.instance.expect(tracepoint)
         self._texts = self.instance.texts(symbols=self.plan.symbols or self._symbols)
-        self.schema = ahead_of_it.schema(self._texts)
+        self.schema = early_schema.schema(self._texts)
         self.cpus = self.instance.cpus()
         self._online = _online_cpus()
         if self.plan.tracer:
