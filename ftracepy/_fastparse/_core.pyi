@@ -262,8 +262,10 @@ class CallCounter:
         """Give up the places of threads of which nothing is kept."""
 
 _Field = tuple[str, int, int, bool, int, int, int] | None
-_Asked = tuple[int, int, tuple[int, ...], bytes | None]
 """name, offset, size, signed, kind, bytes of an element, shape, as batch.py tells the decoder."""
+
+_Asked = tuple[int, int, tuple[int, ...], bytes | None]
+"""An open whose path is asked for: start, end, the numbers among its arguments, the path as passed."""
 
 @final
 class RowMaker:

@@ -1,7 +1,6 @@
 /* RowMaker: core/rows.c as Python sees it. */
 #include "bind_rows.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static int
@@ -279,7 +278,7 @@ maker_make(MakerObject *self, PyObject *args)
 }
 
 static PyMethodDef maker_methods[] = {
-    {"event", (PyCFunction)fp_maker_event, METH_VARARGS, "event(id, way, name, number, ret, text, args): what an event is."},
+    {"event", (PyCFunction)fp_maker_event, METH_VARARGS, "event(id, way, name, number, ret, text, args, keys, flags_key, untold): what an event is."},
     {"task", (PyCFunction)maker_task, METH_VARARGS, "task(tid, pid, comm, own, shown, nameless, taken): whose a thread is."},
     {"nobody", (PyCFunction)maker_nobody, METH_VARARGS, "nobody(tid): no thread has this number, till the next give() or lost()."},
     {"give", (PyCFunction)maker_give, METH_VARARGS, "give(tid) -> (settled, nr, ret, places) or None; forgotten here."},

@@ -62,14 +62,14 @@ class StoredPaths(Paths[T]):
 
     def flush(self) -> None:
         """Emit whatever waits for nothing any more."""
-        head: tuple[()] | tuple[bytes | None, int] | None = ()
-        more = 1
-        while head is not None or more:
+        while True:
             lines, head, more = self._maker.flush()
             if lines:
                 self._emit(self._lines(lines))
             if head is not None:
                 self._elsewhere(head)
+            elif not more:
+                return
 
     def _elsewhere(self, head: tuple[()] | tuple[bytes | None, int]) -> None:
         if head:
