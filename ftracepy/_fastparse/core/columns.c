@@ -1,7 +1,7 @@
 /* Walking notes where each row's record lies; its fields are read a little later, column by column, from bytes still near. */
 #include "columns.h"
 
-#include "cursor.h"
+#include "walk.h"
 
 #include <stdlib.h>
 
@@ -129,6 +129,9 @@ reserve_type(fp_type_rows *type, size_t rows)
     for (size_t i = 0; i < (type->total ? type->total : 1); i++)
         done = done && resize(&type->columns[i].values, room * sizeof *type->columns[i].values);
     type->addresses = type->columns[0].values;
+    bool usual = type->need <= 4 * FP_DATA_MOST;
+    type->least = usual ? type->need : UINT32_MAX;
+    type->span = usual ? 4 * FP_DATA_MOST - type->need : 0;
     return done;
 }
 
@@ -139,8 +142,12 @@ fp_columns_reserve(fp_columns *columns, size_t rows)
         return true;
     bool done = resize(&columns->ts, rows * sizeof *columns->ts) && resize(&columns->common, rows * sizeof *columns->common) &&
                 resize(&columns->cpu, (rows + FP_CPUS_AT_ONCE) * sizeof *columns->cpu);
-    for (size_t i = 0; i < columns->types_n; i++)
-        done = done && reserve_type(&columns->types[i], rows);
+    for (size_t i = 0; i < columns->types_n; i++) {
+        fp_type_rows *type = &columns->types[i];
+        done = done && reserve_type(type, rows);
+        columns->some_at_once |= type->at_once != 0;
+        columns->some_later |= type->total > 0 && type->at_once == 0;
+    }
     if (done)
         columns->room = rows;
     return done;
@@ -160,7 +167,7 @@ settle_type(fp_type_rows *type, bool big_endian)
     for (size_t i = type->at_once ? 0 : type->total; i-- > 0;) /* the first column last: the addresses are there */
         fp_field_read(type->columns[i].field, type->addresses + type->settled, type->n - type->settled, big_endian,
                       type->columns[i].values + type->settled);
-    type->settled = (uint32_t)type->n;
+    type->settled = type->n;
 }
 
 void
@@ -183,7 +190,7 @@ fp_columns_add(fp_columns *columns, size_t row, const fp_record *record)
         settle_type(type, columns->big_endian);
         for (size_t i = 0; i < type->total; i++)
             type->columns[i].values[type->n] = fp_field_number(type->columns[i].field, record, columns->big_endian);
-        type->settled += (uint32_t)type->step;
+        type->settled += type->step;
     } else {
         type->addresses[type->n] = (uintptr_t)record->data;
     }

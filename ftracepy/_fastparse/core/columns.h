@@ -21,15 +21,16 @@ typedef struct {
 
 /* The rows of one type. All types that nobody chose share one, whose only row is written again and again. */
 typedef struct {
-    size_t n, step;      /* rows; what an event adds to them: 1, or 0 where nobody chose it */
-    size_t keep;         /* what it adds to the rows of all */
+    uint32_t n, step;    /* rows; what an event adds to them: 1, or 0 where nobody chose it */
+    uint32_t keep;       /* what it adds to the rows of all */
+    uint32_t need;       /* bytes of a record that has all the fields */
+    uint32_t least, span; /* what run_rows takes: so many bytes, and up to so many more */
+    uint32_t settled;    /* rows whose fields have been read */
+    uint32_t at_once;    /* where the only field lies, of 8 bytes: it is read while walking, instead of noting an address; or 0 */
+    uint16_t id, total;  /* `total` columns, though there is memory for one always */
     uint32_t *index;     /* each row's place among all */
     uint64_t *addresses; /* of the records, until their fields are read: the first column's memory */
-    uint32_t need;       /* bytes of a record that has all the fields */
-    uint16_t id, total;  /* `total` columns, though there is memory for one always */
     fp_number_column *columns;
-    uint32_t settled; /* rows whose fields have been read */
-    uint32_t at_once; /* where the only field lies, of 8 bytes: it is read while walking, instead of noting an address; or 0 */
 } fp_type_rows;
 
 typedef struct {
@@ -42,6 +43,7 @@ typedef struct {
     size_t settled; /* rows of all when fields were last read */
     bool big_endian;
     bool usual; /* records begin as fp_common does */
+    bool some_at_once, some_later; /* how fields are read */
 } fp_columns;
 
 /* Events of all types have rows, or `only` of those that will be chosen. False: no memory. */

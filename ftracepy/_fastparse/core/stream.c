@@ -129,45 +129,65 @@ run_page(fp_stream *stream, const fp_layout *given, bool big, uint64_t last_ts, 
         fault(stream, data.at, why, out);
 }
 
-/* The rest of this sub-buffer as rows, up to what is no record of the usual lengths or lacks a field: fp_stream_peek's. */
+/* Where a walk over rows has come to. */
+typedef struct {
+    const uint8_t *at;
+    uint64_t ts;
+    size_t row;
+} rows_place;
+
+typedef enum { AT_ONCE, LATER, EITHER } rows_read;
+
+enum { MOST_RECORD = 4 + 4 * FP_DATA_MOST };
+
+/* Records that begin before `stop`, up to what is no record of the usual lengths or lacks a field, goes beyond `end` or is later
+ * than `last_ts`; neither of these two is looked at where it is NULL or UINT64_MAX. */
+static inline __attribute__((always_inline)) rows_place
+run_rows_to(fp_columns *columns, rows_place here, const uint8_t *stop, const uint8_t *end, uint64_t last_ts, rows_read how)
+{
+    uint64_t *const stamps = columns->ts;
+    fp_common *const commons = columns->common;
+    while (here.at < stop) {
+        fp_common common;
+        uint32_t word = fp_load_u32(here.at, false), bytes = (word & 31) * 4;
+        const uint8_t *body = here.at + 4;
+        uint64_t ts = here.ts + (word >> 5);
+        memcpy(&common, body, sizeof common);
+        fp_type_rows *type = &columns->types[columns->slots[common.id]];
+        if (bytes - type->least > type->span || (end != NULL && body + bytes > end) || ts > last_ts)
+            break;
+        __builtin_prefetch(here.at + AHEAD);
+        stamps[here.row] = ts;
+        commons[here.row] = common;
+        uint32_t n = type->n;
+        type->n = n + type->step;
+        type->index[n] = (uint32_t)here.row;
+        uint64_t value = how == LATER ? 0 : fp_load_u64(body + type->at_once, false);
+        type->addresses[n] = how == AT_ONCE || (how == EITHER && type->at_once) ? value : (uintptr_t)body;
+        here = (rows_place){body + bytes, ts, here.row + type->keep};
+    }
+    return here;
+}
+
+/* The rest of this sub-buffer as rows, up to where fp_stream_peek must look. */
 static inline __attribute__((always_inline)) void
-run_rows(fp_stream *stream, bool bounded, uint64_t last_ts, fp_output *out)
+run_rows(fp_stream *stream, uint64_t last_ts, rows_read how, fp_output *out)
 {
     fp_columns *columns = out->columns;
-    const uint8_t *at = stream->data.at, *const end = stream->data.end;
-    uint64_t *const stamps = columns->ts, ts = stream->ts;
-    fp_common *const commons = columns->common;
-    size_t row = out->n, free = out->room - row, left = (size_t)(end - at);
-    if (left < LEAST_RECORD)
-        return;
-    const uint8_t *const stop = at + (free < left / LEAST_RECORD ? free * LEAST_RECORD : left - LEAST_RECORD + 1);
-    while (at < stop) {
-        fp_common common;
-        uint32_t word = fp_load_u32(at, false), bytes = (word & 31) * 4;
-        const uint8_t *next = at + 4 + bytes;
-        memcpy(&common, at + 4, sizeof common);
-        fp_type_rows *type = &columns->types[columns->slots[common.id]];
-        ts += word >> 5;
-        if (bytes > 4 * FP_DATA_MOST || bytes < type->need || next > end || (bounded && ts > last_ts)) {
-            ts -= word >> 5;
-            break;
-        }
-        __builtin_prefetch(at + AHEAD);
-        stamps[row] = ts;
-        commons[row] = common;
-        size_t n = type->n;
-        type->n = n + type->step;
-        type->index[n] = (uint32_t)row;
-        uint64_t value = fp_load_u64(at + 4 + type->at_once, false);
-        type->addresses[n] = type->at_once ? value : (uintptr_t)(at + 4);
-        row += type->keep;
-        at = next;
-    }
-    stream->data.at = at;
-    stream->ts = ts;
-    out->n = row;
-    if (row - columns->settled >= NEAR)
-        fp_columns_settle(columns, row);
+    const uint8_t *const end = stream->data.end;
+    rows_place here = {stream->data.at, stream->ts, out->n};
+    size_t left = (size_t)(end - here.at), free = (out->room - here.row) * LEAST_RECORD;
+    if (left > MOST_RECORD)
+        here = run_rows_to(columns, here, here.at + (free < left - MOST_RECORD ? free : left - MOST_RECORD), NULL, last_ts, how);
+    left = (size_t)(end - here.at);
+    free = (out->room - here.row) * LEAST_RECORD;
+    if (left >= LEAST_RECORD)
+        here = run_rows_to(columns, here, here.at + (free < left - LEAST_RECORD + 1 ? free : left - LEAST_RECORD + 1), end, last_ts, how);
+    stream->data.at = here.at;
+    stream->ts = here.ts;
+    out->n = here.row;
+    if (here.row - columns->settled >= NEAR)
+        fp_columns_settle(columns, here.row);
 }
 
 /* The head and all after it, over as many sub-buffers as it takes. */
@@ -176,10 +196,15 @@ rows_of_page(fp_stream *stream, uint64_t last_ts, fp_output *out)
 {
     size_t first = out->n;
     out->n = fp_columns_add(out->columns, first, &stream->head);
-    if (out->columns->usual && last_ts == UINT64_MAX)
-        run_rows(stream, false, last_ts, out);
-    else if (out->columns->usual)
-        run_rows(stream, true, last_ts, out);
+    const fp_columns *columns = out->columns;
+    if (columns->usual && last_ts != UINT64_MAX)
+        run_rows(stream, last_ts, EITHER, out);
+    else if (columns->usual && !columns->some_later)
+        run_rows(stream, UINT64_MAX, AT_ONCE, out);
+    else if (columns->usual && !columns->some_at_once)
+        run_rows(stream, UINT64_MAX, LATER, out);
+    else if (columns->usual)
+        run_rows(stream, UINT64_MAX, EITHER, out);
     fp_columns_fill_cpu(out->columns, first, out->n, stream->cpu);
 }
 
