@@ -19,7 +19,8 @@ NUMBERS = event_format(
 )  # fmt: skip
 TICK = event_format("tick", 77, "int number; 8; 4; 1")
 TEXT = event_format("text", 78, "char text[16]; 8; 16; 0")
-EVERY: dict[int, list[str]] = {1: list("abcdefgh"), 77: ["number", "common_pid"], 78: []}
+FAR = event_format("far", 79, "char text[112]; 8; 112; 0", "u64 last; 120; 8; 0")  # no record of the usual lengths has it
+EVERY: dict[int, list[str]] = {1: list("abcdefgh"), 77: ["number", "common_pid"], 78: [], 79: ["last"]}
 
 
 @pytest.fixture(params=implementations())
@@ -60,7 +61,9 @@ def random_pages(write: PageWriter, random: Random, cpus: int) -> dict[int, byte
 
 def random_item(write: PageWriter, random: Random) -> bytes:
     delta = random.choice((0, 1, 3, 40))
-    kind = random.randrange(8)
+    kind = random.randrange(9)
+    if kind == 8:
+        return write.data(write.record("far", text="f" * 9, last=5)[: random.choice((128, 128, 124, 120, 116, 112, 8))], delta=delta)
     if kind == 0:
         return write.data(write.record("numbers", a=1, g=2)[: random.choice((8, 12, 20, 24))])
     if kind == 1:
@@ -74,12 +77,20 @@ def random_item(write: PageWriter, random: Random) -> bytes:
 @pytest.mark.parametrize("big", [False, True])
 @pytest.mark.parametrize("cpus", [1, 2, 9])
 def test_columns_say_what_batches_say(name: str, cpus: int, big: bool) -> None:
-    given = schema(NUMBERS, TICK, TEXT, page=layout(big_endian=big))
+    given = schema(NUMBERS, TICK, TEXT, FAR, page=layout(big_endian=big))
     write, random = PageWriter(given), Random(cpus)
     for _ in range(30):
         data = random_pages(write, random, cpus)
         whole = decode(name, given, data)
-        choices: list[dict[int, list[str]]] = [EVERY, {77: ["number"], 1: ["g"]}, {78: [], 5: []}, {}]
+        choices: list[dict[int, list[str]]] = [
+            EVERY,
+            {77: ["number"], 1: ["g"]},  # a number of 8 bytes alone is read at once, others later: both, and each alone
+            {1: ["h"], 78: []},
+            {79: ["last"]},
+            {77: ["number"], 78: []},
+            {78: [], 5: []},
+            {},
+        ]
         for wanted in choices:
             made = fed(name, given, data)
             made.want(wanted)
@@ -93,7 +104,7 @@ def test_columns_say_what_batches_say(name: str, cpus: int, big: bool) -> None:
 @pytest.mark.parametrize("only", [False, True])
 def test_small_batches_and_promises(most: int, only: bool) -> None:
     """Batch by batch the same in both decoders, and as many rows as allowed, never more."""
-    given = schema(NUMBERS, TICK, TEXT)
+    given = schema(NUMBERS, TICK, TEXT, FAR)
     data = random_pages(PageWriter(given), Random(most), 3)
     pictures = []
     for name in implementations():
@@ -151,7 +162,7 @@ def test_a_batch_that_is_held_is_not_written_over(name: str) -> None:
 
 
 def test_what_cannot_be_wanted(name: str) -> None:
-    given = schema(NUMBERS, TICK, TEXT)
+    given = schema(NUMBERS, TICK, TEXT, FAR)
     made = decoder(name, given)
     with pytest.raises(ValueError, match="want"):
         made.columns()

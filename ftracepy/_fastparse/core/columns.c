@@ -28,9 +28,9 @@ fp_columns_init(fp_columns *columns, const fp_layout *layout, bool only)
     *columns = (fp_columns){.big_endian = layout->big_endian};
     columns->usual = !layout->big_endian && !FP_HOST_BIG && layout->common_bytes == sizeof(fp_common) &&
                      layout->type_offset == offsetof(fp_common, id) && layout->pid_offset == offsetof(fp_common, pid);
-    columns->slots = calloc(UINT16_MAX + 1, sizeof *columns->slots);
+    columns->places = calloc(UINT16_MAX + 1, sizeof *columns->places);
     columns->types = one_more(NULL, 0);
-    if (columns->slots == NULL || columns->types == NULL)
+    if (columns->places == NULL || columns->types == NULL)
         return false;
     columns->types_n = 1;
     columns->types[0] = (fp_type_rows){.keep = !only, .need = layout->common_bytes, .columns = calloc(1, sizeof(fp_number_column))};
@@ -48,7 +48,7 @@ fp_columns_deinit(fp_columns *columns)
         free(type->index);
     }
     free(columns->types);
-    free(columns->slots);
+    free(columns->places);
     free(columns->ts);
     free(columns->common);
     free(columns->cpu);
@@ -66,15 +66,14 @@ new_type(fp_columns *columns, uint16_t id)
     *type = (fp_type_rows){.step = 1, .keep = 1, .need = grown[0].need, .id = id, .columns = calloc(1, sizeof *type->columns)};
     if (type->columns == NULL)
         return NULL;
-    columns->slots[id] = (uint16_t)columns->types_n++;
+    columns->places[id] = (uint32_t)(columns->types_n++ * sizeof *type);
     return type;
 }
 
 fp_type_rows *
 fp_columns_choose(fp_columns *columns, uint16_t id)
 {
-    uint16_t slot = columns->slots[id];
-    return slot ? &columns->types[slot] : new_type(columns, id);
+    return columns->places[id] ? fp_columns_type(columns, id) : new_type(columns, id);
 }
 
 bool
@@ -107,8 +106,7 @@ fp_columns_like(fp_columns *columns, const fp_columns *model, const fp_layout *l
 const fp_type_rows *
 fp_columns_of(const fp_columns *columns, uint16_t id)
 {
-    uint16_t slot = columns->slots[id];
-    return slot ? &columns->types[slot] : NULL;
+    return columns->places[id] ? fp_columns_type(columns, id) : NULL;
 }
 
 static bool
@@ -129,9 +127,9 @@ reserve_type(fp_type_rows *type, size_t rows)
     for (size_t i = 0; i < (type->total ? type->total : 1); i++)
         done = done && resize(&type->columns[i].values, room * sizeof *type->columns[i].values);
     type->addresses = type->columns[0].values;
-    bool usual = type->need <= 4 * FP_DATA_MOST;
-    type->least = usual ? type->need : UINT32_MAX;
-    type->span = usual ? 4 * FP_DATA_MOST - type->need : 0;
+    type->lengths = 0;
+    for (uint32_t words = 1; words <= FP_DATA_MOST; words++)
+        type->lengths |= (uint32_t)(words * 4 >= type->need) << words;
     return done;
 }
 
@@ -142,11 +140,12 @@ fp_columns_reserve(fp_columns *columns, size_t rows)
         return true;
     bool done = resize(&columns->ts, rows * sizeof *columns->ts) && resize(&columns->common, rows * sizeof *columns->common) &&
                 resize(&columns->cpu, (rows + FP_CPUS_AT_ONCE) * sizeof *columns->cpu);
+    columns->all_at_once = columns->all_later = columns->types[0].keep;
     for (size_t i = 0; i < columns->types_n; i++) {
         fp_type_rows *type = &columns->types[i];
         done = done && reserve_type(type, rows);
-        columns->some_at_once |= type->at_once != 0;
-        columns->some_later |= type->total > 0 && type->at_once == 0;
+        columns->all_at_once &= type->total == 0 || type->at_once != 0;
+        columns->all_later &= type->at_once == 0;
     }
     if (done)
         columns->room = rows;
@@ -182,7 +181,7 @@ fp_columns_settle(fp_columns *columns, size_t rows)
 size_t
 fp_columns_add(fp_columns *columns, size_t row, const fp_record *record)
 {
-    fp_type_rows *type = &columns->types[columns->slots[record->id]];
+    fp_type_rows *type = fp_columns_type(columns, record->id);
     columns->ts[row] = record->ts;
     columns->common[row] = (fp_common){.id = record->id, .pid = record->pid};
     type->index[type->n] = (uint32_t)row;

@@ -24,7 +24,7 @@ typedef struct {
     uint32_t n, step;    /* rows; what an event adds to them: 1, or 0 where nobody chose it */
     uint32_t keep;       /* what it adds to the rows of all */
     uint32_t need;       /* bytes of a record that has all the fields */
-    uint32_t least, span; /* what run_rows takes: so many bytes, and up to so many more */
+    uint32_t lengths;    /* those of them, in words, that a record of the usual lengths may have: a bit each */
     uint32_t settled;    /* rows whose fields have been read */
     uint32_t at_once;    /* where the only field lies, of 8 bytes: it is read while walking, instead of noting an address; or 0 */
     uint16_t id, total;  /* `total` columns, though there is memory for one always */
@@ -37,18 +37,25 @@ typedef struct {
     uint64_t *ts;
     fp_common *common;
     uint16_t *cpu;
-    uint16_t *slots; /* by id: which of `types` */
+    uint32_t *places; /* by id: how many bytes behind `types` its type is */
     fp_type_rows *types;
     size_t types_n, room;
     size_t settled; /* rows of all when fields were last read */
     bool big_endian;
     bool usual; /* records begin as fp_common does */
-    bool some_at_once, some_later; /* how fields are read */
+    bool all_at_once, all_later; /* the fields of all types that have any, and every event has a row */
 } fp_columns;
 
 /* Events of all types have rows, or `only` of those that will be chosen. False: no memory. */
 bool fp_columns_init(fp_columns *columns, const fp_layout *layout, bool only);
 void fp_columns_deinit(fp_columns *columns);
+
+/* The rows of this type, or those of all types that nobody chose. */
+static inline fp_type_rows *
+fp_columns_type(const fp_columns *columns, uint16_t id)
+{
+    return (fp_type_rows *)((char *)columns->types + columns->places[id]);
+}
 
 /* The rows of a type, from now on chosen, until the next call; NULL: no memory. Before there is room for any. */
 fp_type_rows *fp_columns_choose(fp_columns *columns, uint16_t id);

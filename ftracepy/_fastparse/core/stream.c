@@ -136,7 +136,7 @@ typedef struct {
     size_t row;
 } rows_place;
 
-typedef enum { AT_ONCE, LATER, EITHER } rows_read;
+typedef enum { AT_ONCE, LATER, EITHER } rows_read; /* as columns.h says of fields; EITHER holds for all */
 
 enum { MOST_RECORD = 4 + 4 * FP_DATA_MOST };
 
@@ -145,28 +145,34 @@ enum { MOST_RECORD = 4 + 4 * FP_DATA_MOST };
 static inline __attribute__((always_inline)) rows_place
 run_rows_to(fp_columns *columns, rows_place here, const uint8_t *stop, const uint8_t *end, uint64_t last_ts, rows_read how)
 {
-    uint64_t *const stamps = columns->ts;
+    uint64_t *const stamps = columns->ts, ts = here.ts;
     fp_common *const commons = columns->common;
-    while (here.at < stop) {
+    size_t row = here.row;
+    const uint8_t *body = here.at + 4;
+    stop += 4;
+    while (body < stop) {
         fp_common common;
-        uint32_t word = fp_load_u32(here.at, false), bytes = (word & 31) * 4;
-        const uint8_t *body = here.at + 4;
-        uint64_t ts = here.ts + (word >> 5);
+        uint32_t word = fp_load_u32(body - 4, false);
+        const uint8_t *next = body + 4 * (size_t)(word & 31);
         memcpy(&common, body, sizeof common);
-        fp_type_rows *type = &columns->types[columns->slots[common.id]];
-        if (bytes - type->least > type->span || (end != NULL && body + bytes > end) || ts > last_ts)
+        fp_type_rows *type = fp_columns_type(columns, common.id);
+        ts += word >> 5;
+        if (!(type->lengths >> (word & 31) & 1) || (end != NULL && next > end) || ts > last_ts) {
+            ts -= word >> 5;
             break;
-        __builtin_prefetch(here.at + AHEAD);
-        stamps[here.row] = ts;
-        commons[here.row] = common;
+        }
+        __builtin_prefetch(body + AHEAD);
+        stamps[row] = ts;
+        commons[row] = common;
         uint32_t n = type->n;
         type->n = n + type->step;
-        type->index[n] = (uint32_t)here.row;
+        type->index[n] = (uint32_t)row;
         uint64_t value = how == LATER ? 0 : fp_load_u64(body + type->at_once, false);
         type->addresses[n] = how == AT_ONCE || (how == EITHER && type->at_once) ? value : (uintptr_t)body;
-        here = (rows_place){body + bytes, ts, here.row + type->keep};
+        row += how == EITHER ? type->keep : 1;
+        body = next + 4;
     }
-    return here;
+    return (rows_place){body - 4, ts, row};
 }
 
 /* The rest of this sub-buffer as rows, up to where fp_stream_peek must look. */
@@ -199,9 +205,9 @@ rows_of_page(fp_stream *stream, uint64_t last_ts, fp_output *out)
     const fp_columns *columns = out->columns;
     if (columns->usual && last_ts != UINT64_MAX)
         run_rows(stream, last_ts, EITHER, out);
-    else if (columns->usual && !columns->some_later)
+    else if (columns->usual && columns->all_at_once)
         run_rows(stream, UINT64_MAX, AT_ONCE, out);
-    else if (columns->usual && !columns->some_at_once)
+    else if (columns->usual && columns->all_later)
         run_rows(stream, UINT64_MAX, LATER, out);
     else if (columns->usual)
         run_rows(stream, UINT64_MAX, EITHER, out);
