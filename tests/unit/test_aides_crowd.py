@@ -73,7 +73,7 @@ def aide_of(scope: Scope, monkeypatch: pytest.MonkeyPatch) -> tuple[OpensAide, M
     watch.wants = aide._in_scope
     watch.by_handle = 100
     aide._watch, aide._mark, aide._mountinfo = watch, facts.append, -2
-    aide._remarked = time.monotonic_ns()
+    aide._remark_at = time.monotonic_ns() + 3_600_000_000_000
 
     def read(*_: object) -> bytes:
         if not watch.reports:
@@ -105,6 +105,19 @@ def test_the_aide_leaves_off_once_says_so_and_comes_back(monkeypatch: pytest.Mon
     aide.report()
     aide.report()
     assert [one.kind for one in facts[6:]] == [Kind.PATH, Kind.CAUGHT_UP, Kind.SILENT]
+
+
+@pytest.mark.parametrize(("takes_ns", "next_s"), [(4_000_000, 8), (1_000_000, 5), (100_000_000, 200)])
+def test_looking_for_mounts_takes_a_2000th_of_the_time_at_most(
+    takes_ns: int, next_s: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aide, watch, _ = aide_of(Scope(tid=7), monkeypatch)
+    now = iter((10_000_000_000, 10_000_000_000 + takes_ns))
+    monkeypatch.setattr(time, "monotonic_ns", lambda: next(now))
+    aide.noticed((), aide._remark_at - 1)
+    assert watch.calls == []
+    aide.noticed((), aide._remark_at)
+    assert (watch.calls, aide._remark_at) == (["mark"], 10_000_000_000 + takes_ns + next_s * 1_000_000_000)
 
 
 def test_where_everybody_is_asked_for_nobody_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:

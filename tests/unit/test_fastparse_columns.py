@@ -63,7 +63,8 @@ def random_item(write: PageWriter, random: Random) -> bytes:
     delta = random.choice((0, 1, 3, 40))
     kind = random.randrange(9)
     if kind == 8:
-        return write.data(write.record("far", text="f" * 9, last=5)[: random.choice((128, 128, 124, 120, 116, 112, 8))], delta=delta)
+        size = random.choice((128, 128, 124, 120, 116, 112, 8))
+        return write.data(write.record("far", text="f" * 9, last=5)[:size], delta=delta)
     if kind == 0:
         return write.data(write.record("numbers", a=1, g=2)[: random.choice((8, 12, 20, 24))])
     if kind == 1:

@@ -17,7 +17,8 @@
 
 /* Less than NEARLY_FULL left in a read's buffer: there may be more reports than went into it. */
 enum { HANDLES_BYTES = 1 << 17, FDS_BYTES = 1 << 12, PATH_BYTES = 4096, NEARLY_FULL = 1024, RETRIES = 1000, BUSY_MS = 5,
-       IDLE_MS = 100, MOST_READS = 64, KNOWN = 4096, FEW = 20, FEW_DOZING = 2, DOZE_MS = 20, OUT_BYTES = 1 << 14 };
+       IDLE_MS = 100, LONG_IDLE_MS = 250, PATIENCE = 10, MOST_READS = 64, KNOWN = 4096, FEW = 20, FEW_DOZING = 2, DOZE_MS = 20, LONG_DOZE_MS = 50,
+       OUT_BYTES = 1 << 14 };
 enum { PATHS_BYTES = FDS_BYTES / FAN_EVENT_METADATA_LEN * (sizeof(fp_relay_path) + PATH_BYTES) };
 
 /* When a group has reports and gives none (no descriptor is left): this thread runs ahead of others, and must let them run. */
@@ -35,6 +36,7 @@ typedef struct {
     relay_known *known;
     uint64_t before, left_out, fenced; /* `fenced`: when a fence was written last */
     uint64_t others, looked;           /* others' reports since `looked` */
+    unsigned idle; /* fences in a row that nothing was handed on before */
     bool dozes;
     fp_relay_head skipped;             /* a round without a piece that nobody was told of, where its `before` is not 0 */
     int error;
@@ -232,13 +234,26 @@ drain_fds(relay_state *r, bool *kept_any)
     return reads > 0;
 }
 
-/* Where all that wakes us is others' (waking costs us and them ten times what reading does), look every DOZE_MS only, until
+/* Each fence wakes three threads more: where nothing has come for a second, it is to be a rare one. */
+static int
+idle_ms(const relay_state *r)
+{
+    return r->idle < PATIENCE ? IDLE_MS : LONG_IDLE_MS;
+}
+
+static int
+doze_ms(const relay_state *r)
+{
+    return r->idle < PATIENCE ? DOZE_MS : LONG_DOZE_MS;
+}
+
+/* Where all that wakes us is others' (waking costs us and them ten times what reading does), look every doze_ms only, until
  * there is something to hand on: of what was opened within one such time the order is known, but not more. */
 static void
 notice_others(relay_state *r, bool kept_any)
 {
     bool is_crowd = r->others > (r->dozes ? FEW_DOZING : FEW); /* who dozes finds equal reports merged into one */
-    if (!kept_any && !is_crowd && r->before - r->looked < IDLE_MS * UINT64_C(1000000))
+    if (!kept_any && !is_crowd && r->before - r->looked < (uint64_t)idle_ms(r) * 1000000u)
         return;
     r->dozes = !kept_any && is_crowd;
     r->others = 0;
@@ -254,7 +269,8 @@ take_round(relay_state *r, bool asked)
     bool first = drain_handles(r, &kept_any), second = drain_fds(r, &kept_any);
     if (second)
         drain_handles(r, &kept_any);
-    bool is_due = r->before - r->fenced >= IDLE_MS * UINT64_C(1000000) || r->left_out >= FP_RELAY_MANY;
+    bool is_due = r->before - r->fenced >= (uint64_t)idle_ms(r) * 1000000u || r->left_out >= FP_RELAY_MANY;
+    r->idle = kept_any || asked ? 0 : r->idle + is_due;
     if (kept_any || asked || is_due)
         put_fence(r, r->before, now_ns());
     else
@@ -276,8 +292,8 @@ loop(relay_state *r)
         bool is_asked = false;
         if (r->dozes)
             polled[0].revents = polled[1].revents = 0;
-        int ready = r->dozes ? poll(&polled[2], 1, DOZE_MS)
-                             : poll(polled, sizeof polled / sizeof *polled, any ? BUSY_MS : IDLE_MS);
+        int ready = r->dozes ? poll(&polled[2], 1, doze_ms(r))
+                             : poll(polled, sizeof polled / sizeof *polled, any ? BUSY_MS : idle_ms(r));
         bool told = ready > 0 && (polled[0].revents | polled[1].revents) != 0;
         char asked[64];
         if (ready > 0 && polled[2].revents) {

@@ -15,8 +15,9 @@ enum { FP_RELAY_HANDLES, FP_RELAY_PATHS, FP_RELAY_FENCE };
 
 /* What precedes each piece in the pipe. The reads of one round have the same `before`, and end with a FENCE: all that was
  * reported before that time has been written; its one uint64_t counts the reports left out since the fence before it.
- * `after` is when the piece had been read. Rounds without a piece are told where somebody asked, where 100 ms have passed, where
- * FP_RELAY_MANY reports were left out, and where the next one has a piece, which so is known to be later. */
+ * `after` is when the piece had been read. Rounds without a piece are told where somebody asked, where 100 ms have passed (250
+ * where nothing was handed on for a second), where FP_RELAY_MANY reports were left out, and where the next one has a piece,
+ * which so is known to be later. */
 enum { FP_RELAY_MANY = 512 };
 typedef struct {
     uint32_t kind, size;

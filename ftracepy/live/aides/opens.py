@@ -24,7 +24,9 @@ _BUSY_MS = 5
 # Where opens come in a stream they are told together: at 2,000 a second each waking cost some 40 us. Otherwise at once, for a
 # folder that is gone by then has no name any more.
 _REST_MS, _STREAM, _STREAM_NS = 2, 16, 4_000_000
-_REMARK_NS = 5_000_000_000  # other mount namespaces cannot be polled
+_RELAY_IDLE_MS = 500  # a round comes each 250 ms at the latest, be it an empty one: one waking instead of two
+# Other mount namespaces cannot be polled; looking takes 4 ms where there are 100 processes.
+_REMARK_NS, _REMARK_SHARE = 5_000_000_000, 2000
 _REPEAT_NS = 1_000_000_000
 _MAX_KNOWN = 1 << 14
 _CROWDED = (
@@ -46,7 +48,7 @@ class OpensAide(AideThread):
         self._relay: Relay | None = None
         self._crowd = Crowd()
         self._left_out, self._said_so = 0, False
-        self._reached = self._remarked = self._repeated = 0
+        self._reached = self._remark_at = self._repeated = 0
         self._known: dict[int, bool] = {}
         self._own: dict[int, bool] = {}  # asked since the reports are read
         self._told_at_once = self._streak = self._found_at = 0
@@ -90,6 +92,9 @@ class OpensAide(AideThread):
         self._found_at = now
         return _REST_MS if self._relay and self._relay.is_drained and self._streak >= _STREAM else 0
 
+    def idle_ms(self) -> int:
+        return _RELAY_IDLE_MS if self._relay else super().idle_ms()
+
     def asked_for_more(self) -> None:
         if self._relay:
             self._relay.ask()
@@ -101,10 +106,17 @@ class OpensAide(AideThread):
             elif now - self._repeated >= _REPEAT_NS:  # where the word was lost, opens would wait for their paths all the while
                 self._repeated = now
                 self._mark(self._silence)
-        elif self._mountinfo in ready or now - self._remarked >= _REMARK_NS:
-            self._watch.mark_new()
-            self._known.clear()
-            self._remarked = now
+        elif self._mountinfo in ready or now >= self._remark_at:
+            self._mark_new()
+
+    def _mark_new(self) -> int:
+        """Watch what is mounted by now; the time since when that is so."""
+        began = time.monotonic_ns()
+        self._watch.mark_new()
+        self._known.clear()
+        ended = time.monotonic_ns()
+        self._remark_at = ended + max(_REMARK_NS, (ended - began) * _REMARK_SHARE)
+        return ended
 
     def report(self) -> bool:
         self._own.clear()
@@ -144,9 +156,7 @@ class OpensAide(AideThread):
 
     def _tell_again(self) -> None:
         """Opens that begin from here on are told."""
-        self._watch.mark_new()
-        self._known.clear()
-        now = self._remarked = time.monotonic_ns()
+        now = self._mark_new()
         self._crowd.come_back(now)
         self._mark(SideFact(Kind.TELLS, 0, now, NAME.encode()))
 

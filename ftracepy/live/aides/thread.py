@@ -1,7 +1,8 @@
 """The thread under an aide: waits until there is something to report, reports it, and says how far it has come.
 
 CAUGHT_UP is written when everything was found reported, with the time taken before looking: every `busy_ms` at most while
-there is something to report, and every 100 ms anyway, for what an aide never hears of has nobody else to end the wait for it.
+there is something to report, and every 100 ms anyway (or as `idle_ms` says), for what an aide never hears of has nobody else
+to end the wait for it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ftracepy.live.plan import Mark
 from ftracepy.sidefacts import Kind, SideFact
 
 _IDLE_MS, _WAIT_S, _READ_BYTES = 100, 2.0, 1 << 16
+_NEARLY_IDLE_MS = 90  # whoever is woken each _IDLE_MS comes a little early at times
 
 
 class AideThread(ABC):
@@ -70,6 +72,10 @@ class AideThread(ABC):
         """How long what comes next may lie, so that it is reported together with more; asked after each report of anything."""
         return 0
 
+    def idle_ms(self) -> int:
+        """How long to wait where there was nothing to report."""
+        return _IDLE_MS
+
     def asked_for_more(self) -> None:  # noqa: B027  nothing to do is an answer
         """Somebody waits for all that has happened until now."""
 
@@ -111,7 +117,7 @@ class AideThread(ABC):
                 heard, asked_ns = asked, before
                 self.asked_for_more()
             found = self.report()
-            pause_ms = self._busy_ms if found else _IDLE_MS
+            pause_ms = self._busy_ms if found else _NEARLY_IDLE_MS
             reached = self.reached(before)
             answers = asked > self._done and reached >= asked_ns
             is_due = before - told >= pause_ms * 1_000_000 and not self.is_silent()
@@ -122,7 +128,7 @@ class AideThread(ABC):
                 return
             if found and not answers and (rest_ms := self.rest_ms(before)):
                 self._rest.poll(rest_ms)
-            ready = {fd for fd, _ in self._poll.poll(pause_ms)}
+            ready = {fd for fd, _ in self._poll.poll(self._busy_ms if found else self.idle_ms())}
             if self._wake_read in ready:
                 os.read(self._wake_read, 4096)
             self.noticed(ready, before)
