@@ -27,13 +27,13 @@ class Begun:
 
     def __init__(self, argv: Sequence[str]) -> None:
         self.signum = 0
-        self._wanted = _traces(argv)
+        self._tool = _traced(argv)
         self._before: dict[int, object] = {}
         self._first: First | None = None
         self._loaded = False
 
     def __enter__(self) -> Begun:
-        if self._wanted:
+        if self._tool:
             try:
                 self._begin()
             except BaseException:
@@ -48,12 +48,12 @@ class Begun:
         from ftracepy.live import first
 
         if first.is_usual():
-            self._first = first.First()
+            self._first = first.First(self._tool)
         begun = self._first if self._first and self._first.start() else None
         self._loaded = True
         from ftracepy.live import ahead
 
-        ahead.begin(begun)
+        ahead.begin(self._tool, begun)
 
     def _ended(self, signum: int, _frame: FrameType | None) -> None:
         self.signum = signum
@@ -82,6 +82,7 @@ class Begun:
             return
 
 
-def _traces(argv: Sequence[str]) -> bool:
+def _traced(argv: Sequence[str]) -> str:
+    """The tool that this command line most likely traces with; ""."""
     unfit = any(word == "--" or word.startswith(_NOT_LIVE) for word in argv)
-    return bool(argv) and not unfit and argv[0] in listed.names()
+    return argv[0] if argv and not unfit and argv[0] in listed.names() else ""

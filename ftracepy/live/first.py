@@ -10,7 +10,7 @@ import os
 import sys
 
 from ftracepy.live.meanwhile import Meanwhile
-from ftracepy.live.room import default_buffer_kb
+from ftracepy.live.room import default_buffer_kb, grown_kb, wanted_kb
 
 ROOT = "/sys/kernel/tracing"
 JOURNALS = "/run/ftracepy"
@@ -23,15 +23,20 @@ _KIND = 0o170000
 
 
 class First:
-    """An instance of this process, its journal open as `fd`; `taken` by who undoes them from then on, else `drop` does."""
+    """An instance of this process, its journal open as `fd`; `taken` by who undoes them from then on, else `drop` does.
 
-    def __init__(self) -> None:
+    `wanted_kb` is the buffer that its tool wants, `buffer_kb` what it has (0: not known yet).
+    """
+
+    def __init__(self, tool: str) -> None:
         """Nothing is done yet: whoever is interrupted has what `drop` undoes already."""
         self.name = f"ftracepy_{os.getpid()}_{_start_ticks()}_{_NUMBER}"
         self.journal = f"{JOURNALS}/{self.name}.journal"
         self.path = f"{ROOT}/instances/{self.name}"
         self.header_page = self.header_event = b""
-        self.buffer_kb = default_buffer_kb()
+        wanted = wanted_kb(tool)
+        self.wanted_kb = default_buffer_kb() if wanted is None else wanted
+        self.buffer_kb = 0
         self.made = self.sized = self.taken = False
         self.fd = -1
         self._work = Meanwhile(self._make)
@@ -65,9 +70,13 @@ class First:
         self._note(f'{{"do": "instance", "name": "{self.name}"}}')
         os.mkdir(self.path)
         self.made = True
+        with open(f"{self.path}/buffer_size_kb", encoding="ascii") as file:
+            made_kb = int(file.read())
         self._write("trace_clock", CLOCK)
-        self._write("buffer_size_kb", str(self.buffer_kb))
-        self.sized = True
+        grown = grown_kb(self.wanted_kb, made_kb)
+        if grown is not None:
+            self._write("buffer_size_kb", str(grown))
+        self.buffer_kb, self.sized = grown or made_kb, True
 
     def _write(self, name: str, text: str) -> None:
         fd = os.open(f"{self.path}/{name}", os.O_WRONLY | os.O_CLOEXEC)

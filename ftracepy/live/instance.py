@@ -18,6 +18,7 @@ from ftracepy.live.first import First
 from ftracepy.live.journal import Journal
 from ftracepy.live.owner import FIRST_PID_NS, new_run_name, pid_namespace
 from ftracepy.live.plan import ProbeDef
+from ftracepy.live.room import grown_kb
 from ftracepy.live.undo import UndoStack
 from ftracepy.probes import Tracepoint
 from ftracepy.schematexts import FTRACE, SchemaTexts
@@ -40,7 +41,8 @@ class Instance:
     """Own instance, own probe group. A context manager; everything it did is undone when it is left.
 
     `clock` is the trace clock asked for: "mono" falls back to the next of clock.IN_ORDER where this kernel
-    lacks it (a notice says so), any other must be there. `buffer_kb` is for each CPU. `first` has begun it already.
+    lacks it (a notice says so), any other must be there. `buffer_kb` is for each CPU, as it is once it has been made where
+    room.AS_MADE was asked for. `first` has begun it already.
     """
 
     def __init__(
@@ -124,11 +126,21 @@ class Instance:
             if options.get(self.path, name) is (not on):
                 options.set_option(self.path, name, on)
         buffer.set_wakeup_percent(self.path, self._wakeup_percent)
-        if self.buffer_kb is not None and not (self._first and self._first.sized and self._first.buffer_kb == self.buffer_kb):
-            buffer.set_size_kb(self.path, self.buffer_kb)
+        self._choose_size()
         if options.is_tracing(self.path) is False:
             options.set_tracing(self.path, True)
         self._open_marker()
+
+    def _choose_size(self) -> None:
+        if self.buffer_kb is None:
+            return
+        if self._first and self._first.sized and self._first.wanted_kb == self.buffer_kb:
+            self.buffer_kb = self._first.buffer_kb
+            return
+        made = buffer.size_kb(self.path)
+        if (grown := grown_kb(self.buffer_kb, made)) is not None:
+            buffer.set_size_kb(self.path, grown)
+        self.buffer_kb = grown or made
 
     def _choose_clock(self) -> None:
         wanted, (known, chosen) = self.clock, clock.listed(self.path)

@@ -53,9 +53,10 @@ def open(
     """A live source for `plan`, or for the plan that it returns when it is called while the kernel makes the instance.
 
     Nothing is done to the kernel before the source is entered.
-    `buffer_kb` is for each CPU (default: 8 MB, less where memory is short); `header` is added to the HEADER
-    fact; `facts` False leaves HEADER and task snapshot out; `symbols` says whether the texts hold kallsyms
-    (None: where an event prints addresses by name); `duration_s` ends it by itself; `say` hears notices as they come.
+    `buffer_kb` is for each CPU (default: 8 MB, less where memory is short; room.AS_MADE: what the kernel makes it with);
+    `header` is added to the HEADER fact; `facts` False leaves HEADER and task snapshot out; `symbols` says whether the texts
+    hold kallsyms (None: where an event prints addresses by name); `duration_s` ends it by itself; `say` hears notices as they
+    come.
     Entering raises FtracepyError kinds.
     """
     return LiveSource(plan, tracefs, clock, buffer_kb, dict(header or {}), facts, symbols, duration_s, say)

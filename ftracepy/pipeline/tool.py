@@ -70,13 +70,14 @@ def _source(tool: AnyTool, options: Filters, common: Common, sink: Sink, stop: S
     if not tool.wishes(options):
         return Nothing()
     from ftracepy.live.plan import Scope
+    from ftracepy.live.room import wanted_kb
     from ftracepy.pipeline.live import Setting, find, open_live
 
     where = find(common.tracefs_root, sink.notice)
     setting = Setting(
         header={"tool": tool.name},
         scope=Scope(options.pid, options.tid),
-        buffer_kb=common.buffer_kb,
+        buffer_kb=common.buffer_kb or wanted_kb(tool.name),
         symbols=None,
         command=common.command,
         only_command=common.only_command,

@@ -66,6 +66,7 @@ class Watch:
 
     def _live(self, say: Callable[[str], None], undo: ExitStack) -> Tapped.Inner:
         from ftracepy.live.plan import Scope
+        from ftracepy.live.room import wanted_kb
         from ftracepy.pipeline.live import Setting, find, open_live
         from ftracepy.pipeline.wishes import wished
         from ftracepy.probes import Cgroups, Tasks
@@ -78,7 +79,7 @@ class Watch:
         setting = Setting(
             header={"tool": request.tool[0].name if request.tool else ""},
             scope=Scope(options.pid, options.tid) if options else Scope(),
-            buffer_kb=request.buffer_kb,
+            buffer_kb=request.buffer_kb or (wanted_kb(request.tool[0].name) if request.tool else None),
             symbols=None,
             command=request.command,
             duration_s=options.duration if options else None,

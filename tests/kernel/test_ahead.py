@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ftracepy.live import ahead, first
+from ftracepy.live import ahead, first, room
 from ftracepy.live.instance import Instance
 from ftracepy.tracefs import Tracefs, buffer, clock
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.kernel
 def begun(clean_kernel: Tracefs, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the instance is that was begun ahead."""
     monkeypatch.setenv("FTRACEPY_TRACEFS", str(clean_kernel.root))
-    ahead.begin()
+    ahead.begin("opensnoop")
     return ahead._waiting[-1].finish().path
 
 
@@ -43,22 +43,26 @@ def test_what_nobody_took_is_undone(begun: Path) -> None:
     assert not begun.exists()
 
 
+@pytest.mark.parametrize("tool", ["opensnoop", "killsnoop"])
 def test_the_first_steps_are_those_that_an_instance_takes_by_itself(
-    clean_kernel: Tracefs, monkeypatch: pytest.MonkeyPatch
+    tool: str, clean_kernel: Tracefs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Clock and size as they would be; what is asked for besides is done by whoever goes on with it."""
     monkeypatch.delenv("FTRACEPY_TRACEFS", raising=False)
     monkeypatch.delenv("FTRACEPY_STATE", raising=False)
     if not first.is_usual() or clean_kernel.root != Path(first.ROOT):
         pytest.skip("tracefs or journals do not lie where they usually do")
-    begun = first.First()
+    begun = first.First(tool)
     try:
         assert begun.start()
         begun.wait()
         path = Path(begun.path)
         assert (begun.made, begun.sized, clock.chosen(path)) == (True, True, first.CLOCK)
-        with Instance(clean_kernel, buffer_kb=begun.buffer_kb) as other:
+        with Instance(clean_kernel, buffer_kb=begun.wanted_kb) as other:
             assert buffer.size_kb(path) == buffer.size_kb(other.path)
+        with Instance(clean_kernel) as untouched:
+            as_made = buffer.size_kb(untouched.path) == buffer.size_kb(path)
+        assert as_made == (tool == "killsnoop" and room.default_buffer_kb() >= room._ENOUGH_KB)
         assert begun.header_page == buffer.header_page(clean_kernel.root)
         assert begun.header_event == buffer.header_event(clean_kernel.root)
         with Instance(clean_kernel, buffer_kb=64, first=begun) as instance:

@@ -12,7 +12,7 @@ import pytest
 
 from ftracepy.cli import run
 from ftracepy.cli.bare import run_bare
-from ftracepy.cli.early import _traces
+from ftracepy.cli.early import _traced
 from ftracepy.cli.parsed import run_parsed
 from ftracepy.errors import FtracepyError
 from ftracepy.live import first
@@ -23,7 +23,7 @@ from ftracepy.tools import listed
 
 @pytest.mark.parametrize("line", ["opensnoop", "opensnoop -x -p 12", "killsnoop --limit 1", "tpoint sched:sched_switch"])
 def test_a_tool_that_will_trace(line: str) -> None:
-    assert _traces(line.split())
+    assert _traced(line.split()) == line.split()[0]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_a_tool_that_will_trace(line: str) -> None:
     ["", "--help", "opensnoop --help", "opensnoop --replay x", "tpoint -l", "report x", "opensnoop -b 64", "execsnoop -- true"],
 )
 def test_what_traces_nothing_or_something_else(line: str) -> None:
-    assert not _traces(line.split())
+    assert not _traced(line.split())
 
 
 @pytest.mark.parametrize("name", listed.names())
@@ -80,7 +80,7 @@ def test_the_first_steps_are_journalled_as_all_others(tmp_path: Path, monkeypatc
     if os.geteuid():
         pytest.skip("only root begins early")
     assert first.is_usual()
-    begun = first.First()
+    begun = first.First("opensnoop")
     assert begun.start()
     begun.wait()  # the clock is refused: this is no tracefs
     assert begun.made
