@@ -140,10 +140,10 @@ typedef enum { AT_ONCE, LATER, EITHER } rows_read; /* as columns.h says of field
 
 enum { MOST_RECORD = 4 + 4 * FP_DATA_MOST };
 
-/* Records that begin before `stop`, up to what is no record of the usual lengths or lacks a field, goes beyond `end` or is later
- * than `last_ts`; neither of these two is looked at where it is NULL or UINT64_MAX. */
+/* Records that begin before `stop`, up to what is no record of the usual lengths, lacks a field, or is later than `last_ts` where
+ * that is no UINT64_MAX. All but the `last` ones of a sub-buffer end before `end` anyway. */
 static inline __attribute__((always_inline)) rows_place
-run_rows_to(fp_columns *columns, rows_place here, const uint8_t *stop, const uint8_t *end, uint64_t last_ts, rows_read how)
+run_rows_to(fp_columns *columns, rows_place here, const uint8_t *stop, bool last, const uint8_t *end, uint64_t last_ts, rows_read how)
 {
     uint64_t *const stamps = columns->ts, ts = here.ts;
     fp_common *const commons = columns->common;
@@ -157,7 +157,7 @@ run_rows_to(fp_columns *columns, rows_place here, const uint8_t *stop, const uin
         memcpy(&common, body, sizeof common);
         fp_type_rows *type = fp_columns_type(columns, common.id);
         ts += word >> 5;
-        if (!(type->lengths >> (word & 31) & 1) || (end != NULL && next > end) || ts > last_ts) {
+        if (!(type->lengths >> (word & 31) & 1) || (last && next > end) || ts > last_ts) {
             ts -= word >> 5;
             break;
         }
@@ -175,6 +175,14 @@ run_rows_to(fp_columns *columns, rows_place here, const uint8_t *stop, const uin
     return (rows_place){body - 4, ts, row};
 }
 
+/* `end`, or where there may be no more room for rows. */
+static inline const uint8_t *
+stop_at(const rows_place *here, const uint8_t *end, const fp_output *out)
+{
+    size_t free = (out->room - here->row) * LEAST_RECORD;
+    return free < (size_t)(end - here->at) ? here->at + free : end;
+}
+
 /* The rest of this sub-buffer as rows, up to where fp_stream_peek must look. */
 static inline __attribute__((always_inline)) void
 run_rows(fp_stream *stream, uint64_t last_ts, rows_read how, fp_output *out)
@@ -182,13 +190,15 @@ run_rows(fp_stream *stream, uint64_t last_ts, rows_read how, fp_output *out)
     fp_columns *columns = out->columns;
     const uint8_t *const end = stream->data.end;
     rows_place here = {stream->data.at, stream->ts, out->n};
-    size_t left = (size_t)(end - here.at), free = (out->room - here.row) * LEAST_RECORD;
-    if (left > MOST_RECORD)
-        here = run_rows_to(columns, here, here.at + (free < left - MOST_RECORD ? free : left - MOST_RECORD), NULL, last_ts, how);
-    left = (size_t)(end - here.at);
-    free = (out->room - here.row) * LEAST_RECORD;
-    if (left >= LEAST_RECORD)
-        here = run_rows_to(columns, here, here.at + (free < left - LEAST_RECORD + 1 ? free : left - LEAST_RECORD + 1), end, last_ts, how);
+    bool bounded = last_ts != UINT64_MAX;
+    if (!bounded && end - here.at > MOST_RECORD)
+        here = run_rows_to(columns, here, stop_at(&here, end - MOST_RECORD, out), false, end, UINT64_MAX, how);
+    if (end - here.at < LEAST_RECORD)
+        ;
+    else if (bounded)
+        here = run_rows_to(columns, here, stop_at(&here, end - LEAST_RECORD + 1, out), true, end, last_ts, how);
+    else
+        here = run_rows_to(columns, here, stop_at(&here, end - LEAST_RECORD + 1, out), true, end, UINT64_MAX, how);
     stream->data.at = here.at;
     stream->ts = here.ts;
     out->n = here.row;
@@ -203,14 +213,12 @@ rows_of_page(fp_stream *stream, uint64_t last_ts, fp_output *out)
     size_t first = out->n;
     out->n = fp_columns_add(out->columns, first, &stream->head);
     const fp_columns *columns = out->columns;
-    if (columns->usual && last_ts != UINT64_MAX)
-        run_rows(stream, last_ts, EITHER, out);
+    if (columns->usual && columns->all_later)
+        run_rows(stream, last_ts, LATER, out);
     else if (columns->usual && columns->all_at_once)
-        run_rows(stream, UINT64_MAX, AT_ONCE, out);
-    else if (columns->usual && columns->all_later)
-        run_rows(stream, UINT64_MAX, LATER, out);
+        run_rows(stream, last_ts, AT_ONCE, out);
     else if (columns->usual)
-        run_rows(stream, UINT64_MAX, EITHER, out);
+        run_rows(stream, last_ts, EITHER, out);
     fp_columns_fill_cpu(out->columns, first, out->n, stream->cpu);
 }
 
