@@ -65,9 +65,7 @@ fp_merge(fp_stream *streams, size_t n, const fp_layout *layout, uint64_t last_ts
     while (waiting > 0 && heap[0].ts <= last_ts && out->n < out->most && !out->no_memory) {
         fp_stream *stream = heap[0].stream;
         fp_stream_run(stream, layout, run_until(heap, waiting, last_ts), out);
-        if (fp_stream_peek(stream, layout, out))
-            heap[0].ts = stream->head.ts;
-        else
+        if (!fp_stream_is_due(stream, layout, out, &heap[0].ts))
             heap[0] = heap[--waiting];
         if (waiting > 1)
             sift_down(heap, waiting, 0);

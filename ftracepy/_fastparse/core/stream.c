@@ -86,6 +86,7 @@ fp_stream_peek(fp_stream *stream, const fp_layout *layout, fp_output *out)
         if (step == FP_PAGE_FAULT)
             fault(stream, stream->data.at, why, out);
         stream->has_head = step == FP_RECORD;
+        stream->due = 0;
         if (step != FP_RECORD && !next_page(stream, layout, out))
             return false;
     }
@@ -132,7 +133,7 @@ run_page(fp_stream *stream, const fp_layout *given, bool big, uint64_t last_ts, 
 /* Where a walk over rows has come to. */
 typedef struct {
     const uint8_t *at;
-    uint64_t ts;
+    uint64_t ts, due; /* `due`: of the record it has come to, where that is only too late */
     size_t row;
 } rows_place;
 
@@ -145,7 +146,7 @@ enum { MOST_RECORD = 4 + 4 * FP_DATA_MOST };
 static inline __attribute__((always_inline)) rows_place
 run_rows_to(fp_columns *columns, rows_place here, const uint8_t *stop, bool last, const uint8_t *end, uint64_t last_ts, rows_read how)
 {
-    uint64_t *const stamps = columns->ts, ts = here.ts;
+    uint64_t *const stamps = columns->ts, ts = here.ts, due = 0;
     fp_common *const commons = columns->common;
     size_t row = here.row;
     const uint8_t *body = here.at + 4;
@@ -158,6 +159,7 @@ run_rows_to(fp_columns *columns, rows_place here, const uint8_t *stop, bool last
         fp_type_rows *type = fp_columns_type(columns, common.id);
         ts += word >> 5;
         if (!(type->lengths >> (word & 31) & 1) || (last && next > end) || ts > last_ts) {
+            due = ts > last_ts && type->lengths >> (word & 31) & 1 && next <= end ? ts : 0;
             ts -= word >> 5;
             break;
         }
@@ -172,7 +174,7 @@ run_rows_to(fp_columns *columns, rows_place here, const uint8_t *stop, bool last
         row += how == EITHER ? type->keep : 1;
         body = next + 4;
     }
-    return (rows_place){body - 4, ts, row};
+    return (rows_place){body - 4, ts, due, row};
 }
 
 /* `end`, or where there may be no more room for rows. */
@@ -189,7 +191,7 @@ run_rows(fp_stream *stream, uint64_t last_ts, rows_read how, fp_output *out)
 {
     fp_columns *columns = out->columns;
     const uint8_t *const end = stream->data.end;
-    rows_place here = {stream->data.at, stream->ts, out->n};
+    rows_place here = {stream->data.at, stream->ts, 0, out->n};
     bool bounded = last_ts != UINT64_MAX;
     if (!bounded && end - here.at > MOST_RECORD)
         here = run_rows_to(columns, here, stop_at(&here, end - MOST_RECORD, out), false, end, UINT64_MAX, how);
@@ -201,18 +203,22 @@ run_rows(fp_stream *stream, uint64_t last_ts, rows_read how, fp_output *out)
         here = run_rows_to(columns, here, stop_at(&here, end - LEAST_RECORD + 1, out), true, end, UINT64_MAX, how);
     stream->data.at = here.at;
     stream->ts = here.ts;
+    stream->due = here.due;
     out->n = here.row;
     if (here.row - columns->settled >= NEAR)
         fp_columns_settle(columns, here.row);
 }
 
-/* The head and all after it, over as many sub-buffers as it takes. */
+/* The rest of this sub-buffer as rows, of which there is room for one at least. */
 static void
 rows_of_page(fp_stream *stream, uint64_t last_ts, fp_output *out)
 {
-    size_t first = out->n;
-    out->n = fp_columns_add(out->columns, first, &stream->head);
     const fp_columns *columns = out->columns;
+    size_t first = out->n;
+    if (stream->has_head)
+        out->n = fp_columns_add(out->columns, first, &stream->head);
+    stream->has_head = false;
+    stream->used = true;
     if (columns->usual && columns->all_later)
         run_rows(stream, last_ts, LATER, out);
     else if (columns->usual && columns->all_at_once)
@@ -222,20 +228,23 @@ rows_of_page(fp_stream *stream, uint64_t last_ts, fp_output *out)
     fp_columns_fill_cpu(out->columns, first, out->n, stream->cpu);
 }
 
+/* The head and all after it, over as many sub-buffers as it takes. */
 void
 fp_stream_run(fp_stream *stream, const fp_layout *layout, uint64_t last_ts, fp_output *out)
 {
-    while (fp_stream_peek(stream, layout, out) && stream->head.ts <= last_ts && fp_output_grow(out)) {
+    if (stream->due && stream->due <= last_ts && fp_output_grow(out))
+        rows_of_page(stream, last_ts, out);
+    while (!stream->due && fp_stream_peek(stream, layout, out) && stream->head.ts <= last_ts && fp_output_grow(out)) {
         if (stream->missed != 0) {
             fp_output_loss(out, stream->cpu, stream->missed);
             stream->missed = 0;
         }
-        stream->has_head = false;
-        stream->used = true;
         if (out->columns != NULL) {
             rows_of_page(stream, last_ts, out);
             continue;
         }
+        stream->has_head = false;
+        stream->used = true;
         out->records[out->n++] = stream->head;
         if (layout->big_endian)
             run_page(stream, layout, true, last_ts, out);

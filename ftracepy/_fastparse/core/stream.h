@@ -21,6 +21,7 @@ typedef struct {
     uint64_t ts;     /* running stamp */
     int64_t missed;  /* lost before the next record, not yet reported */
     fp_record head;
+    uint64_t due; /* of the next record in this sub-buffer, where that is known and it is no head yet; or 0 */
     bool has_head;
     bool used; /* handed something out in this merge: the output points into chunks first..now */
     uint16_t cpu;
@@ -33,6 +34,15 @@ fp_chunk *fp_stream_finished(fp_stream *stream);
 
 /* Decode the next record into `head`, over as many sub-buffers as it takes; false when the queue is empty. */
 bool fp_stream_peek(fp_stream *stream, const fp_layout *layout, fp_output *out);
+
+/* When the next record is, decoded or not; false when the queue is empty. */
+static inline bool
+fp_stream_is_due(fp_stream *stream, const fp_layout *layout, fp_output *out, uint64_t *ts)
+{
+    bool is_there = stream->due || fp_stream_peek(stream, layout, out);
+    *ts = stream->due ? stream->due : stream->head.ts;
+    return is_there;
+}
 
 /* Hand out the head and everything after it up to the first stamp above `last_ts`, or until `out` is full. */
 void fp_stream_run(fp_stream *stream, const fp_layout *layout, uint64_t last_ts, fp_output *out);
