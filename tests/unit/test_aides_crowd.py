@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -147,17 +149,39 @@ def rounds(relay: Relay, enough: int) -> list[Round]:
     return found
 
 
+@pytest.fixture
+def started(pipe: tuple[int, int]) -> Iterator[Callable[[Scope], Relay]]:
+    """Relays of the pipe for a scope. Whatever fails, they end: they would read what the pipe's number stands for later."""
+    with ExitStack() as stack:
+
+        def start(scope: Scope) -> Relay:
+            relay = Relay(pipe[0], -1, scope)
+            stack.callback(relay.close)
+            relay.start()
+            return relay
+
+        yield start
+
+
+@pytest.fixture
+def another() -> Iterator[int]:
+    """A process that is neither a thread of ours nor gone."""
+    with subprocess.Popen(["sleep", "3600"]) as process:
+        yield process.pid
+        process.kill()
+
+
 @pytest.mark.skipif(_fastparse.IMPLEMENTATION != "c", reason="the relay is C")
 @pytest.mark.parametrize("who", ["thread", "process"])
-def test_the_relay_counts_others_and_hands_on_the_rest_in_order(pipe: tuple[int, int], who: str) -> None:
-    """Of the process: its threads, and whoever has ended; not its parent."""
+def test_the_relay_counts_others_and_hands_on_the_rest_in_order(
+    pipe: tuple[int, int], started: Callable[[Scope], Relay], another: int, who: str
+) -> None:
+    """Of the process: its threads, and whoever has ended; not another."""
     mine = os.getpid()
-    scope = Scope(tid=mine) if who == "thread" else Scope(pid=mine)
-    relay = Relay(pipe[0], -1, scope)
-    relay.start()
+    relay = started(Scope(tid=mine) if who == "thread" else Scope(pid=mine))
     names = [b"a", b"b", b"c"]
     for name in names:
-        os.write(pipe[1], report(OPEN, os.getppid(), b"12345678", b"other") * 13 + report(OPEN, mine, b"12345678", name))
+        os.write(pipe[1], report(OPEN, another, b"12345678", b"other") * 13 + report(OPEN, mine, b"12345678", name))
         os.write(pipe[1], report(OPEN, OTHER, b"12345678", b"gone"))
     ended = 3 if who == "process" else 0
     found = rounds(relay, 45)
@@ -167,13 +191,11 @@ def test_the_relay_counts_others_and_hands_on_the_rest_in_order(pipe: tuple[int,
     assert told.count(b"gone") == ended
     befores = [one.before for one in found]
     assert befores == sorted(befores)
-    relay.close()
 
 
 @pytest.mark.skipif(_fastparse.IMPLEMENTATION != "c", reason="the relay is C")
-def test_the_relay_wakes_nobody_for_each_of_others(pipe: tuple[int, int]) -> None:
-    relay = Relay(pipe[0], -1, Scope(tid=7))
-    relay.start()
+def test_the_relay_wakes_nobody_for_each_of_others(pipe: tuple[int, int], started: Callable[[Scope], Relay]) -> None:
+    relay = started(Scope(tid=7))
     begun = time.monotonic()
     for _ in range(1009):
         os.write(pipe[1], report(OPEN, 8, b"12345678", b"x"))
@@ -181,7 +203,6 @@ def test_the_relay_wakes_nobody_for_each_of_others(pipe: tuple[int, int]) -> Non
     found = rounds(relay, 1009)
     assert sum(one.left_out for one in found) == 1009
     assert len(found) <= 4 + 20 * (time.monotonic() - begun) + 1009 // 512
-    relay.close()
 
 
 @pytest.mark.skipif(_fastparse.IMPLEMENTATION != "c", reason="the relay is C")
