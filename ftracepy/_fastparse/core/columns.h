@@ -42,8 +42,8 @@ typedef struct {
     size_t types_n, room;
     size_t settled; /* rows of all when fields were last read */
     bool big_endian;
-    bool usual; /* records begin as fp_common does */
-    bool all_at_once, all_later; /* the fields of all types that have any, and every event has a row */
+    bool usual;                  /* records begin as fp_common does */
+    bool all_at_once, all_later; /* so all fields are read, and every event has a row */
 } fp_columns;
 
 /* Events of all types have rows, or `only` of those that will be chosen. False: no memory. */

@@ -17,8 +17,8 @@
 
 /* Less than NEARLY_FULL left in a read's buffer: there may be more reports than went into it. */
 enum { HANDLES_BYTES = 1 << 17, FDS_BYTES = 1 << 12, PATH_BYTES = 4096, NEARLY_FULL = 1024, RETRIES = 1000, BUSY_MS = 5,
-       IDLE_MS = 100, LONG_IDLE_MS = 250, PATIENCE = 10, MOST_READS = 64, KNOWN = 4096, FEW = 20, FEW_DOZING = 2, DOZE_MS = 20, LONG_DOZE_MS = 50,
-       OUT_BYTES = 1 << 14 };
+       IDLE_MS = 100, LONG_IDLE_MS = 250, DOZE_MS = 20, LONG_DOZE_MS = 50, PATIENCE = 10, MOST_READS = 64, KNOWN = 4096, FEW = 20,
+       FEW_DOZING = 2, OUT_BYTES = 1 << 14 };
 enum { PATHS_BYTES = FDS_BYTES / FAN_EVENT_METADATA_LEN * (sizeof(fp_relay_path) + PATH_BYTES) };
 
 /* When a group has reports and gives none (no descriptor is left): this thread runs ahead of others, and must let them run. */
@@ -36,7 +36,7 @@ typedef struct {
     relay_known *known;
     uint64_t before, left_out, fenced; /* `fenced`: when a fence was written last */
     uint64_t others, looked;           /* others' reports since `looked` */
-    unsigned idle; /* fences in a row that nothing was handed on before */
+    unsigned idle;                     /* fences in a row that nothing was handed on before */
     bool dozes;
     fp_relay_head skipped;             /* a round without a piece that nobody was told of, where its `before` is not 0 */
     int error;

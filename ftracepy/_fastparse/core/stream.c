@@ -141,10 +141,11 @@ typedef enum { AT_ONCE, LATER, EITHER } rows_read; /* as columns.h says of field
 
 enum { MOST_RECORD = 4 + 4 * FP_DATA_MOST };
 
-/* Records that begin before `stop`, up to what is no record of the usual lengths, lacks a field, or is later than `last_ts` where
- * that is no UINT64_MAX. All but the `last` ones of a sub-buffer end before `end` anyway. */
+/* Records that begin before `stop`, up to what is no record of the usual lengths, lacks a field, or is later than `last_ts`. Those
+ * that are not the `last` of a sub-buffer end before `end`, whatever their length. */
 static inline __attribute__((always_inline)) rows_place
-run_rows_to(fp_columns *columns, rows_place here, const uint8_t *stop, bool last, const uint8_t *end, uint64_t last_ts, rows_read how)
+run_rows_to(fp_columns *columns, rows_place here, const uint8_t *stop, bool last, const uint8_t *end, uint64_t last_ts,
+            rows_read how)
 {
     uint64_t *const stamps = columns->ts, ts = here.ts, due = 0;
     fp_common *const commons = columns->common;
@@ -195,12 +196,11 @@ run_rows(fp_stream *stream, uint64_t last_ts, rows_read how, fp_output *out)
     bool bounded = last_ts != UINT64_MAX;
     if (!bounded && end - here.at > MOST_RECORD)
         here = run_rows_to(columns, here, stop_at(&here, end - MOST_RECORD, out), false, end, UINT64_MAX, how);
-    if (end - here.at < LEAST_RECORD)
-        ;
-    else if (bounded)
-        here = run_rows_to(columns, here, stop_at(&here, end - LEAST_RECORD + 1, out), true, end, last_ts, how);
-    else
-        here = run_rows_to(columns, here, stop_at(&here, end - LEAST_RECORD + 1, out), true, end, UINT64_MAX, how);
+    if (end - here.at >= LEAST_RECORD) {
+        const uint8_t *stop = stop_at(&here, end - LEAST_RECORD + 1, out);
+        here = bounded ? run_rows_to(columns, here, stop, true, end, last_ts, how)
+                       : run_rows_to(columns, here, stop, true, end, UINT64_MAX, how);
+    }
     stream->data.at = here.at;
     stream->ts = here.ts;
     stream->due = here.due;
