@@ -7,7 +7,7 @@ import os
 DEFAULT_BUFFER_KB = 8192
 AS_MADE = 0  # asked for: the size that the kernel makes an instance with, where that is no less than _ENOUGH_KB
 _ENOUGH_KB = 1024
-# Their events are so few that this holds seconds of them. Growing makes a start wait for 8 to 12 ms more.
+# Their events are so few that this holds seconds of them. Growing waits for a grace period, 8 to 12 ms.
 _FEW_EVENTS = frozenset({"killsnoop", "tcpretrans"})
 _MIN_BUFFER_KB = 512
 _MEMORY_SHARE = 16  # of what is available, all CPUs' buffers together take one part in this many at most
