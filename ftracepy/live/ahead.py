@@ -12,7 +12,7 @@ from ftracepy.errors import FtracepyError
 from ftracepy.live.first import CLOCK, ROOT, SWITCH_S, First
 from ftracepy.live.instance import Instance
 from ftracepy.live.meanwhile import Meanwhile
-from ftracepy.live.room import default_buffer_kb, wanted_kb
+from ftracepy.live.room import asked_kb, wanted_kb
 from ftracepy.live.undo import UndoStack
 from ftracepy.tracefs import Tracefs, find
 
@@ -58,8 +58,7 @@ def begin(tool: str, first: First | None = None) -> None:
         return
     sys.setswitchinterval(SWITCH_S)
     first = first if str(tracefs.root) == ROOT else None
-    wanted = wanted_kb(tool)
-    _waiting.append(Making(tracefs, CLOCK, default_buffer_kb() if wanted is None else wanted, first))
+    _waiting.append(Making(tracefs, CLOCK, first.wanted_kb if first else asked_kb(wanted_kb(tool)), first))
     _waiting[-1].start()
 
 
@@ -69,7 +68,7 @@ def take(tracefs: Tracefs, clock: str, buffer_kb: int | None) -> Making:
         if one.wanted[:2] == (tracefs.root, clock) and buffer_kb in {None, one.wanted[2]}:
             _waiting.remove(one)
             return one
-    return Making(tracefs, clock, default_buffer_kb() if buffer_kb is None else buffer_kb)
+    return Making(tracefs, clock, asked_kb(buffer_kb))
 
 
 def drop() -> None:

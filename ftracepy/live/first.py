@@ -10,7 +10,7 @@ import os
 import sys
 
 from ftracepy.live.meanwhile import Meanwhile
-from ftracepy.live.room import default_buffer_kb, grown_kb, wanted_kb
+from ftracepy.live.room import AS_MADE, asked_kb, grown_kb, wanted_kb
 
 ROOT = "/sys/kernel/tracing"
 JOURNALS = "/run/ftracepy"
@@ -34,8 +34,7 @@ class First:
         self.journal = f"{JOURNALS}/{self.name}.journal"
         self.path = f"{ROOT}/instances/{self.name}"
         self.header_page = self.header_event = b""
-        wanted = wanted_kb(tool)
-        self.wanted_kb = default_buffer_kb() if wanted is None else wanted
+        self.wanted_kb = asked_kb(wanted_kb(tool))
         self.buffer_kb = 0
         self.made = self.sized = self.taken = False
         self.fd = -1
@@ -70,13 +69,16 @@ class First:
         self._note(f'{{"do": "instance", "name": "{self.name}"}}')
         os.mkdir(self.path)
         self.made = True
-        with open(f"{self.path}/buffer_size_kb", encoding="ascii") as file:
-            made_kb = int(file.read())
+        made_kb = self._size_kb() if self.wanted_kb == AS_MADE else 0
         self._write("trace_clock", CLOCK)
         grown = grown_kb(self.wanted_kb, made_kb)
         if grown is not None:
             self._write("buffer_size_kb", str(grown))
         self.buffer_kb, self.sized = grown or made_kb, True
+
+    def _size_kb(self) -> int:
+        with open(f"{self.path}/buffer_size_kb", encoding="ascii") as file:
+            return int(file.read())
 
     def _write(self, name: str, text: str) -> None:
         fd = os.open(f"{self.path}/{name}", os.O_WRONLY | os.O_CLOEXEC)

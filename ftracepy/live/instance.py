@@ -18,7 +18,7 @@ from ftracepy.live.first import First
 from ftracepy.live.journal import Journal
 from ftracepy.live.owner import FIRST_PID_NS, new_run_name, pid_namespace
 from ftracepy.live.plan import ProbeDef
-from ftracepy.live.room import grown_kb
+from ftracepy.live.room import AS_MADE, grown_kb
 from ftracepy.live.undo import UndoStack
 from ftracepy.probes import Tracepoint
 from ftracepy.schematexts import FTRACE, SchemaTexts
@@ -137,7 +137,7 @@ class Instance:
         if self._first and self._first.sized and self._first.wanted_kb == self.buffer_kb:
             self.buffer_kb = self._first.buffer_kb
             return
-        made = buffer.size_kb(self.path)
+        made = buffer.size_kb(self.path) if self.buffer_kb == AS_MADE else None
         if (grown := grown_kb(self.buffer_kb, made)) is not None:
             buffer.set_size_kb(self.path, grown)
         self.buffer_kb = grown or made

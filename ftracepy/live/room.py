@@ -18,6 +18,11 @@ def wanted_kb(tool: str) -> int | None:
     return AS_MADE if tool in _FEW_EVENTS else None
 
 
+def asked_kb(wanted_kb: int | None) -> int:
+    """The same as a number."""
+    return default_buffer_kb() if wanted_kb is None else wanted_kb
+
+
 def grown_kb(wanted_kb: int, made_kb: int | None) -> int | None:
     """The size to give buffers that were made with `made_kb`; None where they may stay."""
     if wanted_kb != AS_MADE:
