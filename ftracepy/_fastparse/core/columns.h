@@ -43,7 +43,7 @@ typedef struct {
     size_t settled; /* rows of all when fields were last read */
     bool big_endian;
     bool usual;                  /* records begin as fp_common does */
-    bool all_at_once, all_later; /* so all fields are read, and every event has a row */
+    bool all_at_once, all_later; /* each chosen field is read so, and events of all types have rows */
 } fp_columns;
 
 /* Events of all types have rows, or `only` of those that will be chosen. False: no memory. */

@@ -103,7 +103,7 @@ typedef struct {
     size_t tasks_total, tasks_room;
     fp_text_machine *machine;
     fp_text_out out;
-    int32_t nobody; /* a number that no thread has, for now; 0: none is known */
+    int32_t nobody; /* a number that no thread has at the moment; 0: none is known */
     size_t asked_cell;
     uint64_t asked;
 } fp_rows;

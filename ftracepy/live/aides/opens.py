@@ -25,7 +25,7 @@ _BUSY_MS = 5
 # folder that is gone by then has no name any more.
 _REST_MS, _STREAM, _STREAM_NS = 2, 16, 4_000_000
 _RELAY_IDLE_MS = 500  # a round comes each 250 ms at the latest, be it an empty one: one waking instead of two
-# Other mount namespaces cannot be polled; looking takes 4 ms where there are 100 processes.
+# Other mount namespaces cannot be polled; looking takes 2.5 ms where there are 120 processes.
 _REMARK_NS, _REMARK_SHARE = 5_000_000_000, 2000
 _REPEAT_NS = 1_000_000_000
 _MAX_KNOWN = 1 << 14
